@@ -2,8 +2,23 @@
 //!
 //! Nothing here reads a clock, draws a random number or touches a socket; nothing here may panic
 //! or allocate past a named limit, whatever the bytes say. Everything a fuzzer should eat is here.
+//!
+//! # Layout
+//!
+//! - [`frame`]: where a message begins and ends; [`limits`]: how large anything may be.
+//! - [`cursor`] reads fields, [`writer`] writes them; [`error`] says what was wrong, [`fault`] whose
+//!   fault it was, [`sqlstate`] what the client is told.
+//! - [`frontend`] and [`backend`]: one message a file, by who sends it.
+//! - [`proxy`]: the PROXY protocol header. [`scram`]: SCRAM-SHA-256.
 
+pub mod backend;
+pub mod cursor;
+pub mod error;
 pub mod fault;
+pub mod frame;
+pub mod frontend;
+pub mod limits;
 pub mod proxy;
 pub mod scram;
 pub mod sqlstate;
+pub mod writer;

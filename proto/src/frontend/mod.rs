@@ -1,0 +1,6 @@
+//! The messages of a frontend: what clients send to Tidegate, and Tidegate to servers. One message
+//! a file; decoders borrow from the body and never copy it.
+//!
+//! See <https://www.postgresql.org/docs/current/protocol-message-formats.html>.
+
+pub mod tag;
