@@ -91,6 +91,9 @@ pub enum ViolationKind {
         /// The value found.
         value: i64,
     },
+    /// Nothing sent before can have led to this message.
+    #[error("is out of place")]
+    OutOfPlace,
     /// A field that must be there is not, or is empty.
     #[error("is missing")]
     Missing,
@@ -100,6 +103,24 @@ impl Violation {
     /// Whose fault it is: the sender's.
     pub const fn fault(&self) -> Fault {
         self.sender.fault()
+    }
+
+    /// A message whose tag cannot stand where it came, whether known or not.
+    pub const fn out_of_place(sender: Sender, tag: u8) -> Self {
+        let name = match sender {
+            Sender::Frontend => crate::frontend::tag::name(tag),
+            Sender::Backend => crate::backend::tag::name(tag),
+        };
+        let (message, kind) = match name {
+            Some(name) => (name, ViolationKind::OutOfPlace),
+            None => ("message", ViolationKind::IllegalValue { value: tag as i64 }),
+        };
+        Self {
+            sender,
+            message,
+            field: "tag",
+            kind,
+        }
     }
 
     /// `08P01`, whoever it was.

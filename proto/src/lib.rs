@@ -9,11 +9,13 @@
 //! - [`cursor`] reads fields, [`writer`] writes them; [`error`] says what was wrong, [`fault`] whose
 //!   fault it was, [`sqlstate`] what the client is told.
 //! - [`frontend`] and [`backend`]: one message a file, by who sends it.
+//! - [`exchange`]: the conversation of a client and a server, as a relay must know it.
 //! - [`proxy`]: the PROXY protocol header. [`scram`]: SCRAM-SHA-256.
 
 pub mod backend;
 pub mod cursor;
 pub mod error;
+pub mod exchange;
 pub mod fault;
 pub mod frame;
 pub mod frontend;

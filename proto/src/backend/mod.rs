@@ -4,3 +4,6 @@
 //! See <https://www.postgresql.org/docs/current/protocol-message-formats.html>.
 
 pub mod tag;
+mod transaction_status;
+
+pub use transaction_status::TransactionStatus;
