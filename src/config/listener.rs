@@ -1,0 +1,141 @@
+//! `[[listener]]`: an address on which clients arrive, and on what terms.
+
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::config::choice::choices;
+use crate::config::pool_settings::PoolMode;
+use crate::config::setting::Any;
+use crate::config::setting::settings;
+
+/// Where a listener listens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ListenAddress {
+    /// TCP; `[::]` accepts IPv4 too.
+    Tcp(SocketAddr),
+    /// A unix socket.
+    Unix {
+        /// The socket's path.
+        path: PathBuf,
+        /// The permissions of the socket.
+        mode: u32,
+    },
+}
+
+/// A certificate chain and its private key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CertificateFiles {
+    /// The chain, PEM, the own certificate first.
+    pub certificate: PathBuf,
+    /// The private key, PEM.
+    pub key: PathBuf,
+}
+
+choices! {
+    /// Whether connections begin with a PROXY header; never guessed.
+    pub enum ProxyProtocol {
+        /// They must not.
+        Off = "off",
+        /// With one of version 1, the text.
+        V1 = "v1",
+        /// With one of version 2, the binary.
+        V2 = "v2",
+        /// With one of either version.
+        V1AndV2 = "v1+v2",
+    }
+}
+
+choices! {
+    /// TLS towards clients.
+    pub enum ListenerTls {
+        /// An `SSLRequest` is answered with N.
+        Disable = "disable",
+        /// The client chooses.
+        Allow = "allow",
+        /// A client without TLS is refused.
+        Require = "require",
+    }
+}
+
+choices! {
+    /// What becomes of a client's certificate.
+    pub enum ClientCertificate {
+        /// None is asked for.
+        Ignore = "ignore",
+        /// Verified if the client sends one.
+        Optional = "optional",
+        /// A client without a valid one is refused.
+        Require = "require",
+    }
+}
+
+choices! {
+    /// A version of TLS.
+    pub enum TlsVersion {
+        /// TLS 1.2.
+        V1_2 = "1.2",
+        /// TLS 1.3.
+        V1_3 = "1.3",
+    }
+}
+
+choices! {
+    /// How clients prove who they are.
+    pub enum AuthType {
+        /// SCRAM-SHA-256, and -PLUS over TLS.
+        ScramSha256 = "scram-sha-256",
+        /// An md5 hash; SCRAM for users whose secret is a SCRAM verifier.
+        Md5 = "md5",
+        /// The password itself, over TLS only.
+        Plain = "plain",
+        /// A client certificate whose common name is the user.
+        Cert = "cert",
+        /// Nothing: every client is who it says.
+        Trust = "trust",
+    }
+}
+
+settings! {
+    /// An address on which clients arrive, and on what terms.
+    pub struct Listener in "[[listener]]" {
+        /// The name in logs, metrics and the console.
+        name: String = String::new(), Any, "name", Restart, Required => "\"main\"";
+        /// `127.0.0.1:6432`, `[::]:6432` (IPv4 too), or the path of a unix socket.
+        address: ListenAddress = ListenAddress::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 6432))), Any, "address", Restart, Required => "\"127.0.0.1:6432\"";
+        /// The permissions of a unix socket.
+        unix_socket_mode: u32 = 0o777, 0..=0o777, "octal", Restart;
+        /// How many connections the system may hold ready before they are accepted.
+        listen_backlog: u32 = 1024, 1..=65_535, "connections", Restart;
+        /// Whether connections begin with a PROXY header: `off`, `v1`, `v2` or `v1+v2`.
+        proxy_protocol: ProxyProtocol = ProxyProtocol::Off, Any, "word", Reload;
+        /// Who may send that header: addresses and networks of the load balancers.
+        trusted_proxies: Vec<IpNet> = Vec::new(), Any, "networks", Reload => "[\"10.0.0.0/8\", \"fdaa::/16\"]";
+        /// How long the header may take.
+        proxy_header_timeout: Duration = Duration::from_secs(5), Duration::from_millis(100)..=Duration::from_mins(1), "duration", Reload;
+        /// TLS towards clients: `disable`, `allow` or `require`.
+        tls: ListenerTls = ListenerTls::Disable, Any, "word", Reload;
+        /// Certificates with their keys; the client's SNI chooses, the first is for those without.
+        tls_certificates: Vec<CertificateFiles> = Vec::new(), Any, "files", Reload => "[{ certificate = \"server.crt\", key = \"server.key\" }]";
+        /// The authorities that may sign client certificates.
+        tls_client_ca: Option<PathBuf> = None, Any, "file", Reload => "\"client-ca.crt\"";
+        /// What becomes of a client's certificate: `ignore`, `optional` or `require`.
+        tls_client_certificate: ClientCertificate = ClientCertificate::Ignore, Any, "word", Reload;
+        /// The oldest version of TLS that is spoken: `1.2` or `1.3`.
+        tls_min_version: TlsVersion = TlsVersion::V1_2, Any, "word", Reload;
+        /// When a server goes back to its pool, for tenants and users that do not say.
+        pool_mode: Option<PoolMode> = None, Any, "word", Reload => "\"transaction\"";
+        /// The tenant of clients that name none.
+        default_tenant: Option<String> = None, Any, "name", Reload => "\"acme\"";
+        /// Clients whose SNI is `<tenant>.<suffix>` name that tenant.
+        sni_suffix: Option<String> = None, Any, "domain", Reload => "\"db.example.com\"";
+        /// How clients prove who they are, if their tenant does not say: `scram-sha-256`, `md5`,
+        /// `plain`, `cert` or `trust`.
+        auth_type: AuthType = AuthType::ScramSha256, Any, "word", Reload;
+        /// Whether the SQL console answers here, to peers on a unix socket or on loopback.
+        console: bool = false, Any, "boolean", Reload;
+    }
+}

@@ -1,0 +1,66 @@
+//! `[node]`: what concerns the process as a whole.
+
+use std::time::Duration;
+
+use crate::config::choice::choices;
+use crate::config::secret_text::SecretText;
+use crate::config::setting::Any;
+use crate::config::setting::DAY;
+use crate::config::setting::settings;
+
+choices! {
+    /// What a client is told that is not let in.
+    pub enum Refusals {
+        /// A blocked network and an unknown tenant are named, with the address that was seen.
+        Named = "named",
+        /// They look like a wrong password.
+        Opaque = "opaque",
+    }
+}
+
+settings! {
+    /// What concerns the process as a whole.
+    pub struct Node in "[node]" {
+        /// How many worker threads; 0 starts one per core.
+        workers: usize = 0, 0..=1024, "threads", Restart;
+        /// Where this node runs; endpoints of the same region are tried first.
+        /// Empty: the environment variable `FLY_REGION`, if it is set.
+        region: String = String::new(), Any, "name", Restart;
+        /// What a client is told whose network is blocked or whose tenant is unknown: `named` says
+        /// so with the address that was seen, `opaque` looks like a wrong password.
+        refusals: Refusals = Refusals::Named, Any, "word", Reload;
+        /// The most clients of all tenants together.
+        max_client_conn: u32 = 1000, 1..=10_000_000, "clients", Reload;
+        /// The most servers of all tenants together; 0 is no limit.
+        max_server_connections: u32 = 0, 0..=10_000_000, "servers", Reload;
+        /// The most connections that are not logged in yet.
+        max_unauthenticated: u32 = 1000, 1..=10_000_000, "connections", Reload;
+        /// The same for one client address; IPv6 addresses count by their /64.
+        max_unauthenticated_per_address: u32 = 50, 1..=10_000_000, "connections", Reload;
+        /// From accept to the end of the login, TLS and PROXY header included.
+        client_login_timeout: Duration = Duration::from_secs(15), Duration::from_millis(100)..=Duration::from_hours(1), "duration", Reload;
+        /// How long a shutdown waits for clients to leave; 0 waits without a limit.
+        shutdown_timeout: Duration = Duration::from_secs(30), Duration::ZERO..=DAY, "duration", Reload;
+        /// Whether the system probes idle connections, to clients and to servers.
+        tcp_keepalive: bool = true, Any, "boolean", Reload;
+        /// How long a connection is idle before the first probe; 0 leaves it to the system.
+        tcp_keepidle: Duration = Duration::ZERO, Duration::ZERO..=Duration::from_secs(32_767), "duration", Reload;
+        /// The time between probes; 0 leaves it to the system.
+        tcp_keepintvl: Duration = Duration::ZERO, Duration::ZERO..=Duration::from_secs(32_767), "duration", Reload;
+        /// How many probes may go unanswered; 0 leaves it to the system.
+        tcp_keepcnt: u32 = 0, 0..=127, "probes", Reload;
+        /// How long sent bytes may stay unacknowledged; 0 leaves it to the system.
+        tcp_user_timeout: Duration = Duration::ZERO, Duration::ZERO..=DAY, "duration", Reload;
+        /// How many logins of one address may fail at one tenant before the next must wait.
+        login_failures_before_delay: u32 = 5, 1..=1_000_000, "logins", Reload;
+        /// The first wait; each further failure doubles it. 0 turns the throttle off.
+        login_failure_delay: Duration = Duration::from_secs(1), Duration::ZERO..=Duration::from_hours(1), "duration", Reload;
+        /// The longest wait.
+        login_failure_delay_max: Duration = Duration::from_mins(1), Duration::ZERO..=DAY, "duration", Reload;
+        /// How many pairs of address and tenant are remembered.
+        login_failure_entries_max: u32 = 100_000, 1..=10_000_000, "entries", Restart;
+        /// Keeps the salts shown to unknown users the same across restarts and nodes, so that they
+        /// look like known ones; drawn at random at start if not given.
+        mock_key: Option<SecretText> = None, Any, "secret", Restart => "{ env = \"TIDEGATE_MOCK_KEY\" }";
+    }
+}

@@ -1,0 +1,70 @@
+//! `[pool]`: how servers are pooled; each key may also stand in a tenant or a user.
+
+use std::time::Duration;
+
+use crate::config::choice::choices;
+use crate::config::setting::Any;
+use crate::config::setting::DAY;
+use crate::config::setting::YEAR;
+use crate::config::setting::settings;
+
+choices! {
+    /// When a server goes back to its pool.
+    pub enum PoolMode {
+        /// When the client leaves.
+        Session = "session",
+        /// When the transaction ends.
+        Transaction = "transaction",
+        /// When the statement ends; transactions of several statements are refused.
+        Statement = "statement",
+    }
+}
+
+settings! {
+    /// How servers are pooled. User goes before tenant, tenant before listener, listener before
+    /// `[pool]`.
+    pub struct PoolSettings in "[pool]" {
+        /// When a server goes back to its pool: `session`, `transaction` or `statement`.
+        pool_mode: PoolMode = PoolMode::Transaction, Any, "word", Reload;
+        /// The most servers of one tenant, database and user on each endpoint; 0 is no limit.
+        pool_size: u32 = 20, 0..=100_000, "servers", Reload;
+        /// How many are kept ready while the pool has clients.
+        min_pool_size: u32 = 0, 0..=100_000, "servers", Reload;
+        /// How many more may be opened for a client that waited `reserve_pool_timeout`.
+        reserve_pool_size: u32 = 0, 0..=100_000, "servers", Reload;
+        /// The wait after which the reserve is used; 0 never uses it.
+        reserve_pool_timeout: Duration = Duration::from_secs(5), Duration::ZERO..=DAY, "duration", Reload;
+        /// How long a client may wait for a server; 0 is no limit.
+        query_wait_timeout: Duration = Duration::from_mins(2), Duration::ZERO..=DAY, "duration", Reload;
+        /// An unused server older than this is closed; 0 uses each server once.
+        server_lifetime: Duration = Duration::from_hours(1), Duration::ZERO..=YEAR, "duration", Reload;
+        /// A server unused for this long is closed; 0 keeps it.
+        server_idle_timeout: Duration = Duration::from_mins(10), Duration::ZERO..=YEAR, "duration", Reload;
+        /// How long connecting and logging in to a server may take; 0 is no limit.
+        server_connect_timeout: Duration = Duration::from_secs(15), Duration::ZERO..=DAY, "duration", Reload;
+        /// The pause after a login to a server failed.
+        server_login_retry: Duration = Duration::from_secs(15), Duration::ZERO..=DAY, "duration", Reload;
+        /// A client idle for this long is closed; 0 keeps it.
+        client_idle_timeout: Duration = Duration::ZERO, Duration::ZERO..=YEAR, "duration", Reload;
+        /// A client idle in a transaction for this long is closed; 0 keeps it.
+        idle_transaction_timeout: Duration = Duration::ZERO, Duration::ZERO..=YEAR, "duration", Reload;
+        /// A query that runs longer is ended with its client and its server; 0 is no limit.
+        query_timeout: Duration = Duration::ZERO, Duration::ZERO..=YEAR, "duration", Reload;
+        /// A transaction that lasts longer is ended with its client and its server; 0 is no limit.
+        transaction_timeout: Duration = Duration::ZERO, Duration::ZERO..=YEAR, "duration", Reload;
+        /// A client older than this is closed when it is between transactions; 0 keeps it.
+        client_lifetime: Duration = Duration::ZERO, Duration::ZERO..=YEAR, "duration", Reload;
+        /// A server unused for longer is asked whether it lives before it is lent; 0 always asks.
+        server_check_delay: Duration = Duration::from_secs(30), Duration::ZERO..=YEAR, "duration", Reload;
+        /// What is sent to a server that a client of session mode has left; empty sends nothing.
+        server_reset_query: String = "DISCARD ALL".to_owned(), Any, "query", Reload;
+        /// The most SCRAM iterations that a server may ask for.
+        scram_iterations_max: u32 = 100_000, 1..=10_000_000, "iterations", Reload;
+        /// Whether a server may ask for the password itself (over TLS, a unix socket or loopback).
+        server_password_cleartext: bool = false, Any, "boolean", Reload;
+    }
+    with {
+        /// True when the user or the tenant named the mode, so that a listener's only fills a gap.
+        pool_mode_set: bool = false;
+    }
+}

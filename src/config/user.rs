@@ -1,0 +1,32 @@
+//! `[[tenant.user]]`: one user of a tenant.
+
+use crate::config::pool_settings::PoolSettings;
+use crate::config::rate::Rate;
+use crate::config::secret_text::SecretText;
+use crate::config::setting::Any;
+use crate::config::setting::settings;
+
+settings! {
+    /// One user of a tenant. Every key of `[pool]` may stand here too.
+    pub struct User in "[[tenant.user]]" {
+        /// The name that clients give.
+        name: String = String::new(), Any, "name", Reload, Required => "\"app\"";
+        /// A password, or a SCRAM or md5 verifier as in `pg_authid`.
+        /// Not given: `auth_query` is asked, or no password is right.
+        secret: Option<SecretText> = None, Any, "secret", Reload => "{ env = \"ACME_APP_SECRET\" }";
+        /// The user that Tidegate logs in to the server as; not given: the same.
+        server_user: Option<String> = None, Any, "name", Reload => "\"acme_app\"";
+        /// The secret it logs in with; not given: `secret`, or what the client's SCRAM login proved.
+        server_secret: Option<SecretText> = None, Any, "secret", Reload => "{ file = \"acme-app.secret\" }";
+        /// The most clients of this user; 0 is no limit.
+        max_user_client_connections: u32 = 0, 0..=10_000_000, "clients", Reload, Inherited;
+        /// The most servers of this user on this node; 0 is no limit.
+        max_user_connections: u32 = 0, 0..=10_000_000, "servers", Reload, Inherited;
+        /// The most connection attempts of this user; not given: no limit.
+        connection_rate: Rate = Rate::UNLIMITED, Any, "rate", Reload => "{ per_second = 10, burst = 20 }";
+    }
+    with {
+        /// How its servers are pooled.
+        pool: PoolSettings = PoolSettings::default();
+    }
+}
