@@ -1,3 +1,7 @@
-//! Tidegate.
+//! Tidegate: a multi-tenant PostgreSQL connection pooler that understands the PROXY protocol.
+//!
+//! The modules are layers; each names only those below it (ARCHITECTURE.md has the list).
 
-pub mod config;
+pub mod limits;
+pub mod telemetry;
+pub mod tenancy;

@@ -1,0 +1,76 @@
+//! Every fixed limit of the process, with its unit and where it comes from.
+//!
+//! Nothing here is a setting: what an operator may choose lives in `config`, and the constants below
+//! are the walls around it. Limits that belong to the wire alone stand in `tidegate_proto`.
+//!
+//! A name ends in its unit (`_BYTES`, `_COUNT`); `_MAX` says that the value itself is still allowed.
+
+/// The buffer a connection reads into until it is authenticated, in bytes. One PROXY header of the
+/// largest kind fits; a longer startup message grows its own buffer up to [`STARTUP_BYTES_MAX`].
+pub const EDGE_BUFFER_BYTES: usize = 4096;
+
+/// The longest PROXY header that is accepted, in bytes. The specification allows a v2 header of
+/// 65,551 bytes; balancers send a few hundred.
+pub const PROXY_HEADER_BYTES_MAX: usize = 4096;
+
+/// The longest startup message, in bytes: PostgreSQL's `MAX_STARTUP_PACKET_LENGTH`.
+pub const STARTUP_BYTES_MAX: usize = 10_000;
+
+/// The longest message of an authentication exchange, in bytes. PostgreSQL allows 65,535 for tokens
+/// that are not spoken here; the longest SCRAM message of a real driver has under 300.
+pub const AUTHENTICATION_MESSAGE_BYTES_MAX: usize = 8192;
+
+/// Packets a client may send before its `StartupMessage`: one `SSLRequest` and one
+/// `GSSENCRequest`.
+/// Without a limit the two can be alternated for ever (CVE-2026-6479).
+pub const NEGOTIATIONS_COUNT_MAX: usize = 2;
+
+/// The buffer a worker reads into and all its connections share, in bytes.
+pub const SCRATCH_BUFFER_BYTES: usize = 64 * 1024;
+
+/// What one connection may hold back unsent before its other side is no longer read, in bytes.
+pub const HELD_BYTES_MAX: usize = 256 * 1024;
+
+/// The longest tenant name, in bytes: one DNS label, because SNI may carry it.
+pub const TENANT_NAME_BYTES_MAX: usize = 63;
+
+/// Pairs of address and tenant whose failed logins are remembered at once. A pair takes about 120
+/// bytes, so a flood from a million addresses costs 8 MiB and no more.
+pub const THROTTLE_ENTRIES_MAX: usize = 64 * 1024;
+
+/// Locks over which the throttle's pairs are spread.
+pub const THROTTLE_SHARDS_COUNT: usize = 64;
+
+/// Pairs that are looked at when one has to make room: the least telling of them goes.
+pub const THROTTLE_EVICTION_CANDIDATES_COUNT: usize = 8;
+
+/// Doublings of the throttle's delay, after which only its configured maximum counts.
+pub const THROTTLE_DOUBLINGS_MAX: u32 = 31;
+
+/// Connections that may stand unauthenticated at once, whatever the configuration says. It also
+/// bounds the table that counts them by address.
+pub const UNAUTHENTICATED_COUNT_MAX: u32 = 64 * 1024;
+
+/// The prefix by which IPv6 clients are counted, in bits: whoever has one address of a /64 has all.
+pub const ADDRESS_PREFIX_V6_BITS: u32 = 64;
+
+/// Text from outside is cut to this many bytes before it is logged.
+pub const UNTRUSTED_TEXT_BYTES_MAX: usize = 128;
+
+/// Bytes of the PROXY header's unique id: `PP2_TYPE_UNIQUE_ID` allows no more.
+pub const UNIQUE_ID_BYTES_MAX: usize = 128;
+
+// A PROXY header is read whole, in the buffer every connection starts with.
+const _: () = assert!(PROXY_HEADER_BYTES_MAX <= EDGE_BUFFER_BYTES);
+const _: () = assert!(UNIQUE_ID_BYTES_MAX < PROXY_HEADER_BYTES_MAX);
+const _: () = assert!(AUTHENTICATION_MESSAGE_BYTES_MAX < STARTUP_BYTES_MAX);
+// Whatever the edge has read fits into one read of the worker that takes the connection over.
+const _: () = assert!(EDGE_BUFFER_BYTES + STARTUP_BYTES_MAX < SCRATCH_BUFFER_BYTES);
+const _: () = assert!(SCRATCH_BUFFER_BYTES <= HELD_BYTES_MAX);
+// Every shard has room for at least the candidates of one eviction.
+const _: () = assert!(THROTTLE_ENTRIES_MAX.is_multiple_of(THROTTLE_SHARDS_COUNT));
+const _: () =
+    assert!(THROTTLE_EVICTION_CANDIDATES_COUNT <= THROTTLE_ENTRIES_MAX / THROTTLE_SHARDS_COUNT);
+const _: () = assert!(THROTTLE_SHARDS_COUNT.is_power_of_two());
+const _: () = assert!(THROTTLE_DOUBLINGS_MAX < u32::BITS);
+const _: () = assert!(ADDRESS_PREFIX_V6_BITS == u64::BITS);
