@@ -8,7 +8,8 @@
 //! - [`frame`]: where a message begins and ends; [`limits`]: how large anything may be.
 //! - [`cursor`] reads fields, [`writer`] writes them; [`error`] says what was wrong, [`fault`] whose
 //!   fault it was, [`sqlstate`] what the client is told.
-//! - [`frontend`] and [`backend`]: one message a file, by who sends it.
+//! - [`frontend`] and [`backend`]: one message a file, by who sends it; [`fields`]: the lists they
+//!   share.
 //! - [`exchange`]: the conversation of a client and a server, as a relay must know it.
 //! - [`proxy`]: the PROXY protocol header. [`scram`]: SCRAM-SHA-256.
 
@@ -17,10 +18,13 @@ pub mod cursor;
 pub mod error;
 pub mod exchange;
 pub mod fault;
+pub mod fields;
 pub mod frame;
 pub mod frontend;
 pub mod limits;
 pub mod proxy;
+#[cfg(test)]
+mod round_trip;
 pub mod scram;
 pub mod sqlstate;
 pub mod writer;

@@ -6,6 +6,7 @@ use crate::error::EncodeError;
 use crate::error::EncodeErrorKind;
 use crate::error::Sender;
 use crate::frame::message_bytes_max;
+use crate::limits::FRAME_HEADER_BYTES;
 use crate::limits::LENGTH_WORD_BYTES;
 
 /// One message that is being written. [`Writer::finish`] completes it; if that fails, or never
@@ -160,6 +161,12 @@ impl Drop for Writer<'_> {
         // `finish` moves `start` to the end, so that a finished message stays.
         self.buffer.truncate(self.start);
     }
+}
+
+/// A whole message that has no body.
+pub const fn bodyless(tag: u8) -> [u8; FRAME_HEADER_BYTES] {
+    let [a, b, c, d] = LENGTH_WORD_BYTES.to_be_bytes();
+    [tag, a, b, c, d]
 }
 
 /// The length word of a message of `length` bytes, the word itself included.

@@ -3,7 +3,9 @@
 //!
 //! See <https://www.postgresql.org/docs/current/protocol-message-formats.html>.
 
+mod command_complete;
 pub mod tag;
 mod transaction_status;
 
+pub use command_complete::CommandComplete;
 pub use transaction_status::TransactionStatus;
