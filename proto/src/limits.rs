@@ -30,3 +30,54 @@ pub const SMALL_MESSAGE_BYTES_MAX: u32 = 10_000;
 const _: () = assert!(FRONTEND_MESSAGE_BYTES_MAX < BACKEND_MESSAGE_BYTES_MAX);
 const _: () = assert!(BACKEND_MESSAGE_BYTES_MAX < i32::MAX as u32);
 const _: () = assert!(SMALL_MESSAGE_BYTES_MAX < FRONTEND_MESSAGE_BYTES_MAX);
+
+// The PROXY protocol.
+
+/// The longest PROXY v1 line, CRLF included ("a 108-byte buffer is always enough", §2.1 of the
+/// [PROXY protocol](https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt); the 108th byte
+/// is the NUL of a C string).
+pub const PROXY_V1_BYTES_MAX: usize = 107;
+
+/// The fixed part of a PROXY v2 header: signature, version and command, family and transport,
+/// length (§2.2).
+pub const PROXY_V2_FIXED_BYTES: usize = 16;
+
+/// The longest PROXY header accepted, its fixed part included. The v2 length field allows 65,551
+/// bytes; nginx (`NGX_PROXY_PROTOCOL_MAX_HEADER`) and others stop at the same 4,096.
+pub const PROXY_HEADER_BYTES_MAX: usize = 4096;
+
+/// The longest host name in `PP2_TYPE_AUTHORITY`: what fits in DNS without the trailing dot
+/// (RFC 1035 §2.3.4).
+pub const PROXY_AUTHORITY_BYTES_MAX: usize = 253;
+
+/// The longest label of a host name (RFC 1035 §2.3.4).
+pub const PROXY_AUTHORITY_LABEL_BYTES_MAX: usize = 63;
+
+/// The longest protocol name in `PP2_TYPE_ALPN`: its length is one byte in TLS (RFC 7301 §3.1).
+pub const PROXY_ALPN_BYTES_MAX: usize = 255;
+
+/// The longest `PP2_TYPE_UNIQUE_ID` (§2.2.5).
+pub const PROXY_UNIQUE_ID_BYTES_MAX: usize = 128;
+
+/// The longest text in the `PP2_SUBTYPE_SSL_*` values and in `PP2_TYPE_NETNS`. The protocol names
+/// no limit; RFC 5280 stops a common name at 64 characters, Linux a file name at 255 bytes.
+pub const PROXY_TEXT_BYTES_MAX: usize = 255;
+
+/// The longest private-endpoint id. AWS writes 22 characters (`vpce-` and 17 hexadecimal digits),
+/// the decimal ids of Azure and Google Cloud have at most 20.
+pub const PROXY_ENDPOINT_ID_BYTES_MAX: usize = 64;
+
+const _: () = assert!(PROXY_V1_BYTES_MAX < PROXY_HEADER_BYTES_MAX);
+// The largest address block that is decoded (IPv6) and every bounded TLV fit into one header.
+const _: () = assert!(PROXY_V2_FIXED_BYTES + 36 < PROXY_HEADER_BYTES_MAX);
+const _: () = assert!(PROXY_AUTHORITY_LABEL_BYTES_MAX < PROXY_AUTHORITY_BYTES_MAX);
+const _: () = assert!(
+    PROXY_AUTHORITY_BYTES_MAX
+        + PROXY_ALPN_BYTES_MAX
+        + PROXY_UNIQUE_ID_BYTES_MAX
+        + 8 * PROXY_TEXT_BYTES_MAX
+        + PROXY_ENDPOINT_ID_BYTES_MAX
+        < PROXY_HEADER_BYTES_MAX
+);
+// A u64 in decimal has 20 digits.
+const _: () = assert!(20 <= PROXY_ENDPOINT_ID_BYTES_MAX);

@@ -1,0 +1,24 @@
+//! The bodies of the fuzz targets: one module a target, each with `pub fn run(data: &[u8])` that
+//! panics if something that must always hold does not.
+//!
+//! They are plain functions so that the same body runs under libFuzzer (`fuzz_targets/NAME.rs`) and
+//! over the kept corpora on any toolchain (`tests/corpus.rs`).
+
+pub mod proxy_header;
+pub mod proxy_v1;
+pub mod proxy_v2;
+
+/// One fuzz target.
+pub struct Target {
+    /// The name of its module, of its binary and of its corpus folder.
+    pub name: &'static str,
+    /// Its body.
+    pub run: fn(&[u8]),
+}
+
+/// Every target.
+#[rustfmt::skip] // One line a target.
+pub const TARGETS: &[Target] = &[
+    Target { name: "proxy_v1", run: proxy_v1::run },
+    Target { name: "proxy_v2", run: proxy_v2::run },
+];
