@@ -6,7 +6,6 @@
 //! through [`SecretText::reveal`].
 
 #![expect(
-    dead_code,
     unused_imports,
     reason = "the limits of the rows are read by the parser, which comes next"
 )]

@@ -7,6 +7,7 @@ use crate::config::secret_text::SecretText;
 use crate::config::setting::Any;
 use crate::config::setting::DAY;
 use crate::config::setting::settings;
+use crate::limits::UNAUTHENTICATED_COUNT_MAX;
 
 choices! {
     /// What a client is told that is not let in.
@@ -34,9 +35,9 @@ settings! {
         /// The most servers of all tenants together; 0 is no limit.
         max_server_connections: u32 = 0, 0..=10_000_000, "servers", Reload;
         /// The most connections that are not logged in yet.
-        max_unauthenticated: u32 = 1000, 1..=10_000_000, "connections", Reload;
+        max_unauthenticated: u32 = 1000, 1..=UNAUTHENTICATED_COUNT_MAX, "connections", Reload;
         /// The same for one client address; IPv6 addresses count by their /64.
-        max_unauthenticated_per_address: u32 = 50, 1..=10_000_000, "connections", Reload;
+        max_unauthenticated_per_address: u32 = 50, 1..=UNAUTHENTICATED_COUNT_MAX, "connections", Reload;
         /// From accept to the end of the login, TLS and PROXY header included.
         client_login_timeout: Duration = Duration::from_secs(15), Duration::from_millis(100)..=Duration::from_hours(1), "duration", Reload;
         /// How long a shutdown waits for clients to leave; 0 waits without a limit.
@@ -57,8 +58,6 @@ settings! {
         login_failure_delay: Duration = Duration::from_secs(1), Duration::ZERO..=Duration::from_hours(1), "duration", Reload;
         /// The longest wait.
         login_failure_delay_max: Duration = Duration::from_mins(1), Duration::ZERO..=DAY, "duration", Reload;
-        /// How many pairs of address and tenant are remembered.
-        login_failure_entries_max: u32 = 100_000, 1..=10_000_000, "entries", Restart;
         /// Keeps the salts shown to unknown users the same across restarts and nodes, so that they
         /// look like known ones; drawn at random at start if not given.
         mock_key: Option<SecretText> = None, Any, "secret", Restart => "{ env = \"TIDEGATE_MOCK_KEY\" }";
