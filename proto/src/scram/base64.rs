@@ -1,0 +1,51 @@
+//! Strict base64, bounded before it is decoded.
+//!
+//! Strict means: the standard alphabet, padding where it belongs, no bits left over. One value has
+//! one spelling, so a changed character is a changed value.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+/// `bytes` as base64.
+pub(super) fn encode(bytes: impl AsRef<[u8]>) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// The bytes that `text` stands for, if they are 1 to `bytes_max`.
+pub(super) fn decode(text: &[u8], bytes_max: usize) -> Option<Vec<u8>> {
+    if text.len() > bytes_max.div_ceil(3).saturating_mul(4) {
+        return None;
+    }
+    let bytes = STANDARD.decode(text).ok()?;
+    (!bytes.is_empty() && bytes.len() <= bytes_max).then_some(bytes)
+}
+
+/// The `N` bytes that `text` stands for, if it stands for exactly so many.
+pub(super) fn decode_exactly<const N: usize>(text: &[u8]) -> Option<Zeroizing<[u8; N]>> {
+    let bytes = Zeroizing::new(decode(text, N)?);
+    let bytes = <[u8; N]>::try_from(bytes.as_slice()).ok()?;
+    Some(Zeroizing::new(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_value_has_one_spelling() {
+        assert_eq!(decode(b"YWI=", 2).as_deref(), Some(&b"ab"[..]));
+        for text in [&b"YWI"[..], b"YWJ=", b"YWI==", b" YWI=", b"YWI=\n", b"YW-=", b"", b"===="] {
+            assert_eq!(decode(text, 64), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_length_is_held_against_the_limit() {
+        assert_eq!(decode(b"YWJj", 3).as_deref(), Some(&b"abc"[..]));
+        assert_eq!(decode(b"YWJj", 2), None);
+        assert_eq!(decode(&vec![b'A'; 1 << 20], 32), None);
+        assert!(decode_exactly::<3>(b"YWJj").is_some());
+        assert!(decode_exactly::<4>(b"YWJj").is_none());
+    }
+}

@@ -1,0 +1,292 @@
+//! The server side: Tidegate checks a client.
+//!
+//! What is accepted and refused, and when, follows `PostgreSQL`'s `auth-scram.c`, so that a client
+//! sees no difference. An unknown user goes through the very same steps with a mock secret, and
+//! fails at the end.
+
+use subtle::Choice;
+
+use crate::limits::SCRAM_CLIENT_MESSAGE_BYTES_MAX;
+
+use super::attributes::Attributes;
+use super::attributes::split_at_comma;
+use super::attributes::split_at_last_comma;
+use super::base64;
+use super::channel_binding::ChannelBindingData;
+use super::error::Defect;
+use super::error::ScramError;
+use super::error::ScramMessage;
+use super::keys::KEY_BYTES;
+use super::keys::KeyBytes;
+use super::keys::ScramKeys;
+use super::mechanism::Mechanism;
+use super::mock::MockSecret;
+use super::nonce;
+use super::nonce::RawNonce;
+use super::secret::ScramSecret;
+
+const TLS_SERVER_END_POINT: &[u8] = b"tls-server-end-point";
+
+/// Before `client-first-message`.
+///
+/// ```text
+///  ServerFirst ──client-first──▶ ServerFinal ──client-final──▶ Verdict::Verified │ Verdict::Refused
+///       └──────────────────────────┴── ScramError: the client broke the protocol
+/// ```
+#[derive(Debug)]
+pub struct ServerFirst {
+    secret: ScramSecret,
+    doomed: bool,
+    /// `Some` exactly if SCRAM-SHA-256-PLUS was offered.
+    binding: Option<ChannelBindingData>,
+    nonce: RawNonce,
+}
+
+impl ServerFirst {
+    /// Checks a user against the stored secret.
+    ///
+    /// `binding` is the data of our own certificate if SCRAM-SHA-256-PLUS was offered, `None` if
+    /// it was not; `nonce` is fresh from the system's generator.
+    pub fn new(secret: ScramSecret, binding: Option<ChannelBindingData>, nonce: RawNonce) -> Self {
+        Self { secret, doomed: false, binding, nonce }
+    }
+
+    /// The same towards a user that does not exist or may not log in: the steps, the messages and
+    /// the time are those of [`new`](Self::new), the verdict is always [`Verdict::Refused`].
+    pub fn doomed(
+        secret: MockSecret,
+        binding: Option<ChannelBindingData>,
+        nonce: RawNonce,
+    ) -> Self {
+        Self { secret: secret.into_inner(), doomed: true, binding, nonce }
+    }
+
+    /// Reads `client-first-message`, sent with the choice of `mechanism`; gives
+    /// `server-first-message` and the next state.
+    ///
+    /// # Errors
+    /// All the client's fault; the connection has to end. Among them
+    /// [`ScramError::ChannelBindingDowngrade`] if the client could bind but did not see the offer.
+    pub fn client_first(
+        self,
+        mechanism: Mechanism,
+        message: &[u8],
+    ) -> Result<(Vec<u8>, ServerFinal), ScramError> {
+        check_length(ScramMessage::ClientFirst, message)?;
+        let client_first = ClientFirstMessage::parse(message)?;
+        let channel_binding = self.expected_binding(mechanism, client_first.flag)?;
+
+        let mut nonce = client_first.nonce.to_vec();
+        nonce.extend_from_slice(nonce::text(&self.nonce).as_bytes());
+
+        let mut server_first = b"r=".to_vec();
+        server_first.extend_from_slice(&nonce);
+        server_first.extend_from_slice(b",s=");
+        server_first.extend_from_slice(base64::encode(&self.secret.salt).as_bytes());
+        server_first.extend_from_slice(b",i=");
+        server_first.extend_from_slice(self.secret.iterations.to_string().as_bytes());
+
+        let auth_message = [client_first.bare, &server_first, b""].join(&b',');
+        let next = ServerFinal {
+            secret: self.secret,
+            doomed: self.doomed,
+            channel_binding,
+            nonce,
+            auth_message,
+        };
+        Ok((server_first, next))
+    }
+
+    /// Holds the client's flag against the mechanism it chose and what was offered; gives what
+    /// `c=` has to be.
+    fn expected_binding(
+        &self,
+        mechanism: Mechanism,
+        flag: Flag<'_>,
+    ) -> Result<ExpectedBinding, ScramError> {
+        match (mechanism, &self.binding, flag) {
+            (Mechanism::ScramSha256Plus, None, _) => Err(ScramError::MechanismNotOffered),
+            (Mechanism::ScramSha256Plus, Some(_), Flag::Unsupported | Flag::NotOffered) => {
+                Err(ScramError::ChannelBindingMissing)
+            },
+            (Mechanism::ScramSha256Plus, Some(data), Flag::Requested(TLS_SERVER_END_POINT)) => {
+                let header = b"p=tls-server-end-point,,";
+                let text = base64::encode([header.as_slice(), data.as_bytes()].concat());
+                Ok(ExpectedBinding::Certificate(text))
+            },
+            (Mechanism::ScramSha256Plus, Some(_), Flag::Requested(_)) => {
+                Err(ScramError::ChannelBindingType)
+            },
+            (Mechanism::ScramSha256, _, Flag::Unsupported) => Ok(ExpectedBinding::Flag("n,,")),
+            // Somebody in between may have taken SCRAM-SHA-256-PLUS off the list.
+            (Mechanism::ScramSha256, Some(_), Flag::NotOffered) => {
+                Err(ScramError::ChannelBindingDowngrade)
+            },
+            (Mechanism::ScramSha256, None, Flag::NotOffered) => Ok(ExpectedBinding::Flag("y,,")),
+            (Mechanism::ScramSha256, _, Flag::Requested(_)) => {
+                Err(ScramError::ChannelBindingUnexpected)
+            },
+        }
+    }
+}
+
+/// Between `server-first-message` and `client-final-message`.
+#[derive(Debug)]
+pub struct ServerFinal {
+    secret: ScramSecret,
+    doomed: bool,
+    channel_binding: ExpectedBinding,
+    /// The client's and ours.
+    nonce: Vec<u8>,
+    /// `client-first-message-bare,server-first-message,`: what is still missing is the client's
+    /// last message without its proof.
+    auth_message: Vec<u8>,
+}
+
+impl ServerFinal {
+    /// Reads `client-final-message` and judges it.
+    ///
+    /// # Errors
+    /// All the client's fault; the connection has to end. They are the same for every user,
+    /// existing or not, and say nothing about the password.
+    pub fn client_final(mut self, message: &[u8]) -> Result<Verdict, ScramError> {
+        check_length(ScramMessage::ClientFinal, message)?;
+        let client_final = ClientFinalMessage::parse(message)?;
+        self.channel_binding.check(client_final.channel_binding)?;
+        if client_final.nonce != self.nonce {
+            return Err(ScramError::NonceMismatch { message: ScramMessage::ClientFinal });
+        }
+
+        self.auth_message.extend_from_slice(client_final.without_proof);
+        let (client, is_right) =
+            self.secret.stored_key.recover(&client_final.proof, &self.auth_message);
+        let signature = self.secret.server_key.signature(&self.auth_message);
+        if !bool::from(is_right & !Choice::from(u8::from(self.doomed))) {
+            return Ok(Verdict::Refused);
+        }
+        let server_final = format!("v={}", base64::encode(signature.as_slice())).into_bytes();
+        let keys = ScramKeys { client, server: self.secret.server_key };
+        Ok(Verdict::Verified { server_final, keys })
+    }
+}
+
+/// How an exchange ended.
+#[derive(Debug)]
+#[must_use]
+pub enum Verdict {
+    /// The client knows the password.
+    Verified {
+        /// `server-final-message`, to be sent with `AuthenticationSASLFinal`.
+        server_final: Vec<u8>,
+        /// What the proof revealed: enough to log in to a server that stores the same secret.
+        keys: ScramKeys,
+    },
+    /// It does not, or the user does not exist. Nothing is sent but the refusal.
+    Refused,
+}
+
+/// What `c=` has to be, in base64.
+#[derive(Debug)]
+enum ExpectedBinding {
+    /// The flag alone, as the client gave it in its first message.
+    Flag(&'static str),
+    /// The flag and the hash of our certificate.
+    Certificate(String),
+}
+
+impl ExpectedBinding {
+    fn check(&self, found: &[u8]) -> Result<(), ScramError> {
+        match self {
+            Self::Flag(flag) if found == base64::encode(flag).as_bytes() => Ok(()),
+            Self::Certificate(text) if found == text.as_bytes() => Ok(()),
+            Self::Flag(_) => {
+                Err(ScramMessage::ClientFinal.malformed(Defect::ChannelBindingAttribute))
+            },
+            Self::Certificate(_) => Err(ScramError::ChannelBindingMismatch),
+        }
+    }
+}
+
+/// `gs2-cbind-flag`.
+#[derive(Clone, Copy)]
+enum Flag<'message> {
+    /// `n`.
+    Unsupported,
+    /// `y`.
+    NotOffered,
+    /// `p=<type>`.
+    Requested(&'message [u8]),
+}
+
+/// `client-first-message = gs2-header client-first-message-bare`.
+struct ClientFirstMessage<'message> {
+    flag: Flag<'message>,
+    bare: &'message [u8],
+    nonce: &'message [u8],
+}
+
+impl<'message> ClientFirstMessage<'message> {
+    fn parse(message: &'message [u8]) -> Result<Self, ScramError> {
+        let malformed = |defect| ScramMessage::ClientFirst.malformed(defect);
+        let missing = |attribute| malformed(Defect::AttributeExpected(attribute));
+
+        let (flag, rest) =
+            split_at_comma(message).ok_or(malformed(Defect::ChannelBindingFlag))?;
+        let flag = match flag {
+            b"n" => Flag::Unsupported,
+            b"y" => Flag::NotOffered,
+            [b'p', b'=', kind @ ..] => Flag::Requested(kind),
+            _ => return Err(malformed(Defect::ChannelBindingFlag)),
+        };
+        let (authorization_identity, bare) = split_at_comma(rest).ok_or(missing('a'))?;
+        match authorization_identity {
+            [] => {},
+            [b'a', ..] => return Err(ScramError::AuthorizationIdentity),
+            _ => return Err(missing('a')),
+        }
+        if bare.starts_with(b"m=") {
+            return Err(ScramError::ExtensionRequired { message: ScramMessage::ClientFirst });
+        }
+        // The user is the one of the StartupMessage; PostgreSQL ignores this one, and so do we.
+        let mut attributes = Attributes::new(bare);
+        attributes.expect(b'n').map_err(malformed)?;
+        let nonce = attributes.expect(b'r').map_err(malformed)?;
+        nonce::check(nonce).map_err(malformed)?;
+        attributes.skip_extensions(b'r').map_err(malformed)?;
+        Ok(Self { flag, bare, nonce })
+    }
+}
+
+/// `client-final-message = client-final-message-without-proof "," proof`.
+struct ClientFinalMessage<'message> {
+    channel_binding: &'message [u8],
+    nonce: &'message [u8],
+    without_proof: &'message [u8],
+    proof: KeyBytes,
+}
+
+impl<'message> ClientFinalMessage<'message> {
+    fn parse(message: &'message [u8]) -> Result<Self, ScramError> {
+        let malformed = |defect| ScramMessage::ClientFinal.malformed(defect);
+
+        let (without_proof, proof) =
+            split_at_last_comma(message).ok_or(malformed(Defect::AttributeExpected('p')))?;
+        let proof = Attributes::new(proof).expect(b'p').map_err(malformed)?;
+        let proof = base64::decode_exactly::<KEY_BYTES>(proof).ok_or(malformed(Defect::Base64('p')))?;
+
+        let mut attributes = Attributes::new(without_proof);
+        let channel_binding = attributes.expect(b'c').map_err(malformed)?;
+        let nonce = attributes.expect(b'r').map_err(malformed)?;
+        attributes.skip_extensions(b'p').map_err(malformed)?;
+        Ok(Self { channel_binding, nonce, without_proof, proof })
+    }
+}
+
+fn check_length(message: ScramMessage, bytes: &[u8]) -> Result<(), ScramError> {
+    let bytes_max = SCRAM_CLIENT_MESSAGE_BYTES_MAX;
+    match bytes.len() {
+        0 => Err(message.malformed(Defect::Empty)),
+        length if length > bytes_max => Err(ScramError::TooLong { message, bytes_max }),
+        _ => Ok(()),
+    }
+}
