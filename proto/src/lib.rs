@@ -11,7 +11,7 @@
 //! - [`frontend`] and [`backend`]: one message a file, by who sends it; [`fields`]: the lists they
 //!   share.
 //! - [`exchange`]: the conversation of a client and a server, as a relay must know it.
-//! - [`proxy`]: the PROXY protocol header. [`scram`]: SCRAM-SHA-256.
+//! - [`proxy`]: the PROXY protocol header. [`scram`]: SCRAM-SHA-256. [`md5`]: what came before it.
 
 pub mod backend;
 pub mod cursor;
@@ -22,6 +22,7 @@ pub mod fields;
 pub mod frame;
 pub mod frontend;
 pub mod limits;
+pub mod md5;
 pub mod proxy;
 #[cfg(test)]
 mod round_trip;

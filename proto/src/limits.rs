@@ -81,3 +81,56 @@ const _: () = assert!(
 );
 // A u64 in decimal has 20 digits.
 const _: () = assert!(20 <= PROXY_ENDPOINT_ID_BYTES_MAX);
+
+// SCRAM: what a peer can make us hold, and how long it can make us work.
+
+/// The longest SASL message accepted from a client, in bytes; `PG_MAX_SASL_MESSAGE_LENGTH` of
+/// `PostgreSQL`.
+pub const SCRAM_CLIENT_MESSAGE_BYTES_MAX: usize = 1024;
+
+/// The longest SASL message accepted from a server, in bytes. It has to hold the longest nonce and
+/// the longest salt in base64.
+pub const SCRAM_SERVER_MESSAGE_BYTES_MAX: usize = 2048;
+
+/// The random bytes in a nonce of ours; `SCRAM_RAW_NONCE_LEN` of `PostgreSQL`.
+pub const SCRAM_RAW_NONCE_BYTES: usize = 18;
+
+/// The longest nonce accepted from a server, ours included, in bytes. `PostgreSQL` sends 48.
+pub const SCRAM_NONCE_BYTES_MAX: usize = 512;
+
+/// The bytes in a salt of ours; `SCRAM_DEFAULT_SALT_LEN` of `PostgreSQL`.
+pub const SCRAM_SALT_BYTES: usize = 16;
+
+/// The longest salt accepted, in bytes. `PostgreSQL` makes 16, other servers up to 64.
+pub const SCRAM_SALT_BYTES_MAX: usize = 256;
+
+/// The iterations that `PostgreSQL` uses unless `scram_iterations` says otherwise.
+pub const SCRAM_ITERATIONS_DEFAULT: u32 = 4096;
+
+/// The iterations a server may ask of us unless the operator says otherwise: each costs two
+/// hashes, and it is the server that names their number (RUSTSEC-2026-0179, CVE-2026-42198).
+pub const SCRAM_ITERATIONS_ASKED_MAX_DEFAULT: u32 = 100_000;
+
+/// The iterations in a stored secret that is believed at all.
+pub const SCRAM_ITERATIONS_STORED_MAX: u32 = 10_000_000;
+
+/// The longest text of a stored SCRAM secret, in bytes.
+pub const SCRAM_SECRET_BYTES_MAX: usize = 512;
+
+const _: () = assert!(
+    SCRAM_RAW_NONCE_BYTES.is_multiple_of(3),
+    "a nonce has no base64 padding"
+);
+const _: () = assert!(SCRAM_RAW_NONCE_BYTES / 3 * 4 < SCRAM_NONCE_BYTES_MAX);
+const _: () = assert!(SCRAM_SALT_BYTES <= SCRAM_SALT_BYTES_MAX);
+const _: () = assert!(SCRAM_ITERATIONS_DEFAULT <= SCRAM_ITERATIONS_ASKED_MAX_DEFAULT);
+const _: () = assert!(SCRAM_ITERATIONS_ASKED_MAX_DEFAULT <= SCRAM_ITERATIONS_STORED_MAX);
+const _: () = assert!(
+    SCRAM_NONCE_BYTES_MAX + SCRAM_SALT_BYTES_MAX.div_ceil(3) * 4 + "r=,s=,i=4294967295".len()
+        <= SCRAM_SERVER_MESSAGE_BYTES_MAX
+);
+// The longest salt and the two keys fit into a stored secret.
+const _: () = assert!(
+    "SCRAM-SHA-256$4294967295:$:".len() + SCRAM_SALT_BYTES_MAX.div_ceil(3) * 4 + 2 * 44
+        <= SCRAM_SECRET_BYTES_MAX
+);

@@ -46,7 +46,9 @@ impl Md5Secret {
 
     /// What is stored for this password of this user.
     pub fn from_password(password: &[u8], user: &[u8]) -> Self {
-        Self { hex: hexadecimal(Md5::new().chain_update(password).chain_update(user)) }
+        Self {
+            hex: hexadecimal(Md5::new().chain_update(password).chain_update(user)),
+        }
     }
 
     /// The stored form.
@@ -56,7 +58,9 @@ impl Md5Secret {
 
     /// The answer to a challenge, to be sent in `PasswordMessage` with a zero byte behind.
     pub fn answer(&self, salt: Md5Salt) -> Zeroizing<[u8; MD5_TEXT_BYTES]> {
-        Zeroizing::new(text(&hexadecimal(Md5::new().chain_update(self.hex).chain_update(salt))))
+        Zeroizing::new(text(&hexadecimal(
+            Md5::new().chain_update(self.hex).chain_update(salt),
+        )))
     }
 
     /// Whether `answer` is the right one, without the zero byte.
@@ -66,7 +70,9 @@ impl Md5Secret {
 
     /// Whether this is the secret of `password`, for passwords that come in the clear.
     pub fn is_of(&self, password: &[u8], user: &[u8]) -> bool {
-        self.hex.ct_eq(&Self::from_password(password, user).hex).into()
+        self.hex
+            .ct_eq(&Self::from_password(password, user).hex)
+            .into()
     }
 }
 
@@ -107,7 +113,13 @@ mod tests {
     #[test]
     fn the_stored_form_is_read_and_written() {
         assert_eq!(*Md5Secret::parse(STORED).unwrap().to_text(), STORED);
-        for text in ["", "md5", &STORED[..34], &format!("{STORED}0"), &STORED.to_uppercase()] {
+        for text in [
+            "",
+            "md5",
+            STORED.trim_end_matches('e'),
+            &format!("{STORED}0"),
+            &STORED.to_uppercase(),
+        ] {
             assert!(Md5Secret::parse(text).is_none(), "{text}");
         }
         assert!(Md5Secret::parse(&STORED.replace('9', "A")).is_none());
@@ -115,7 +127,11 @@ mod tests {
 
     #[test]
     fn the_answer_agrees_with_postgres_protocol() {
-        for (user, password) in [("md5_user", &b"password"[..]), ("", b""), ("ä", b"\xff\x00")] {
+        for (user, password) in [
+            ("md5_user", &b"password"[..]),
+            ("", b""),
+            ("ä", b"\xff\x00"),
+        ] {
             for salt in [[0x2a, 0x3d, 0x8f, 0xe0], [0; 4], [0xff; 4]] {
                 let secret = Md5Secret::from_password(password, user.as_bytes());
                 let expected =
@@ -151,6 +167,9 @@ mod tests {
 
     #[test]
     fn the_secret_does_not_show_in_debug() {
-        assert_eq!(format!("{:?}", Md5Secret::parse(STORED).unwrap()), "Md5Secret(…)");
+        assert_eq!(
+            format!("{:?}", Md5Secret::parse(STORED).unwrap()),
+            "Md5Secret(…)"
+        );
     }
 }

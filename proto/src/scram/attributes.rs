@@ -16,7 +16,9 @@ pub(super) struct Attributes<'message> {
 
 impl<'message> Attributes<'message> {
     pub(super) fn new(message: &'message [u8]) -> Self {
-        Self { rest: Some(message) }
+        Self {
+            rest: Some(message),
+        }
     }
 
     /// The value of the next attribute, which has to be `name`.
@@ -95,7 +97,11 @@ mod tests {
     #[test]
     fn what_is_not_an_attribute_is_refused() {
         for message in [&b""[..], b"r", b"=a", b"1=a", b"ra=", b",r=a"] {
-            assert_eq!(Attributes::new(message).next(), Err(Defect::NotAnAttribute), "{message:?}");
+            assert_eq!(
+                Attributes::new(message).next(),
+                Err(Defect::NotAnAttribute),
+                "{message:?}"
+            );
         }
         let mut trailing_comma = Attributes::new(b"r=a,");
         assert_eq!(trailing_comma.expect(b'r'), Ok(&b"a"[..]));
@@ -114,7 +120,10 @@ mod tests {
     #[test]
     fn a_message_is_split_at_its_first_and_last_comma() {
         assert_eq!(split_at_comma(b"a,b,c"), Some((&b"a"[..], &b"b,c"[..])));
-        assert_eq!(split_at_last_comma(b"a,b,c"), Some((&b"a,b"[..], &b"c"[..])));
+        assert_eq!(
+            split_at_last_comma(b"a,b,c"),
+            Some((&b"a,b"[..], &b"c"[..]))
+        );
         assert_eq!(split_at_comma(b"abc"), None);
         assert_eq!(split_at_last_comma(b"a,"), Some((&b"a"[..], &b""[..])));
     }

@@ -35,7 +35,16 @@ mod tests {
     #[test]
     fn one_value_has_one_spelling() {
         assert_eq!(decode(b"YWI=", 2).as_deref(), Some(&b"ab"[..]));
-        for text in [&b"YWI"[..], b"YWJ=", b"YWI==", b" YWI=", b"YWI=\n", b"YW-=", b"", b"===="] {
+        for text in [
+            &b"YWI"[..],
+            b"YWJ=",
+            b"YWI==",
+            b" YWI=",
+            b"YWI=\n",
+            b"YW-=",
+            b"",
+            b"====",
+        ] {
             assert_eq!(decode(text, 64), None, "{text:?}");
         }
     }

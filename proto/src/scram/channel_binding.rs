@@ -45,9 +45,10 @@ impl SignatureHash {
             // md5WithRSAEncryption.
             "1.2.840.113549.1.1.4" => Self::Md5,
             // sha1WithRSAEncryption, ecdsa-with-SHA1, dsa-with-sha1, id-sha1.
-            "1.2.840.113549.1.1.5" | "1.2.840.10045.4.1" | "1.2.840.10040.4.3" | "1.3.14.3.2.26" => {
-                Self::Sha1
-            },
+            "1.2.840.113549.1.1.5"
+            | "1.2.840.10045.4.1"
+            | "1.2.840.10040.4.3"
+            | "1.3.14.3.2.26" => Self::Sha1,
             // sha224WithRSAEncryption, ecdsa-with-SHA224, dsa-with-sha224, id-sha224.
             "1.2.840.113549.1.1.14"
             | "1.2.840.10045.4.3.1"
@@ -107,14 +108,19 @@ mod tests {
     use super::*;
 
     fn hash_length(hash: SignatureHash) -> usize {
-        ChannelBindingData::tls_server_end_point(hash, b"der").as_bytes().len()
+        ChannelBindingData::tls_server_end_point(hash, b"der")
+            .as_bytes()
+            .len()
     }
 
     #[test]
     fn weak_hashes_are_replaced_by_sha_256() {
         let sha256 = ChannelBindingData::tls_server_end_point(SignatureHash::Sha256, b"der");
         for weak in [SignatureHash::Md5, SignatureHash::Sha1] {
-            assert_eq!(ChannelBindingData::tls_server_end_point(weak, b"der"), sha256);
+            assert_eq!(
+                ChannelBindingData::tls_server_end_point(weak, b"der"),
+                sha256
+            );
         }
         assert_eq!(sha256.as_bytes(), Sha256::digest(b"der").as_slice());
     }

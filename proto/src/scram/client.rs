@@ -41,7 +41,10 @@ pub struct ClientFirst {
 impl ClientFirst {
     /// Starts an exchange; `nonce` is fresh from the system's generator.
     pub fn new(binding: ClientBinding, nonce: &RawNonce) -> Self {
-        Self { binding, nonce: nonce::text(nonce) }
+        Self {
+            binding,
+            nonce: nonce::text(nonce),
+        }
     }
 
     /// The mechanism to name in `SASLInitialResponse`.
@@ -70,7 +73,9 @@ impl ClientFirst {
             Some([_, ..]) => {},
             // Without anything of its own an old answer of the server could be replayed to us.
             Some([]) | None => {
-                return Err(ScramError::NonceMismatch { message: ScramMessage::ServerFirst });
+                return Err(ScramError::NonceMismatch {
+                    message: ScramMessage::ServerFirst,
+                });
             },
         }
 
@@ -82,7 +87,7 @@ impl ClientFirst {
         Ok(ClientFinal {
             salt: server_first.salt,
             iterations: server_first.iterations,
-            client_final,
+            without_proof: client_final,
             auth_message,
         })
     }
@@ -100,7 +105,7 @@ pub struct ClientFinal {
     salt: Vec<u8>,
     iterations: NonZeroU32,
     /// `client-final-message-without-proof`.
-    client_final: Vec<u8>,
+    without_proof: Vec<u8>,
     auth_message: Vec<u8>,
 }
 
@@ -124,7 +129,7 @@ impl ClientFinal {
     /// Proves that we have the keys: gives `client-final-message`, to be sent in `SASLResponse`.
     pub fn prove(self, keys: &ScramKeys) -> (Vec<u8>, AwaitServerFinal) {
         let proof = keys.client.proof(&self.auth_message);
-        let mut client_final = self.client_final;
+        let mut client_final = self.without_proof;
         client_final.extend_from_slice(b",p=");
         client_final.extend_from_slice(base64::encode(proof.as_slice()).as_bytes());
         let server_signature = keys.server.signature(&self.auth_message);
@@ -154,8 +159,8 @@ impl AwaitServerFinal {
             _ => return Err(malformed(Defect::AttributeExpected('v'))),
         };
         attributes.finish().map_err(malformed)?;
-        let signature = base64::decode_exactly::<KEY_BYTES>(signature)
-            .ok_or(malformed(Defect::Base64('v')))?;
+        let signature =
+            base64::decode_exactly::<KEY_BYTES>(signature).ok_or(malformed(Defect::Base64('v')))?;
         if !bool::from(signature.ct_eq(self.server_signature.as_slice())) {
             return Err(ScramError::ServerSignatureMismatch);
         }
@@ -180,7 +185,9 @@ impl<'message> ServerFirstMessage<'message> {
     fn parse(message: &'message [u8], iterations_max: u32) -> Result<Self, ScramError> {
         let malformed = |defect| ScramMessage::ServerFirst.malformed(defect);
         if message.starts_with(b"m=") {
-            return Err(ScramError::ExtensionRequired { message: ScramMessage::ServerFirst });
+            return Err(ScramError::ExtensionRequired {
+                message: ScramMessage::ServerFirst,
+            });
         }
         let mut attributes = Attributes::new(message);
         let nonce = attributes.expect(b'r').map_err(malformed)?;
@@ -192,7 +199,11 @@ impl<'message> ServerFirstMessage<'message> {
         // As libpq: no extension is defined here, so more text is an attempt at something.
         attributes.finish().map_err(malformed)?;
         let iterations = iterations::parse(iterations, ScramMessage::ServerFirst, iterations_max)?;
-        Ok(Self { nonce, salt, iterations })
+        Ok(Self {
+            nonce,
+            salt,
+            iterations,
+        })
     }
 }
 

@@ -153,7 +153,10 @@ impl ScramMessage {
 
     /// The error of this message that `defect` makes.
     pub(super) fn malformed(self, defect: Defect) -> ScramError {
-        ScramError::Malformed { message: self, defect }
+        ScramError::Malformed {
+            message: self,
+            defect,
+        }
     }
 }
 

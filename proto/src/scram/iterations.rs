@@ -20,11 +20,17 @@ pub(super) fn parse(
         return Err(message.malformed(Defect::Number));
     }
     let iterations = text.iter().fold(0_u32, |number, digit| {
-        number.saturating_mul(10).saturating_add(u32::from(digit - b'0'))
+        number
+            .saturating_mul(10)
+            .saturating_add(u32::from(digit - b'0'))
     });
     match NonZeroU32::new(iterations) {
         Some(iterations) if iterations.get() <= iterations_max => Ok(iterations),
-        _ => Err(ScramError::IterationsRefused { message, iterations, iterations_max }),
+        _ => Err(ScramError::IterationsRefused {
+            message,
+            iterations,
+            iterations_max,
+        }),
     }
 }
 
@@ -46,7 +52,12 @@ mod tests {
     #[test]
     fn zero_and_too_many_are_refused_however_long_the_number() {
         let endless = "9".repeat(1000);
-        let counts = [("0", 0), ("100001", 100_001), ("4294967296", u32::MAX), (&endless, u32::MAX)];
+        let counts = [
+            ("0", 0),
+            ("100001", 100_001),
+            ("4294967296", u32::MAX),
+            (&endless, u32::MAX),
+        ];
         for (text, iterations) in counts {
             let refused = ScramError::IterationsRefused {
                 message: ScramMessage::ServerFirst,

@@ -137,7 +137,10 @@ impl ScramKeys {
 }
 
 /// HMAC-SHA-256 over the parts in order.
-#[expect(clippy::expect_used, reason = "HMAC takes a key of any length; the crate's type cannot say so")]
+#[expect(
+    clippy::expect_used,
+    reason = "HMAC takes a key of any length; the crate's type cannot say so"
+)]
 pub(super) fn hmac_sha_256(key: &[u8; KEY_BYTES], parts: &[&[u8]]) -> KeyBytes {
     let mut hmac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
     for part in parts {
@@ -208,7 +211,12 @@ mod tests {
     #[test]
     fn no_key_shows_in_debug() {
         let keys = keys();
-        let shown = format!("{keys:?} {:?} {:?} {:?}", keys.client, keys.server, keys.client.stored_key());
+        let shown = format!(
+            "{keys:?} {:?} {:?} {:?}",
+            keys.client,
+            keys.server,
+            keys.client.stored_key()
+        );
         assert_eq!(shown, "ScramKeys(…) ClientKey(…) ServerKey(…) StoredKey(…)");
     }
 }

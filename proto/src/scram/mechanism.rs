@@ -101,8 +101,8 @@ impl ClientBinding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::channel_binding::SignatureHash;
     use super::*;
+    use crate::scram::SignatureHash;
 
     const PLAIN: &[u8] = b"SCRAM-SHA-256";
     const PLUS: &[u8] = b"SCRAM-SHA-256-PLUS";
@@ -128,9 +128,18 @@ mod tests {
 
     #[test]
     fn without_a_usable_certificate_the_plain_mechanism_is_taken() {
-        assert_eq!(ClientBinding::choose([PLUS, PLAIN], true, None), Ok(ClientBinding::Unsupported));
-        assert_eq!(ClientBinding::choose([PLAIN], false, None), Ok(ClientBinding::Unsupported));
-        assert_eq!(ClientBinding::choose([PLUS], true, None), Err(ScramError::NoMechanism));
+        assert_eq!(
+            ClientBinding::choose([PLUS, PLAIN], true, None),
+            Ok(ClientBinding::Unsupported)
+        );
+        assert_eq!(
+            ClientBinding::choose([PLAIN], false, None),
+            Ok(ClientBinding::Unsupported)
+        );
+        assert_eq!(
+            ClientBinding::choose([PLUS], true, None),
+            Err(ScramError::NoMechanism)
+        );
     }
 
     #[test]
@@ -144,7 +153,10 @@ mod tests {
     #[test]
     fn unknown_mechanisms_are_stepped_over() {
         let offered = [&b"OAUTHBEARER"[..], b"scram-sha-256", PLAIN];
-        assert_eq!(ClientBinding::choose(offered, false, None), Ok(ClientBinding::Unsupported));
+        assert_eq!(
+            ClientBinding::choose(offered, false, None),
+            Ok(ClientBinding::Unsupported)
+        );
         assert_eq!(
             ClientBinding::choose([&b"OAUTHBEARER"[..]], false, None),
             Err(ScramError::NoMechanism)

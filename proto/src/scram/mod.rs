@@ -26,9 +26,6 @@ mod saslprep;
 mod secret;
 mod server;
 
-#[cfg(test)]
-mod tests;
-
 pub use channel_binding::ChannelBindingData;
 pub use channel_binding::SignatureHash;
 pub use client::AwaitServerFinal;

@@ -21,7 +21,9 @@ pub(super) fn check(nonce: &[u8]) -> Result<(), Defect> {
     if nonce.len() > SCRAM_NONCE_BYTES_MAX {
         return Err(Defect::NonceTooLong);
     }
-    let printable = nonce.iter().all(|byte| byte.is_ascii_graphic() && *byte != b',');
+    let printable = nonce
+        .iter()
+        .all(|byte| byte.is_ascii_graphic() && *byte != b',');
     if nonce.is_empty() || !printable {
         return Err(Defect::Nonce);
     }
@@ -35,7 +37,10 @@ mod tests {
     #[test]
     fn a_nonce_of_ours_is_a_legal_nonce() {
         for byte in 0..=u8::MAX {
-            assert_eq!(check(text(&[byte; SCRAM_RAW_NONCE_BYTES]).as_bytes()), Ok(()));
+            assert_eq!(
+                check(text(&[byte; SCRAM_RAW_NONCE_BYTES]).as_bytes()),
+                Ok(())
+            );
         }
     }
 
@@ -46,6 +51,9 @@ mod tests {
             assert_eq!(check(nonce), Err(Defect::Nonce), "{nonce:?}");
         }
         assert_eq!(check(&vec![b'a'; SCRAM_NONCE_BYTES_MAX]), Ok(()));
-        assert_eq!(check(&vec![b'a'; SCRAM_NONCE_BYTES_MAX + 1]), Err(Defect::NonceTooLong));
+        assert_eq!(
+            check(&vec![b'a'; SCRAM_NONCE_BYTES_MAX + 1]),
+            Err(Defect::NonceTooLong)
+        );
     }
 }

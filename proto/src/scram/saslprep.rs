@@ -85,7 +85,14 @@ mod tests {
     #[test]
     fn a_refused_password_is_taken_as_it_is() {
         // A control character, mixed directions, nothing left, an unassigned character.
-        for password in ["\u{7}", "\u{627}1", "\u{AD}", "a\u{0221}", "\u{E000}", "é\u{7}"] {
+        for password in [
+            "\u{7}",
+            "\u{627}1",
+            "\u{AD}",
+            "a\u{0221}",
+            "\u{E000}",
+            "é\u{7}",
+        ] {
             assert_eq!(prepared(password), password);
         }
         assert_eq!(prepare(b"\xff\xc2\xa0").as_slice(), b"\xff\xc2\xa0");

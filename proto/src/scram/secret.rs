@@ -29,7 +29,7 @@ const SCHEME: &str = "SCRAM-SHA-256$";
 #[derive(Clone)]
 pub struct ScramSecret {
     pub(super) iterations: NonZeroU32,
-    /// 1 <= salt.len() <= `SCRAM_SALT_BYTES_MAX`, which every constructor sees to.
+    /// `1 <= salt.len() <= SCRAM_SALT_BYTES_MAX`, which every constructor sees to.
     pub(super) salt: Box<[u8]>,
     pub(super) stored_key: StoredKey,
     pub(super) server_key: ServerKey,
@@ -51,7 +51,10 @@ impl ScramSecret {
         let message = ScramMessage::StoredSecret;
         let malformed = |defect| message.malformed(defect);
         if text.len() > SCRAM_SECRET_BYTES_MAX {
-            return Err(ScramError::TooLong { message, bytes_max: SCRAM_SECRET_BYTES_MAX });
+            return Err(ScramError::TooLong {
+                message,
+                bytes_max: SCRAM_SECRET_BYTES_MAX,
+            });
         }
         let parts = text.strip_prefix(SCHEME).ok_or(malformed(Defect::Scheme))?;
         let (cost, keys) = parts.split_once('$').ok_or(malformed(Defect::Parts))?;
@@ -62,10 +65,10 @@ impl ScramSecret {
             iterations::parse(iterations.as_bytes(), message, SCRAM_ITERATIONS_STORED_MAX)?;
         let salt = base64::decode(salt.as_bytes(), SCRAM_SALT_BYTES_MAX)
             .ok_or(malformed(Defect::Base64('s')))?;
-        let stored_key = base64::decode_exactly(stored_key.as_bytes())
-            .ok_or(malformed(Defect::Base64('k')))?;
-        let server_key = base64::decode_exactly(server_key.as_bytes())
-            .ok_or(malformed(Defect::Base64('v')))?;
+        let stored_key =
+            base64::decode_exactly(stored_key.as_bytes()).ok_or(malformed(Defect::Base64('k')))?;
+        let server_key =
+            base64::decode_exactly(server_key.as_bytes()).ok_or(malformed(Defect::Base64('v')))?;
         Ok(Self {
             iterations,
             salt: salt.into_boxed_slice(),
@@ -104,7 +107,11 @@ impl ScramSecret {
         salt: &[u8],
         iterations: NonZeroU32,
     ) -> Result<Self, ScramError> {
-        Self::from_keys(&ScramKeys::derive(password, salt, iterations), salt, iterations)
+        Self::from_keys(
+            &ScramKeys::derive(password, salt, iterations),
+            salt,
+            iterations,
+        )
     }
 
     /// The text form, to be stored.
@@ -137,7 +144,11 @@ impl ScramSecret {
     /// the clear is checked, after [`ScramKeys::derive`] with this salt and count.
     pub fn is_of(&self, keys: &ScramKeys) -> bool {
         use subtle::ConstantTimeEq as _;
-        keys.client.stored_key().as_bytes().ct_eq(self.stored_key.as_bytes()).into()
+        keys.client
+            .stored_key()
+            .as_bytes()
+            .ct_eq(self.stored_key.as_bytes())
+            .into()
     }
 }
 

@@ -48,7 +48,12 @@ impl ServerFirst {
     /// `binding` is the data of our own certificate if SCRAM-SHA-256-PLUS was offered, `None` if
     /// it was not; `nonce` is fresh from the system's generator.
     pub fn new(secret: ScramSecret, binding: Option<ChannelBindingData>, nonce: RawNonce) -> Self {
-        Self { secret, doomed: false, binding, nonce }
+        Self {
+            secret,
+            doomed: false,
+            binding,
+            nonce,
+        }
     }
 
     /// The same towards a user that does not exist or may not log in: the steps, the messages and
@@ -58,7 +63,12 @@ impl ServerFirst {
         binding: Option<ChannelBindingData>,
         nonce: RawNonce,
     ) -> Self {
-        Self { secret: secret.into_inner(), doomed: true, binding, nonce }
+        Self {
+            secret: secret.into_inner(),
+            doomed: true,
+            binding,
+            nonce,
+        }
     }
 
     /// Reads `client-first-message`, sent with the choice of `mechanism`; gives
@@ -154,18 +164,26 @@ impl ServerFinal {
         let client_final = ClientFinalMessage::parse(message)?;
         self.channel_binding.check(client_final.channel_binding)?;
         if client_final.nonce != self.nonce {
-            return Err(ScramError::NonceMismatch { message: ScramMessage::ClientFinal });
+            return Err(ScramError::NonceMismatch {
+                message: ScramMessage::ClientFinal,
+            });
         }
 
-        self.auth_message.extend_from_slice(client_final.without_proof);
-        let (client, is_right) =
-            self.secret.stored_key.recover(&client_final.proof, &self.auth_message);
+        self.auth_message
+            .extend_from_slice(client_final.without_proof);
+        let (client, is_right) = self
+            .secret
+            .stored_key
+            .recover(&client_final.proof, &self.auth_message);
         let signature = self.secret.server_key.signature(&self.auth_message);
         if !bool::from(is_right & !Choice::from(u8::from(self.doomed))) {
             return Ok(Verdict::Refused);
         }
         let server_final = format!("v={}", base64::encode(signature.as_slice())).into_bytes();
-        let keys = ScramKeys { client, server: self.secret.server_key };
+        let keys = ScramKeys {
+            client,
+            server: self.secret.server_key,
+        };
         Ok(Verdict::Verified { server_final, keys })
     }
 }
@@ -230,8 +248,7 @@ impl<'message> ClientFirstMessage<'message> {
         let malformed = |defect| ScramMessage::ClientFirst.malformed(defect);
         let missing = |attribute| malformed(Defect::AttributeExpected(attribute));
 
-        let (flag, rest) =
-            split_at_comma(message).ok_or(malformed(Defect::ChannelBindingFlag))?;
+        let (flag, rest) = split_at_comma(message).ok_or(malformed(Defect::ChannelBindingFlag))?;
         let flag = match flag {
             b"n" => Flag::Unsupported,
             b"y" => Flag::NotOffered,
@@ -245,7 +262,9 @@ impl<'message> ClientFirstMessage<'message> {
             _ => return Err(missing('a')),
         }
         if bare.starts_with(b"m=") {
-            return Err(ScramError::ExtensionRequired { message: ScramMessage::ClientFirst });
+            return Err(ScramError::ExtensionRequired {
+                message: ScramMessage::ClientFirst,
+            });
         }
         // The user is the one of the StartupMessage; PostgreSQL ignores this one, and so do we.
         let mut attributes = Attributes::new(bare);
@@ -272,13 +291,19 @@ impl<'message> ClientFinalMessage<'message> {
         let (without_proof, proof) =
             split_at_last_comma(message).ok_or(malformed(Defect::AttributeExpected('p')))?;
         let proof = Attributes::new(proof).expect(b'p').map_err(malformed)?;
-        let proof = base64::decode_exactly::<KEY_BYTES>(proof).ok_or(malformed(Defect::Base64('p')))?;
+        let proof =
+            base64::decode_exactly::<KEY_BYTES>(proof).ok_or(malformed(Defect::Base64('p')))?;
 
         let mut attributes = Attributes::new(without_proof);
         let channel_binding = attributes.expect(b'c').map_err(malformed)?;
         let nonce = attributes.expect(b'r').map_err(malformed)?;
         attributes.skip_extensions(b'p').map_err(malformed)?;
-        Ok(Self { channel_binding, nonce, without_proof, proof })
+        Ok(Self {
+            channel_binding,
+            nonce,
+            without_proof,
+            proof,
+        })
     }
 }
 
