@@ -7,9 +7,11 @@
 use std::time::Duration;
 
 /// The longest wait that makes sense where a person waits.
+#[expect(dead_code, reason = "the parser, which reads the limits, comes next")]
 pub(in crate::config) const DAY: Duration = Duration::from_hours(24);
 
 /// The longest age that makes sense for a connection.
+#[expect(dead_code, reason = "the parser, which reads the limits, comes next")]
 pub(in crate::config) const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// What is known of one setting apart from its value.
@@ -52,6 +54,7 @@ pub enum Presence {
 
 /// Limits that allow every value of a type.
 #[derive(Debug, Clone, Copy)]
+#[expect(dead_code, reason = "the parser, which reads the limits, comes next")]
 pub(in crate::config) struct Any;
 
 /// Defines a section: a row is `name: type = default, limits, unit, change[, presence]
