@@ -4,5 +4,6 @@
 
 pub mod config;
 pub mod limits;
+pub mod net;
 pub mod telemetry;
 pub mod tenancy;

@@ -1,0 +1,12 @@
+//! Sockets as the rest of Tidegate sees them: one type for every kind of transport, with or
+//! without TLS, that can move from one worker's runtime to another's.
+//!
+//! Knows nothing of `PostgreSQL`; never waits, only polls.
+
+mod socket;
+mod transport;
+
+pub use socket::Socket;
+pub use transport::Parked;
+pub use transport::Replay;
+pub use transport::Transport;

@@ -1,0 +1,181 @@
+//! A connection as a session or a server reads and writes it: plaintext in and out, whether TLS
+//! lies underneath or not.
+//!
+//! Reading and writing poll and never wait. What TLS has encrypted but could not yet send stays
+//! inside; [`Socket::poll_flush`] sends it.
+
+use std::io;
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::io::ReadBuf;
+use tokio_rustls::TlsStream;
+
+use crate::net::Transport;
+
+/// A connection, plain or under TLS. See the [module](self).
+#[derive(Debug)]
+pub enum Socket {
+    /// As it is on the wire.
+    Plain(Transport),
+    /// Under TLS, either side of it. Boxed: the state is a kilobyte.
+    Tls(Box<TlsStream<Transport>>),
+}
+
+impl Socket {
+    /// Reads into `buffer`; `Ready(Ok(0))` is the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's or the TLS layer's error: the connection is of no further use.
+    #[inline]
+    pub fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(buffer);
+        let polled = match self {
+            Self::Plain(transport) => Pin::new(transport).poll_read(context, &mut buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, &mut buffer),
+        };
+        polled.map_ok(|()| buffer.filled().len())
+    }
+
+    /// Writes `first` and then `second`, as one if the transport can, and says how many bytes of
+    /// both it took.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::poll_read`].
+    #[inline]
+    pub fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        first: &[u8],
+        second: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if first.is_empty() {
+            return self.poll_write_one(context, second);
+        }
+        if second.is_empty() {
+            return self.poll_write_one(context, first);
+        }
+        let both = [IoSlice::new(first), IoSlice::new(second)];
+        match self {
+            Self::Plain(transport) => Pin::new(transport).poll_write_vectored(context, &both),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, &both),
+        }
+    }
+
+    #[inline]
+    fn poll_write_one(
+        &mut self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(transport) => Pin::new(transport).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    /// Sends what TLS still holds; does nothing without TLS.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::poll_read`].
+    #[inline]
+    pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(_) => Poll::Ready(Ok(())),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    /// Sends the end of the stream: `close_notify` under TLS, then the end of the transport.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::poll_read`].
+    pub fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(transport) => Pin::new(transport).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+
+    /// Whether something may have arrived, told without a system call.
+    pub fn may_have_input(&self) -> bool {
+        self.transport().may_have_input()
+    }
+
+    /// What TLS was agreed on, as `SHOW CLIENTS` and `SHOW SERVERS` print it; `None` without TLS.
+    pub fn tls(&self) -> Option<String> {
+        let Self::Tls(stream) = self else {
+            return None;
+        };
+        let (_, connection) = stream.get_ref();
+        let version = match connection.protocol_version() {
+            Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
+            Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
+            _ => "TLS",
+        };
+        let suite = connection.negotiated_cipher_suite()?.suite();
+        Some(format!("{version}/{}", suite.as_str().unwrap_or("unknown")))
+    }
+
+    /// The transport underneath.
+    pub fn transport(&self) -> &Transport {
+        match self {
+            Self::Plain(transport) => transport,
+            Self::Tls(stream) => stream.get_ref().0,
+        }
+    }
+
+    /// The transport underneath, to park or unpark it.
+    pub fn transport_mut(&mut self) -> &mut Transport {
+        match self {
+            Self::Plain(transport) => transport,
+            Self::Tls(stream) => match &mut **stream {
+                TlsStream::Client(stream) => stream.get_mut().0,
+                TlsStream::Server(stream) => stream.get_mut().0,
+            },
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(transport) => Pin::new(transport).poll_read(context, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_one(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Self::poll_flush(&mut self, context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Self::poll_shutdown(&mut self, context)
+    }
+}
