@@ -4,10 +4,36 @@
 //! look at [`ClientAddress`], privileges (console, trust) at [`PeerAddress`]: two types, so that
 //! neither can be handed over for the other.
 
-pub mod address;
-pub mod address_prefix;
+mod address;
+mod address_prefix;
+mod directory;
+mod name;
+mod node_counts;
+mod occupancy;
+mod permit;
+mod resolve;
+mod startup_options;
+mod tenant;
 
 pub use address::ClientAddress;
 pub use address::PeerAddress;
 pub use address::UnixPeer;
 pub use address_prefix::AddressPrefix;
+pub use directory::Directory;
+pub use directory::Reloaded;
+pub use directory::Tenants;
+pub use name::is_tenant_name;
+pub use node_counts::NodeCounts;
+pub use occupancy::Side;
+pub use permit::ClientPermit;
+pub use permit::LimitReached;
+pub use permit::LimitScope;
+pub use permit::ServerPermit;
+pub use resolve::ListenerNaming;
+pub use resolve::Named;
+pub use resolve::NamedBy;
+pub use resolve::Names;
+pub use resolve::ResolveError;
+pub use resolve::resolve;
+pub use tenant::Tenant;
+pub use tenant::UserCounts;
