@@ -18,6 +18,8 @@ mod framing;
 mod header;
 mod private_endpoint;
 mod ssl;
+#[cfg(test)]
+mod tests;
 pub mod tlv;
 mod tlvs;
 mod v1;

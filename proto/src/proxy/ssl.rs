@@ -31,8 +31,11 @@ pub(super) const PP2_CLIENT_CERT_SESS: u8 = 0x04;
 /// The client's TLS, as the sender tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ssl {
-    client: u8,
-    verify: u32,
+    /// The flags `PP2_CLIENT_SSL` and so on, as sent.
+    pub client: u8,
+    /// The verify word, as sent. A sender that saw no certificate writes 0 as well, so it means
+    /// nothing without the flags: ask [`has_verified_certificate`](Self::has_verified_certificate).
+    pub verify: u32,
     /// The version, such as `TLSv1.3`.
     pub version: Option<Box<str>>,
     /// The common name of the client's certificate: text that a certificate authority signed,
