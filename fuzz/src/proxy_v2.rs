@@ -10,9 +10,23 @@ use ppp::v2::TypeLengthValues;
 use tidegate_proto::proxy::Command;
 use tidegate_proto::proxy::Progress;
 use tidegate_proto::proxy::ProxyError;
+use tidegate_proto::proxy::Tlvs;
 use tidegate_proto::proxy::Version;
 use tidegate_proto::proxy::Versions;
+use tidegate_proto::proxy::encode;
+use tidegate_proto::proxy::parse;
+use tidegate_proto::proxy::tlv::PP2_SUBTYPE_SSL_CIPHER;
+use tidegate_proto::proxy::tlv::PP2_SUBTYPE_SSL_CN;
+use tidegate_proto::proxy::tlv::PP2_SUBTYPE_SSL_GROUP;
+use tidegate_proto::proxy::tlv::PP2_SUBTYPE_SSL_KEY_ALG;
+use tidegate_proto::proxy::tlv::PP2_SUBTYPE_SSL_SIG_ALG;
+use tidegate_proto::proxy::tlv::PP2_SUBTYPE_SSL_SIG_SCHEME;
+use tidegate_proto::proxy::tlv::PP2_SUBTYPE_SSL_VERSION;
+use tidegate_proto::proxy::tlv::PP2_TYPE_ALPN;
+use tidegate_proto::proxy::tlv::PP2_TYPE_AUTHORITY;
 use tidegate_proto::proxy::tlv::PP2_TYPE_CRC32C;
+use tidegate_proto::proxy::tlv::PP2_TYPE_NETNS;
+use tidegate_proto::proxy::tlv::PP2_TYPE_UNIQUE_ID;
 
 use crate::proxy_header::check;
 
@@ -40,7 +54,11 @@ fn compare(data: &[u8], answer: &Result<Progress, ProxyError>) {
             assert_eq!(header.version, Version::V2);
             match header.command {
                 // `ppp` refuses a LOCAL header for its family, which must be ignored.
-                Command::Local => assert_eq!(data[12], 0x20),
+                Command::Local => {
+                    assert_eq!(data[12], 0x20);
+                    let block_bytes = u16::from_be_bytes([data[14], data[15]]);
+                    assert_eq!(*consumed, 16 + usize::from(block_bytes));
+                },
                 Command::Unknown => {
                     let theirs = second_opinion.expect("ppp accepts what the parser accepts");
                     assert_eq!(theirs.len(), *consumed);
@@ -54,6 +72,7 @@ fn compare(data: &[u8], answer: &Result<Progress, ProxyError>) {
                     assert_eq!(theirs.protocol, Protocol::Stream);
                     assert_eq!(addresses(theirs.addresses), Some((source, destination)));
                     assert!(theirs.tlvs().all(|tlv| tlv.is_ok()));
+                    check_round_trip(source, destination, &header.tlvs);
                 },
             }
         },
@@ -62,6 +81,58 @@ fn compare(data: &[u8], answer: &Result<Progress, ProxyError>) {
             "ppp accepts what is refused with {error:?}"
         ),
     }
+}
+
+/// What the encoder writes for these facts is read back as these facts.
+fn check_round_trip(source: SocketAddr, destination: SocketAddr, tlvs: &Tlvs) {
+    let mut encoder = encode::V2::proxy(source, destination).crc32c();
+    for (kind, value) in [
+        (PP2_TYPE_ALPN, tlvs.alpn.as_deref()),
+        (
+            PP2_TYPE_AUTHORITY,
+            tlvs.authority.as_deref().map(str::as_bytes),
+        ),
+        (PP2_TYPE_UNIQUE_ID, tlvs.unique_id.as_deref()),
+        (PP2_TYPE_NETNS, tlvs.netns.as_deref().map(str::as_bytes)),
+    ] {
+        if let Some(value) = value {
+            encoder = encoder.tlv(kind, value);
+        }
+    }
+    if let Some(ssl) = &tlvs.ssl {
+        let texts: Vec<(u8, &[u8])> = [
+            (PP2_SUBTYPE_SSL_VERSION, &ssl.version),
+            (PP2_SUBTYPE_SSL_CN, &ssl.common_name),
+            (PP2_SUBTYPE_SSL_CIPHER, &ssl.cipher),
+            (PP2_SUBTYPE_SSL_SIG_ALG, &ssl.signature_algorithm),
+            (PP2_SUBTYPE_SSL_KEY_ALG, &ssl.key_algorithm),
+            (PP2_SUBTYPE_SSL_GROUP, &ssl.group),
+            (PP2_SUBTYPE_SSL_SIG_SCHEME, &ssl.signature_scheme),
+        ]
+        .into_iter()
+        .filter_map(|(kind, text)| Some((kind, text.as_deref()?.as_bytes())))
+        .collect();
+        encoder = encoder.ssl(ssl.client, ssl.verify, &texts);
+    }
+    if let Some(endpoint) = &tlvs.private_endpoint {
+        encoder = encoder.private_endpoint(endpoint);
+    }
+    // With the checksum the header may have become longer than the limit.
+    let Some(bytes) = encoder.finish() else {
+        return;
+    };
+    let Ok(Progress::Header { header, consumed }) = parse(&bytes, Versions::V2) else {
+        panic!("the encoder's header is not accepted");
+    };
+    assert_eq!(consumed, bytes.len());
+    assert_eq!(
+        header.command,
+        Command::Proxy {
+            source,
+            destination
+        }
+    );
+    assert_eq!(&header.tlvs, tlvs);
 }
 
 /// What `ppp` does not check, and therefore accepts.
