@@ -118,6 +118,8 @@ fn an_endpoint_is_its_cloud_and_its_id() {
         (Cloud::Azure, "4294967296"),
         (Cloud::Azure, "0x1"),
         (Cloud::Gcp, "18446744073709551616"),
+        (Cloud::Gcp, "007"),
+        (Cloud::Gcp, "+7"),
         (Cloud::Gcp, "vpce-1"),
     ] {
         assert_eq!(PrivateEndpoint::new(cloud, id), None, "{cloud:?} {id:?}");

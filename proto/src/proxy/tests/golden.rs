@@ -273,4 +273,8 @@ fn only_a_shown_and_verified_certificate_counts_as_verified() {
     let without = certificate_of("haproxy send-proxy-v2-ssl, no certificate");
     assert!(without.is_tls() && !without.has_verified_certificate());
     assert_eq!(without.verify, 0);
+    // A certificate that was shown and found wanting.
+    let refuted = encode::V2::unspecified().ssl(0x07, 1, &[]);
+    let refuted = accept(&refuted.finish().expect("it fits")).tlvs.ssl;
+    assert!(!refuted.expect("TLS facts").has_verified_certificate());
 }

@@ -59,6 +59,12 @@ fn proxy_tlv_nonutf8() {
             assert!(error.to_string().is_ascii());
         }
     }
+    for netns in ["m\u{fc}ller", "a b", "a\n", "a\0", "\u{7f}"] {
+        assert_eq!(
+            refuse_value(PP2_TYPE_NETNS, netns.as_bytes()),
+            ProxyError::TlvText(PP2_TYPE_NETNS)
+        );
+    }
     // What is bytes by definition stays bytes.
     assert!(tlvs_of(PP2_TYPE_ALPN, &not_utf8).alpn.is_some());
     assert!(tlvs_of(PP2_TYPE_UNIQUE_ID, &not_utf8).unique_id.is_some());
