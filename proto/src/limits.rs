@@ -84,11 +84,11 @@ const _: () = assert!(20 <= PROXY_ENDPOINT_ID_BYTES_MAX);
 
 // SCRAM: what a peer can make us hold, and how long it can make us work.
 
-/// The longest SASL message accepted from a client, in bytes; `PG_MAX_SASL_MESSAGE_LENGTH` of
-/// `PostgreSQL`.
+/// The longest SCRAM message accepted from a client, in bytes; `PG_MAX_SASL_MESSAGE_LENGTH` of
+/// `PostgreSQL`, which counts the mechanism's name in.
 pub const SCRAM_CLIENT_MESSAGE_BYTES_MAX: usize = 1024;
 
-/// The longest SASL message accepted from a server, in bytes. It has to hold the longest nonce and
+/// The longest SCRAM message accepted from a server, in bytes. It has to hold the longest nonce and
 /// the longest salt in base64.
 pub const SCRAM_SERVER_MESSAGE_BYTES_MAX: usize = 2048;
 

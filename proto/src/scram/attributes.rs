@@ -53,12 +53,11 @@ impl<'message> Attributes<'message> {
         }
     }
 
-    /// Steps over the optional extensions that the RFC allows at the end.
-    ///
-    /// `forbidden` names an attribute that would be ambiguous there.
-    pub(super) fn skip_extensions(mut self, forbidden: u8) -> Result<(), Defect> {
+    /// Steps over the optional extensions that the RFC allows at the end. A proof among them would
+    /// be a second one.
+    pub(super) fn skip_extensions(mut self) -> Result<(), Defect> {
         while let Some((name, _)) = self.next()? {
-            if name == forbidden {
+            if name == b'p' {
                 return Err(Defect::TrailingData);
             }
         }
@@ -109,10 +108,10 @@ mod tests {
     }
 
     #[test]
-    fn extensions_are_stepped_over_but_not_the_forbidden_one() {
-        assert_eq!(Attributes::new(b"x=1,Y=2").skip_extensions(b'p'), Ok(()));
+    fn extensions_are_stepped_over_but_not_a_second_proof() {
+        assert_eq!(Attributes::new(b"x=1,Y=2").skip_extensions(), Ok(()));
         assert_eq!(
-            Attributes::new(b"x=1,p=2").skip_extensions(b'p'),
+            Attributes::new(b"x=1,p=2").skip_extensions(),
             Err(Defect::TrailingData)
         );
     }

@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 
 use subtle::ConstantTimeEq as _;
 
+use crate::limits::SCRAM_NONCE_BYTES_MAX;
 use crate::limits::SCRAM_SALT_BYTES_MAX;
 use crate::limits::SCRAM_SERVER_MESSAGE_BYTES_MAX;
 
@@ -191,6 +192,9 @@ impl<'message> ServerFirstMessage<'message> {
         }
         let mut attributes = Attributes::new(message);
         let nonce = attributes.expect(b'r').map_err(malformed)?;
+        if nonce.len() > SCRAM_NONCE_BYTES_MAX {
+            return Err(malformed(Defect::NonceTooLong));
+        }
         nonce::check(nonce).map_err(malformed)?;
         let salt = attributes.expect(b's').map_err(malformed)?;
         let salt =

@@ -184,11 +184,29 @@ impl fmt::Debug for ScramKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scram::base64;
 
     const AUTH_MESSAGE: &[u8] = b"n=,r=a,r=ab,s=c2FsdA==,i=1,c=biws,r=ab";
 
     fn keys() -> ScramKeys {
         ScramKeys::derive(b"pencil", b"salt", NonZeroU32::new(7).unwrap())
+    }
+
+    #[test]
+    fn the_keys_of_rfc_7677_section_3_prove_and_sign() {
+        let salt = b"\x5b\x6d\x99\x68\x9d\x12\x35\x8e\xec\xa0\x4b\x14\x12\x36\xfa\x81";
+        let keys = ScramKeys::derive(b"pencil", salt, NonZeroU32::new(4096).unwrap());
+        let auth_message = b"n=user,r=rOprNGfwEbeRWgbNEkqO,\
+            r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,\
+            c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
+        assert_eq!(
+            base64::encode(keys.client.proof(auth_message).as_slice()),
+            "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
+        );
+        assert_eq!(
+            base64::encode(keys.server.signature(auth_message).as_slice()),
+            "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
+        );
     }
 
     #[test]

@@ -56,11 +56,26 @@ fn is_prohibited(character: char) -> bool {
         || tables::tagging_character(character)
 }
 
+/// Left-to-right in Unicode 3.2, which `SASLprep` and `PostgreSQL` go by, and neutral today.
+const LEFT_TO_RIGHT_ONCE: [char; 10] = [
+    '\u{1D6C1}',
+    '\u{1D6DB}',
+    '\u{1D6FB}',
+    '\u{1D715}',
+    '\u{1D735}',
+    '\u{1D74F}',
+    '\u{1D76F}',
+    '\u{1D789}',
+    '\u{1D7A9}',
+    '\u{1D7C3}',
+];
+
 /// RFC 4013 §2.4: with a right-to-left character, no left-to-right one, and one at either end.
 fn mixes_directions(text: &str) -> bool {
     let is_right_to_left = |character: Option<char>| character.is_some_and(tables::bidi_r_or_al);
     text.contains(tables::bidi_r_or_al)
         && (text.contains(tables::bidi_l)
+            || text.contains(LEFT_TO_RIGHT_ONCE)
             || !is_right_to_left(text.chars().next())
             || !is_right_to_left(text.chars().next_back()))
 }

@@ -3,6 +3,9 @@
 //! What is accepted and refused, and when, follows `PostgreSQL`'s `auth-scram.c`, so that a client
 //! sees no difference. An unknown user goes through the very same steps with a mock secret, and
 //! fails at the end.
+//!
+//! Three things that `PostgreSQL` lets pass are malformed here, as they are in RFC 5802: an empty
+//! nonce, a comma at the end, and a proof whose base64 has bits left over.
 
 use subtle::Choice;
 
@@ -271,7 +274,7 @@ impl<'message> ClientFirstMessage<'message> {
         attributes.expect(b'n').map_err(malformed)?;
         let nonce = attributes.expect(b'r').map_err(malformed)?;
         nonce::check(nonce).map_err(malformed)?;
-        attributes.skip_extensions(b'r').map_err(malformed)?;
+        attributes.skip_extensions().map_err(malformed)?;
         Ok(Self { flag, bare, nonce })
     }
 }
@@ -297,7 +300,7 @@ impl<'message> ClientFinalMessage<'message> {
         let mut attributes = Attributes::new(without_proof);
         let channel_binding = attributes.expect(b'c').map_err(malformed)?;
         let nonce = attributes.expect(b'r').map_err(malformed)?;
-        attributes.skip_extensions(b'p').map_err(malformed)?;
+        attributes.skip_extensions().map_err(malformed)?;
         Ok(Self {
             channel_binding,
             nonce,
@@ -313,5 +316,63 @@ fn check_length(message: ScramMessage, bytes: &[u8]) -> Result<(), ScramError> {
         0 => Err(message.malformed(Defect::Empty)),
         length if length > bytes_max => Err(ScramError::TooLong { message, bytes_max }),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    /// The server of RFC 7677 §3, whose nonce is not of the form that ours have.
+    fn server_of_rfc_7677() -> ServerFinal {
+        let salt = base64::decode(b"W22ZaJ0SNY7soEsUEjb6gQ==", 16).unwrap();
+        let iterations = NonZeroU32::new(4096).unwrap();
+        ServerFinal {
+            secret: ScramSecret::from_password(b"pencil", &salt, iterations).unwrap(),
+            doomed: false,
+            channel_binding: ExpectedBinding::Flag("n,,"),
+            nonce: b"rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0".to_vec(),
+            auth_message: b"n=user,r=rOprNGfwEbeRWgbNEkqO,\
+                r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
+                s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,"
+                .to_vec(),
+        }
+    }
+
+    const CLIENT_FINAL_OF_RFC_7677: &[u8] =
+        b"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
+          p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
+
+    #[test]
+    fn the_client_of_rfc_7677_section_3_is_verified() {
+        let verdict = server_of_rfc_7677()
+            .client_final(CLIENT_FINAL_OF_RFC_7677)
+            .unwrap();
+        let Verdict::Verified { server_final, .. } = verdict else {
+            panic!("refused");
+        };
+        assert_eq!(
+            server_final,
+            b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
+        );
+    }
+
+    #[test]
+    fn the_right_proof_does_not_help_a_doomed_client() {
+        let doomed = ServerFinal {
+            doomed: true,
+            ..server_of_rfc_7677()
+        };
+        let verdict = doomed.client_final(CLIENT_FINAL_OF_RFC_7677).unwrap();
+        assert!(matches!(verdict, Verdict::Refused));
+    }
+
+    #[test]
+    fn the_first_message_of_rfc_7677_section_3_is_read() {
+        let message = ClientFirstMessage::parse(b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO").unwrap();
+        assert_eq!(message.bare, b"n=user,r=rOprNGfwEbeRWgbNEkqO");
+        assert_eq!(message.nonce, b"rOprNGfwEbeRWgbNEkqO");
     }
 }
