@@ -7,6 +7,9 @@
 pub mod proxy_header;
 pub mod proxy_v1;
 pub mod proxy_v2;
+pub mod scram_client;
+mod scram_model;
+pub mod scram_server;
 
 /// One fuzz target.
 pub struct Target {
@@ -21,4 +24,6 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "proxy_v1", run: proxy_v1::run },
     Target { name: "proxy_v2", run: proxy_v2::run },
+    Target { name: "scram_client", run: scram_client::run },
+    Target { name: "scram_server", run: scram_server::run },
 ];

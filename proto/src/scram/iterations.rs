@@ -16,7 +16,9 @@ pub(super) fn parse(
     message: ScramMessage,
     iterations_max: u32,
 ) -> Result<NonZeroU32, ScramError> {
-    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
+    // One count has one spelling, so no zeros go before it.
+    let is_padded = text.len() > 1 && text.starts_with(b"0");
+    if text.is_empty() || is_padded || !text.iter().all(u8::is_ascii_digit) {
         return Err(message.malformed(Defect::Number));
     }
     let iterations = text.iter().fold(0_u32, |number, digit| {
@@ -70,7 +72,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_number_is_malformed() {
-        for text in ["", "-1", "+1", "1 ", "0x10", "1e3", "٣"] {
+        for text in ["", "-1", "+1", "1 ", "0x10", "00", "04096", "1e3", "٣"] {
             let malformed = ScramMessage::ServerFirst.malformed(Defect::Number);
             assert_eq!(parsed(text), Err(malformed), "{text:?}");
         }
