@@ -5,5 +5,6 @@
 pub mod config;
 pub mod limits;
 pub mod net;
+pub mod restrictions;
 pub mod telemetry;
 pub mod tenancy;

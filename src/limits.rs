@@ -5,13 +5,11 @@
 //!
 //! A name ends in its unit (`_BYTES`, `_COUNT`); `_MAX` says that the value itself is still allowed.
 
+use tidegate_proto::limits::PROXY_HEADER_BYTES_MAX;
+
 /// The buffer a connection reads into until it is authenticated, in bytes. One PROXY header of the
 /// largest kind fits; a longer startup message grows its own buffer up to [`STARTUP_BYTES_MAX`].
 pub const EDGE_BUFFER_BYTES: usize = 4096;
-
-/// The longest PROXY header that is accepted, in bytes. The specification allows a v2 header of
-/// 65,551 bytes; balancers send a few hundred.
-pub const PROXY_HEADER_BYTES_MAX: usize = 4096;
 
 /// The longest startup message, in bytes: PostgreSQL's `MAX_STARTUP_PACKET_LENGTH`.
 pub const STARTUP_BYTES_MAX: usize = 10_000;
@@ -47,6 +45,10 @@ pub const THROTTLE_EVICTION_CANDIDATES_COUNT: usize = 8;
 /// Doublings of the throttle's delay, after which only its configured maximum counts.
 pub const THROTTLE_DOUBLINGS_MAX: u32 = 31;
 
+/// How long failed logins are remembered after the last of them, as a multiple of the longest wait:
+/// whoever pauses to be forgotten guesses more slowly than whoever waits.
+pub const THROTTLE_MEMORY_FACTOR: u32 = 10;
+
 /// Connections that may stand unauthenticated at once, whatever the configuration says. It also
 /// bounds the table that counts them by address.
 pub const UNAUTHENTICATED_COUNT_MAX: u32 = 64 * 1024;
@@ -57,12 +59,8 @@ pub const ADDRESS_PREFIX_V6_BITS: u32 = 64;
 /// Text from outside is cut to this many bytes before it is logged.
 pub const UNTRUSTED_TEXT_BYTES_MAX: usize = 128;
 
-/// Bytes of the PROXY header's unique id: `PP2_TYPE_UNIQUE_ID` allows no more.
-pub const UNIQUE_ID_BYTES_MAX: usize = 128;
-
 // A PROXY header is read whole, in the buffer every connection starts with.
 const _: () = assert!(PROXY_HEADER_BYTES_MAX <= EDGE_BUFFER_BYTES);
-const _: () = assert!(UNIQUE_ID_BYTES_MAX < PROXY_HEADER_BYTES_MAX);
 const _: () = assert!(AUTHENTICATION_MESSAGE_BYTES_MAX < STARTUP_BYTES_MAX);
 // Whatever the edge has read fits into one read of the worker that takes the connection over.
 const _: () = assert!(EDGE_BUFFER_BYTES + STARTUP_BYTES_MAX < SCRATCH_BUFFER_BYTES);
@@ -71,6 +69,7 @@ const _: () = assert!(SCRATCH_BUFFER_BYTES <= HELD_BYTES_MAX);
 const _: () = assert!(THROTTLE_ENTRIES_MAX.is_multiple_of(THROTTLE_SHARDS_COUNT));
 const _: () =
     assert!(THROTTLE_EVICTION_CANDIDATES_COUNT <= THROTTLE_ENTRIES_MAX / THROTTLE_SHARDS_COUNT);
-const _: () = assert!(THROTTLE_SHARDS_COUNT.is_power_of_two());
+// One byte of a hash chooses the shard, evenly.
+const _: () = assert!(THROTTLE_SHARDS_COUNT.is_power_of_two() && THROTTLE_SHARDS_COUNT <= 256);
 const _: () = assert!(THROTTLE_DOUBLINGS_MAX < u32::BITS);
 const _: () = assert!(ADDRESS_PREFIX_V6_BITS == u64::BITS);
