@@ -4,6 +4,7 @@
 //! They are plain functions so that the same body runs under libFuzzer (`fuzz_targets/NAME.rs`) and
 //! over the kept corpora on any toolchain (`tests/corpus.rs`).
 
+pub mod naive_tlvs;
 pub mod proxy_header;
 pub mod proxy_v1;
 pub mod proxy_v2;
