@@ -94,9 +94,9 @@ pub enum ViolationKind {
     /// Nothing sent before can have led to this message.
     #[error("is out of place")]
     OutOfPlace,
-    /// A field that must be there is not, or is empty.
-    #[error("is missing")]
-    Missing,
+    /// No user is named, or an empty one.
+    #[error("names no user")]
+    NoUser,
 }
 
 impl Violation {
@@ -123,9 +123,19 @@ impl Violation {
         }
     }
 
-    /// `08P01`, whoever it was.
+    /// What a client is told, the same as by a server: `28000` if a startup message names no user,
+    /// otherwise `08P01`.
     pub const fn sqlstate(&self) -> SqlState {
-        SqlState::PROTOCOL_VIOLATION
+        match self.kind {
+            ViolationKind::NoUser => SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+            ViolationKind::TooShort { .. }
+            | ViolationKind::TooLong { .. }
+            | ViolationKind::CutOff
+            | ViolationKind::Unterminated
+            | ViolationKind::TrailingBytes { .. }
+            | ViolationKind::IllegalValue { .. }
+            | ViolationKind::OutOfPlace => SqlState::PROTOCOL_VIOLATION,
+        }
     }
 }
 
@@ -162,6 +172,9 @@ pub enum EncodeErrorKind {
         /// The largest number that can be sent.
         count_max: usize,
     },
+    /// Nothing, where the protocol reads nothing as the end of a list.
+    #[error("is empty")]
+    Empty,
     /// A zero byte inside a string would end it, and what follows would be read as other fields.
     #[error("contains a zero byte")]
     ZeroByte,

@@ -8,6 +8,7 @@
 //! - [`frame`]: where a message begins and ends; [`limits`]: how large anything may be.
 //! - [`cursor`] reads fields, [`writer`] writes them; [`error`] says what was wrong, [`fault`] whose
 //!   fault it was, [`sqlstate`] what the client is told.
+//! - [`startup`]: the messages that open a connection.
 //! - [`frontend`] and [`backend`]: one message a file, by who sends it; [`fields`]: the lists they
 //!   share.
 //! - [`exchange`]: the conversation of a client and a server, as a relay must know it.
@@ -28,4 +29,5 @@ pub mod proxy;
 mod round_trip;
 pub mod scram;
 pub mod sqlstate;
+pub mod startup;
 pub mod writer;

@@ -27,6 +27,46 @@ pub const BACKEND_MESSAGE_BYTES_MAX: u32 = 0x3fff_fffe + LENGTH_WORD_BYTES;
 /// Such a message may be gathered whole; anything larger must stream.
 pub const SMALL_MESSAGE_BYTES_MAX: u32 = 10_000;
 
+/// The fewest bytes of a cancel key. Up to protocol 3.0 it is the only legal length.
+///
+/// "`BackendKeyData`": the minimum and maximum key length are 4 and 256 bytes.
+pub const CANCEL_KEY_BYTES_MIN: usize = 4;
+
+/// The most bytes of a cancel key, from protocol 3.2 on.
+pub const CANCEL_KEY_BYTES_MAX: usize = 256;
+
+/// The most bytes of one text (message, detail, hint) in an error that Tidegate writes. Our own
+/// texts quote names that a client chose; longer ones are cut.
+pub const ERROR_TEXT_BYTES_MAX: usize = 2_048;
+
+// The messages that open a connection.
+
+/// The smallest length word of a message that opens a connection: itself and a code. In bytes.
+pub const STARTUP_BYTES_MIN: u32 = LENGTH_WORD_BYTES + 4;
+
+/// The largest length word of a message that opens a connection. In bytes, the word included.
+///
+/// `MAX_STARTUP_PACKET_LENGTH` (10,000) of `libpq/pqcomm.h` counts without the word.
+pub const STARTUP_BYTES_MAX: u32 = 10_000 + LENGTH_WORD_BYTES;
+
+/// The length word of a `CancelRequest` with the shortest key: itself, code, process id. In bytes.
+pub const CANCEL_REQUEST_BYTES_MIN: u32 = 16;
+
+/// The length word of a `CancelRequest` with the longest key. In bytes.
+pub const CANCEL_REQUEST_BYTES_MAX: u32 = 268;
+
+/// The largest length word of a `PasswordMessage`, `SASLInitialResponse` or `SASLResponse` that a
+/// client may send before it is authenticated. In bytes, the word included.
+///
+/// Servers take 65,535 for tokens of GSSAPI, which Tidegate does not speak, and 1,024 for SASL.
+pub const AUTH_MESSAGE_BYTES_MAX: u32 = 8_192;
+
+const _: () = assert!(CANCEL_KEY_BYTES_MIN < CANCEL_KEY_BYTES_MAX);
+const _: () = assert!(CANCEL_REQUEST_BYTES_MIN as usize == 12 + CANCEL_KEY_BYTES_MIN);
+const _: () = assert!(CANCEL_REQUEST_BYTES_MAX as usize == 12 + CANCEL_KEY_BYTES_MAX);
+const _: () = assert!(CANCEL_REQUEST_BYTES_MAX < STARTUP_BYTES_MAX);
+const _: () = assert!(STARTUP_BYTES_MIN < STARTUP_BYTES_MAX);
+const _: () = assert!(AUTH_MESSAGE_BYTES_MAX < SMALL_MESSAGE_BYTES_MAX);
 const _: () = assert!(FRONTEND_MESSAGE_BYTES_MAX < BACKEND_MESSAGE_BYTES_MAX);
 const _: () = assert!(BACKEND_MESSAGE_BYTES_MAX < i32::MAX as u32);
 const _: () = assert!(SMALL_MESSAGE_BYTES_MAX < FRONTEND_MESSAGE_BYTES_MAX);

@@ -17,7 +17,6 @@ use super::Terminate;
 use super::tag;
 use crate::error::Sender;
 use crate::error::Violation;
-use crate::error::ViolationKind;
 use crate::frame::Frame;
 
 /// One message of a frontend after the startup.
@@ -87,18 +86,7 @@ impl<'a> FrontendMessage<'a> {
             tag::QUERY => Self::Query(Query::decode(body)?),
             tag::SYNC => Self::Sync(Sync::decode(body)?),
             tag::TERMINATE => Self::Terminate(Terminate::decode(body)?),
-            unknown => {
-                let kind = ViolationKind::IllegalValue {
-                    value: i64::from(unknown),
-                };
-                let sender = Sender::Frontend;
-                return Err(Violation {
-                    sender,
-                    message: "message",
-                    field: "tag",
-                    kind,
-                });
-            },
+            unknown => return Err(Violation::out_of_place(Sender::Frontend, unknown)),
         })
     }
 }
