@@ -1,8 +1,8 @@
 //! The client side of SCRAM against servers that say anything, and `postgres-protocol` as the
 //! second opinion.
 //!
-//! An input is two lines: the server's first message and its last. `{nonce}` becomes the client's
-//! nonce, `{signature}` the right signature.
+//! An input is two lines: the server's first message and its last. A first `r={nonce}` gets the
+//! client's nonce, `{signature}` becomes the right signature.
 
 use postgres_protocol::authentication::sasl::ChannelBinding;
 use postgres_protocol::authentication::sasl::ScramSha256;
@@ -74,12 +74,15 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// `first` with the nonce that stands in `client_first`.
+/// `first`, where a `{nonce}` that stands in its place becomes the one in `client_first`.
 fn with_nonce(first: &[u8], client_first: &[u8]) -> Vec<u8> {
     let nonce = client_first
-        .strip_prefix(b"n,,n=,r=")
+        .strip_prefix(b"n,,n=,")
         .expect("the message has this form");
-    replaced(first, b"{nonce}", nonce)
+    match first.strip_prefix(b"r={nonce}") {
+        Some(rest) => [nonce, rest].concat(),
+        None => first.to_vec(),
+    }
 }
 
 /// `last` with the signature over these three messages.

@@ -2,7 +2,7 @@
 //!
 //! An input is three lines: the offer (`plus` or `plain`) and the mechanism that the client takes,
 //! its first message, its last message. In the last one `{nonce}` becomes the nonce of the exchange
-//! and `{proof}` a right proof for everything before it: no fuzzer guesses either.
+//! and a last `p={proof}` a right proof for everything before it: no fuzzer guesses either.
 
 use std::num::NonZeroU32;
 use std::sync::LazyLock;
@@ -64,13 +64,14 @@ pub fn run(data: &[u8]) {
     let nonce = check_server_first(first, &server_first);
 
     let last = replaced(last, b"{nonce}", nonce);
-    let without_proof = match last.iter().rposition(|byte| *byte == b',') {
-        Some(end) => &last[..end],
-        None => &[],
+    let (without_proof, tail) = match last.iter().rposition(|byte| *byte == b',') {
+        Some(comma) => last.split_at(comma),
+        None => (&[][..], &last[..]),
     };
     let auth_message = [bare(first), &server_first, without_proof].join(&b',');
     let right_proof = proof(&KEYS, &auth_message);
-    let last = replaced(&last, b"{proof}", right_proof.as_bytes());
+    let tail = replaced(tail, b"{proof}", right_proof.as_bytes());
+    let last = [without_proof, &tail].concat();
     match (genuine.client_final(&last), doomed.1.client_final(&last)) {
         (Ok(Verdict::Verified { keys, .. }), Ok(Verdict::Refused)) => {
             assert_eq!(keys.client.as_bytes(), KEYS.client.as_bytes());
