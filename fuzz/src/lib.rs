@@ -4,6 +4,10 @@
 //! They are plain functions so that the same body runs under libFuzzer (`fuzz_targets/NAME.rs`) and
 //! over the kept corpora on any toolchain (`tests/corpus.rs`).
 
+pub mod backend;
+mod backend_oracle;
+pub mod frame;
+pub mod frontend;
 pub mod naive_tlvs;
 pub mod proxy_header;
 pub mod proxy_v1;
@@ -11,6 +15,7 @@ pub mod proxy_v2;
 pub mod scram_client;
 mod scram_model;
 pub mod scram_server;
+pub mod startup;
 
 /// One fuzz target.
 pub struct Target {
@@ -23,8 +28,12 @@ pub struct Target {
 /// Every target.
 #[rustfmt::skip] // One line a target.
 pub const TARGETS: &[Target] = &[
+    Target { name: "backend", run: backend::run },
+    Target { name: "frame", run: frame::run },
+    Target { name: "frontend", run: frontend::run },
     Target { name: "proxy_v1", run: proxy_v1::run },
     Target { name: "proxy_v2", run: proxy_v2::run },
     Target { name: "scram_client", run: scram_client::run },
     Target { name: "scram_server", run: scram_server::run },
+    Target { name: "startup", run: startup::run },
 ];
