@@ -17,7 +17,7 @@ use dashmap::Entry;
 
 use crate::config;
 use crate::restrictions::NetworkRestriction;
-use crate::restrictions::RateBucket;
+use crate::restrictions::rate::RateBucket;
 use crate::telemetry::TenantSlot;
 use crate::tenancy::Tenant;
 

@@ -34,7 +34,6 @@ pub use gate::RateScope;
 pub use network::NetworkRefusal;
 pub use network::NetworkRestriction;
 pub use network::Verdict;
-pub use rate::RateBucket;
 pub use report::Report;
 pub use throttle::Attempt;
 pub use throttle::LoginOutcome;

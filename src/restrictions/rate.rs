@@ -12,7 +12,7 @@ const NANOS_PER_SECOND: u128 = 1_000_000_000;
 
 /// The attempts of one tenant or user. It starts full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RateBucket {
+pub(super) struct RateBucket {
     /// Tokens that are missing, each counted as [`NANOS_PER_SECOND`] parts; one nanosecond refills
     /// `per_second` parts. Counting what is missing lets a new rate apply to an old bucket.
     /// `missing <= burst * NANOS_PER_SECOND`, for the burst of the last success.
@@ -28,7 +28,7 @@ impl RateBucket {
     /// # Errors
     /// The time after which a token will be there, if nobody else takes it; the bucket is unchanged
     /// apart from what it gained.
-    pub fn take(&mut self, rate: Rate, now: Instant) -> Result<(), Duration> {
+    pub(super) fn take(&mut self, rate: Rate, now: Instant) -> Result<(), Duration> {
         if rate.is_unlimited() {
             return Ok(());
         }

@@ -175,6 +175,54 @@ fn a_user_above_its_rate_takes_nothing_from_the_others() {
 }
 
 #[test]
+fn a_reload_keeps_the_attempts_of_a_user_that_stays_and_forgets_one_that_has_no_rate() {
+    let one_a_second = |rate| {
+        let mut tenant = strict();
+        tenant.connection_rate = Rate::UNLIMITED;
+        let row = config::User {
+            name: "app".to_owned(),
+            connection_rate: rate,
+            ..config::User::default()
+        };
+        tenant.users.insert("app".to_owned(), Arc::new(row));
+        config_of(vec![tenant])
+    };
+    let admission = admission(vec![]);
+    let (now, inside) = (start(), origin("192.0.2.1"));
+    let rate = Rate {
+        per_second: 1,
+        burst: 1,
+    };
+    admission.reload(&one_a_second(rate));
+    drop(admission.admit(&applicant(&inside), now).unwrap());
+    admission.reload(&one_a_second(Rate { burst: 0, ..rate }));
+    assert!(matches!(
+        denial(admission.admit(&applicant(&inside), now)),
+        Denial::Rate(_)
+    ));
+    admission.reload(&one_a_second(Rate::UNLIMITED));
+    drop(admission.admit(&applicant(&inside), now).unwrap());
+    admission.reload(&one_a_second(rate));
+    drop(admission.admit(&applicant(&inside), now).unwrap());
+}
+
+#[test]
+fn a_reload_changes_the_limits_of_the_node() {
+    let mut tenant = strict();
+    tenant.max_client_conn = 0;
+    let mut config = config_of(vec![tenant]);
+    let admission = admission(vec![]);
+    let (now, inside) = (start(), origin("192.0.2.1"));
+    config.node.max_client_conn = 1;
+    admission.reload(&config);
+    let _held = admission.admit(&applicant(&inside), now).unwrap();
+    let Denial::ClientLimit(reached) = denial(admission.admit(&applicant(&inside), now)) else {
+        panic!("the node takes one client");
+    };
+    assert_eq!((reached.scope, reached.limit), (LimitScope::Node, 1));
+}
+
+#[test]
 fn a_reload_changes_the_networks_and_keeps_the_attempts_that_were_made() {
     let admission = admission(vec![strict()]);
     let (now, inside) = (start(), origin("192.0.2.1"));
