@@ -6,17 +6,11 @@
 //! A name ends in its unit (`_BYTES`, `_COUNT`); `_MAX` says that the value itself is still allowed.
 
 use tidegate_proto::limits::PROXY_HEADER_BYTES_MAX;
+use tidegate_proto::limits::STARTUP_BYTES_MAX;
 
 /// The buffer a connection reads into until it is authenticated, in bytes. One PROXY header of the
-/// largest kind fits; a longer startup message grows its own buffer up to [`STARTUP_BYTES_MAX`].
+/// largest kind fits; a longer startup message grows its own buffer up to the wire's limit.
 pub const EDGE_BUFFER_BYTES: usize = 4096;
-
-/// The longest startup message, in bytes: PostgreSQL's `MAX_STARTUP_PACKET_LENGTH`.
-pub const STARTUP_BYTES_MAX: usize = 10_000;
-
-/// The longest message of an authentication exchange, in bytes. PostgreSQL allows 65,535 for tokens
-/// that are not spoken here; the longest SCRAM message of a real driver has under 300.
-pub const AUTHENTICATION_MESSAGE_BYTES_MAX: usize = 8192;
 
 /// Packets a client may send before its `StartupMessage`: one `SSLRequest` and one
 /// `GSSENCRequest`.
@@ -61,9 +55,8 @@ pub const UNTRUSTED_TEXT_BYTES_MAX: usize = 128;
 
 // A PROXY header is read whole, in the buffer every connection starts with.
 const _: () = assert!(PROXY_HEADER_BYTES_MAX <= EDGE_BUFFER_BYTES);
-const _: () = assert!(AUTHENTICATION_MESSAGE_BYTES_MAX < STARTUP_BYTES_MAX);
 // Whatever the edge has read fits into one read of the worker that takes the connection over.
-const _: () = assert!(EDGE_BUFFER_BYTES + STARTUP_BYTES_MAX < SCRATCH_BUFFER_BYTES);
+const _: () = assert!(EDGE_BUFFER_BYTES + STARTUP_BYTES_MAX as usize <= SCRATCH_BUFFER_BYTES);
 const _: () = assert!(SCRATCH_BUFFER_BYTES <= HELD_BYTES_MAX);
 // Every shard has room for at least the candidates of one eviction.
 const _: () = assert!(THROTTLE_ENTRIES_MAX.is_multiple_of(THROTTLE_SHARDS_COUNT));

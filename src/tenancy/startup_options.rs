@@ -1,103 +1,104 @@
 //! The tenant named in the startup parameter `options`, and what remains of the parameter.
 //!
 //! Tidegate's own options are taken out, because the server would refuse them; everything else is
-//! handed on as it was written. The syntax is that of `pg_split_opts`: words between white space, a
-//! backslash takes the next character as it is.
-//!
-//! See <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-OPTIONS>.
+//! handed on, and unchanged when there were none of ours.
 
 use std::borrow::Cow;
 
+use tidegate_proto::startup::Switch;
+use tidegate_proto::startup::Switches;
+
 /// The options that name a tenant: Tidegate's own word, and Supavisor's.
-const TENANT_OPTIONS: [&str; 2] = ["tenant", "reference"];
+const TENANT_OPTIONS: [&[u8]; 2] = [b"tenant", b"reference"];
+
+/// An equals sign, and the two ways in which some drivers leave it percent-encoded.
+const EQUALS: [&[u8]; 3] = [b"=", b"%3D", b"%3d"];
 
 /// What the parameter says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct StartupOptions<'a> {
     /// Every value given for the tenant, in order; it may be anything.
-    pub(super) tenants: Vec<String>,
+    pub(super) tenants: Vec<Vec<u8>>,
     /// What to hand on to the server; `None` when nothing remains.
-    pub(super) rest: Option<Cow<'a, str>>,
+    pub(super) rest: Option<Cow<'a, [u8]>>,
 }
 
-/// Reads `tenant=…` and `reference=…`, each as a word of its own, after `-c`, `-c` with the word
-/// attached, or `--`. The equals sign may be percent-encoded, as some drivers leave it.
-pub(super) fn read(options: &str) -> StartupOptions<'_> {
+/// Reads `tenant=…` and `reference=…`, each as a word of its own, after `-c`, or after `--`.
+pub(super) fn read(options: &[u8]) -> StartupOptions<'_> {
     let mut tenants = Vec::new();
-    let mut rest: Vec<&str> = Vec::new();
-    let mut words = words(options).peekable();
-    while let Some(word) = words.next() {
-        let text = unescape(word);
-        if text == "-c" {
-            if let Some(tenant) = words.peek().and_then(|next| tenant_of(&unescape(next))) {
-                tenants.push(tenant);
-                words.next();
-            } else {
-                rest.push(word);
-                // The next word is this option's value, whatever it looks like.
-                rest.extend(words.next());
-            }
-        } else if let Some(tenant) = tenant_of(without_dashes(&text)) {
+    let mut rest = Vec::new();
+    let mut switches = Switches::new(options).peekable();
+    while let Some(switch) = switches.next() {
+        if let Some(tenant) = tenant_of(&switch) {
             tenants.push(tenant);
-        } else {
-            rest.push(word);
+        } else if !(is_lone_c(&switch) && switches.peek().is_some_and(is_ours)) {
+            hand_on(&switch, &mut rest);
         }
     }
     let rest = if tenants.is_empty() {
         Some(Cow::Borrowed(options))
     } else {
-        (!rest.is_empty()).then(|| Cow::Owned(rest.join(" ")))
+        (!rest.is_empty()).then_some(Cow::Owned(rest))
     };
     StartupOptions { tenants, rest }
 }
 
-/// The words as they are written, escapes included.
-fn words(options: &str) -> impl Iterator<Item = &str> {
-    let mut escaped = false;
-    options
-        .split(move |character| {
-            let ends = !escaped && is_space(character);
-            escaped = !escaped && character == '\\';
-            ends
-        })
-        .filter(|word| !word.is_empty())
-}
-
-/// `isspace` in the C locale.
-const fn is_space(character: char) -> bool {
-    matches!(character, ' ' | '\t'..='\r')
-}
-
-fn unescape(word: &str) -> Cow<'_, str> {
-    if !word.contains('\\') {
-        return Cow::Borrowed(word);
-    }
-    let mut text = String::with_capacity(word.len());
-    let mut characters = word.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' => text.extend(characters.next()),
-            other => text.push(other),
-        }
-    }
-    Cow::Owned(text)
-}
-
-fn without_dashes(word: &str) -> &str {
-    word.strip_prefix("--")
-        .or_else(|| word.strip_prefix("-c"))
-        .unwrap_or(word)
-}
-
 /// The value, if this assigns to an option that names a tenant. Names of settings know no case.
-fn tenant_of(assignment: &str) -> Option<String> {
-    let (name, value) = ["=", "%3D", "%3d"]
-        .iter()
-        .find_map(|equals| assignment.split_once(equals))?;
+fn tenant_of(switch: &Switch) -> Option<Vec<u8>> {
+    let (name, value) = match switch {
+        Switch::Setting { name, value } => (name.as_slice(), value.as_slice()),
+        Switch::Other(word) => assignment(word)?,
+    };
     TENANT_OPTIONS
         .iter()
         .any(|option| name.eq_ignore_ascii_case(option))
-        .then(|| value.to_owned())
+        .then(|| value.to_vec())
+}
+
+fn is_ours(switch: &Switch) -> bool {
+    tenant_of(switch).is_some()
+}
+
+/// `-c` before a word that Postgres does not take for an assignment but we do: it goes with the
+/// word, or it would take the next one.
+fn is_lone_c(switch: &Switch) -> bool {
+    *switch == Switch::Other(b"-c".to_vec())
+}
+
+/// A bare `name=value`, which is no switch of Postgres; Supavisor's clients write it so.
+fn assignment(word: &[u8]) -> Option<(&[u8], &[u8])> {
+    EQUALS.iter().find_map(|equals| {
+        let at = word
+            .windows(equals.len())
+            .position(|part| part == *equals)?;
+        let (name, value) = word.split_at_checked(at)?;
+        Some((name, value.strip_prefix(*equals)?))
+    })
+}
+
+/// Appends a switch as the server's own splitting reads it again.
+fn hand_on(switch: &Switch, rest: &mut Vec<u8>) {
+    if !rest.is_empty() {
+        rest.push(b' ');
+    }
+    match switch {
+        Switch::Setting { name, value } => {
+            rest.extend_from_slice(b"-c ");
+            escape(name, rest);
+            rest.push(b'=');
+            escape(value, rest);
+        },
+        Switch::Other(word) => escape(word, rest),
+    }
+}
+
+fn escape(text: &[u8], rest: &mut Vec<u8>) {
+    for byte in text {
+        if matches!(byte, b'\\' | b' ' | b'\t'..=b'\r') {
+            rest.push(b'\\');
+        }
+        rest.push(*byte);
+    }
 }
 
 #[cfg(test)]
@@ -106,8 +107,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn parts(options: &str) -> (Vec<String>, Option<String>) {
-        let StartupOptions { tenants, rest } = read(options);
-        (tenants, rest.map(Cow::into_owned))
+        let StartupOptions { tenants, rest } = read(options.as_bytes());
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        (
+            tenants.iter().map(|tenant| text(tenant)).collect(),
+            rest.map(|rest| text(&rest)),
+        )
     }
 
     #[test]
@@ -121,6 +126,8 @@ mod tests {
             "--tenant=acme",
             "--reference=acme",
             "reference%3Dacme",
+            "tenant%3dacme",
+            "-c tenant%3dacme",
             "-c  Tenant=acme ",
             r"-c ten\ant=ac\me",
         ] {
@@ -133,7 +140,7 @@ mod tests {
         for options in [
             "",
             "  ",
-            "-c search_path=a\\ b",
+            "-c  search_path=a\\ b",
             "-c geqo=off -c",
             "--application_name=tenant=x",
             "-c application_name=tenant=x",
@@ -146,7 +153,15 @@ mod tests {
                 "{options}"
             );
         }
-        let mixed = r"-c geqo=off reference=acme -c search_path=a\ b --tenant=other -d 2";
+        assert_eq!(
+            read(b"-c a=\xff").rest,
+            Some(Cow::Borrowed(&b"-c a=\xff"[..]))
+        );
+    }
+
+    #[test]
+    fn options_beside_the_tenant_keep_their_meaning() {
+        let mixed = r"--geqo=off reference=acme -csearch_path=a\ b --tenant=other -d 2";
         assert_eq!(
             parts(mixed),
             (
@@ -170,21 +185,32 @@ mod tests {
         );
     }
 
-    #[test]
-    fn the_value_of_another_option_is_never_taken_for_a_tenant() {
-        assert_eq!(
-            parts("-c -c tenant=acme"),
-            (vec!["acme".to_owned()], Some("-c -c".to_owned()))
-        );
+    /// The settings that the server would read, apart from our own.
+    fn foreign(options: &[u8]) -> Vec<Switch> {
+        Switches::new(options)
+            .filter(|switch| matches!(switch, Switch::Setting { .. }) && !is_ours(switch))
+            .collect()
     }
 
     proptest! {
         #[test]
-        fn what_remains_names_no_tenant(options in r"[-c =\\tenarfD%3\t ]{0,40}|(-c |--|)(tenant|reference|x)(=|%3D)[a-z ]{0,5}( -c geqo=off){0,2}") {
-            let first = read(&options);
-            if let Some(rest) = &first.rest {
-                let again = read(rest);
-                prop_assert!(first.tenants.is_empty() || again.tenants.is_empty(), "{rest}");
+        fn what_remains_is_what_was_not_ours(
+            words in prop::collection::vec(
+                prop_oneof![
+                    "(-c |-c|--|)(tenant|reference|geqo|x)(=|%3D)[a-z\\\\ ]{0,5}",
+                    "[-a-c=\\\\ \t%3D]{0,8}",
+                ],
+                0..6,
+            ),
+        ) {
+            let options = words.join(" ").into_bytes();
+            let read = read(&options);
+            let rest = read.rest.unwrap_or_default();
+            if read.tenants.is_empty() {
+                prop_assert_eq!(&*rest, &options[..]);
+            } else {
+                prop_assert_eq!(foreign(&rest), foreign(&options));
+                prop_assert!(!Switches::new(&rest).any(|switch| is_ours(&switch)));
             }
         }
     }

@@ -39,7 +39,7 @@ pub struct Names<'a> {
     /// The startup parameter `user`.
     pub user: &'a str,
     /// The startup parameter `options`.
-    pub options: Option<&'a str>,
+    pub options: Option<&'a [u8]>,
     /// The server name of the TLS handshake with us. A name that a balancer reports is no proof of
     /// anything; only a listener that is told to trust it may pass it here.
     pub server_name: Option<&'a str>,
@@ -56,7 +56,7 @@ pub struct Named<'a> {
     pub user: &'a str,
     /// The startup parameter `options` as the server may see it: without Tidegate's own. `None`
     /// when nothing remains, or nothing was sent.
-    pub options: Option<Cow<'a, str>>,
+    pub options: Option<Cow<'a, [u8]>>,
 }
 
 /// A place that can name a tenant.
@@ -132,7 +132,7 @@ pub fn resolve<'a>(
         .chain(
             by_options
                 .into_iter()
-                .map(|tenant| (NamedBy::Options, Cow::Owned(tenant))),
+                .map(|tenant| (NamedBy::Options, text(&tenant))),
         )
         .chain(by_server_name.map(|tenant| (NamedBy::ServerName, Cow::Owned(tenant))));
     let by_client = agreed(places)?;
@@ -152,6 +152,11 @@ pub fn resolve<'a>(
         user,
         options: rest,
     })
+}
+
+/// Bytes that are not UTF-8 are no name, and become text that is none either.
+fn text<'a>(bytes: &[u8]) -> Cow<'a, str> {
+    Cow::Owned(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// The one tenant that all places name; `None` if there are no places.

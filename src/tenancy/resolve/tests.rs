@@ -14,7 +14,7 @@ fn named(
 ) -> Result<String, ResolveError> {
     let names = Names {
         user,
-        options,
+        options: options.map(str::as_bytes),
         server_name,
     };
     resolve(&LISTENER, &names).map(|named| format!("{}@{}", named.user, named.tenant))
@@ -51,7 +51,7 @@ fn check(places: [Option<&str>; 3], default_tenant: Option<&str>) {
     };
     let names = Names {
         user: &user,
-        options: options.as_deref(),
+        options: options.as_deref().map(str::as_bytes),
         server_name: server_name.as_deref(),
     };
     let result = resolve(&listener, &names);
@@ -77,7 +77,7 @@ fn check(places: [Option<&str>; 3], default_tenant: Option<&str>) {
             );
             assert_eq!(
                 named.options.as_deref(),
-                by_options.map(|_| "-c geqo=off"),
+                by_options.map(|_| &b"-c geqo=off"[..]),
                 "{case}"
             );
         },
@@ -202,9 +202,9 @@ fn without_a_suffix_no_server_name_counts() {
 fn options_without_a_tenant_are_handed_on_unchanged() {
     let names = Names {
         user: "app.acme",
-        options: Some("-c  geqo=off"),
+        options: Some(b"-c  geqo=off"),
         server_name: None,
     };
     let named = resolve(&LISTENER, &names).unwrap();
-    assert_eq!(named.options.as_deref(), Some("-c  geqo=off"));
+    assert_eq!(named.options.as_deref(), Some(&b"-c  geqo=off"[..]));
 }
