@@ -3,8 +3,10 @@
 //! The modules are layers; each names only those below it (ARCHITECTURE.md has the list).
 
 pub mod config;
+pub mod edge;
 pub mod limits;
 pub mod net;
 pub mod restrictions;
+pub mod session;
 pub mod telemetry;
 pub mod tenancy;

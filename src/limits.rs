@@ -5,6 +5,8 @@
 //!
 //! A name ends in its unit (`_BYTES`, `_COUNT`); `_MAX` says that the value itself is still allowed.
 
+use std::time::Duration;
+
 use tidegate_proto::limits::PROXY_HEADER_BYTES_MAX;
 use tidegate_proto::limits::STARTUP_BYTES_MAX;
 
@@ -16,6 +18,12 @@ pub const EDGE_BUFFER_BYTES: usize = 4096;
 /// `GSSENCRequest`.
 /// Without a limit the two can be alternated for ever (CVE-2026-6479).
 pub const NEGOTIATIONS_COUNT_MAX: usize = 2;
+
+/// What is read and thrown away of a refused client's bytes, so that the reason reaches it, in bytes.
+pub const FAREWELL_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a refused client may take to read the reason and close.
+pub const FAREWELL_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// The buffer a worker reads into and all its connections share, in bytes.
 pub const SCRATCH_BUFFER_BYTES: usize = 64 * 1024;

@@ -1,0 +1,5 @@
+//! Whole logins, in memory and on a virtual clock: a client of each kind against `serve`.
+
+mod client;
+mod login;
+mod world;

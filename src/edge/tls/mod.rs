@@ -1,0 +1,84 @@
+//! Step 3: TLS towards clients.
+//!
+//! The certificate is chosen by the client's SNI before the handshake goes on, so that what a SCRAM
+//! proof is bound to is known. Nothing here depends on a process-wide default: the cryptography is
+//! aws-lc-rs by name. No session is ever resumed: a resumed one would skip the client's certificate.
+//!
+//! See <https://www.postgresql.org/docs/current/protocol-flow.html>, "SSL Session Encryption".
+
+mod certificate;
+mod client_certificate;
+mod error;
+mod front;
+mod server_names;
+
+use std::sync::Arc;
+
+use tidegate_proto::scram::ChannelBindingData;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::TlsStream;
+
+pub(super) use client_certificate::CommonName;
+pub use error::HandshakeError;
+pub use error::TlsError;
+pub(super) use front::TlsFront;
+
+use crate::net::Socket;
+use crate::net::Transport;
+
+/// The one application protocol that is spoken here, as ALPN names it.
+pub(super) const ALPN_POSTGRESQL: &[u8] = b"postgresql";
+
+/// What a handshake established.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TlsFacts {
+    /// The server name that the client asked for.
+    pub server_name: Option<Box<str>>,
+    /// What a proof is bound to; `None` if the certificate's signature names no hash.
+    pub binding: Option<ChannelBindingData>,
+    /// Whose certificate the client showed; it was verified.
+    pub client_certificate: Option<CommonName>,
+}
+
+/// Whether the client must have asked for `postgresql` by ALPN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alpn {
+    /// After an `SSLRequest` it may say nothing; asking for something else is refused.
+    Optional,
+    /// Direct TLS: it must, lest a protocol that knows nothing of ours be led here (ALPACA).
+    Required,
+}
+
+/// Does the server's part of the handshake.
+///
+/// # Errors
+/// [`HandshakeError`]: the client's fault, nearly always. The connection is gone, the client was
+/// sent a TLS alert.
+pub(super) async fn accept(
+    front: &TlsFront,
+    transport: Transport,
+    alpn: Alpn,
+) -> Result<(Socket, TlsFacts), HandshakeError> {
+    let acceptor = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), transport);
+    let start = acceptor.await.map_err(HandshakeError::from_io)?;
+    let hello = start.client_hello();
+    let certificate = front.choose(&hello);
+    let stream = start
+        .into_stream(Arc::clone(certificate.config()))
+        .await
+        .map_err(HandshakeError::from_io)?;
+
+    let (_, connection) = stream.get_ref();
+    if alpn == Alpn::Required && connection.alpn_protocol() != Some(ALPN_POSTGRESQL) {
+        return Err(HandshakeError::NoAlpn);
+    }
+    let facts = TlsFacts {
+        server_name: connection.server_name().map(Box::from),
+        binding: certificate.binding().cloned(),
+        client_certificate: match connection.peer_certificates() {
+            Some([own, ..]) => Some(CommonName::of(own)),
+            Some([]) | None => None,
+        },
+    };
+    Ok((Socket::Tls(Box::new(TlsStream::Server(stream))), facts))
+}

@@ -1,0 +1,126 @@
+//! The end of the edge: what a client wants is checked against its tenant, and it is told that it is
+//! in.
+//!
+//! `AuthenticationOk` is the last thing that the edge sends.
+
+use std::sync::Arc;
+
+use tidegate_proto::backend::Authentication;
+use tokio::time::Instant;
+
+use crate::config;
+use crate::config::PoolMode;
+use crate::edge::EdgeError;
+use crate::edge::accepted::Claim;
+use crate::edge::accepted::Proven;
+use crate::edge::accepted::Seat;
+use crate::edge::accepted::TenantPlace;
+use crate::edge::line::Line;
+use crate::edge::outcome::Operator;
+use crate::edge::outcome::Outcome;
+use crate::edge::refusal;
+use crate::net::Socket;
+use crate::session::Arrival;
+
+/// Tells a client that it is in.
+///
+/// # Errors
+/// [`EdgeError`]: the tenant has no such database, or the pool mode cannot do what is asked; the
+/// client was told, and the connection is closed.
+pub(super) async fn welcome(
+    proven: Proven,
+    listener_mode: Option<PoolMode>,
+    accepted_at: Instant,
+) -> Result<Outcome, EdgeError> {
+    let Proven { line, claim, seat } = proven;
+    match seat {
+        Seat::Console(role) => {
+            let origin = Arc::clone(line.origin());
+            Ok(Outcome::Operator(Box::new(Operator {
+                socket: let_in(line).await?,
+                origin,
+                name: claim.user,
+                role,
+                database: claim.database,
+                parameters: claim.parameters,
+            })))
+        },
+        Seat::Tenant(place, scram_keys) => {
+            let destination = match Destination::of(&claim, &place, listener_mode) {
+                Ok(destination) => destination,
+                Err(error) => return Err(line.refuse(error).await),
+            };
+            let origin = Arc::clone(line.origin());
+            Ok(Outcome::Session(Box::new(Arrival {
+                socket: let_in(line).await?,
+                origin,
+                tenant: Arc::clone(place.permit.tenant()),
+                user: destination.user,
+                database: destination.database,
+                database_label: claim.database,
+                parameters: claim.parameters,
+                replication: claim.replication,
+                protocol_minor: claim.protocol_minor,
+                pool_mode: destination.pool_mode,
+                permit: place.permit,
+                scram_keys,
+                accepted_at,
+            })))
+        },
+    }
+}
+
+/// `AuthenticationOk`, in one write with what the exchange left outgoing.
+async fn let_in(mut line: Line) -> Result<Socket, EdgeError> {
+    Authentication::Ok
+        .encode(line.outgoing())
+        .map_err(EdgeError::Encode)?;
+    line.send().await?;
+    Ok(line.into_socket())
+}
+
+/// Where in its tenant a client is going.
+struct Destination {
+    user: Arc<config::User>,
+    /// By its name on the server.
+    database: String,
+    pool_mode: PoolMode,
+}
+
+impl Destination {
+    fn of(
+        claim: &Claim,
+        place: &TenantPlace,
+        listener_mode: Option<PoolMode>,
+    ) -> Result<Self, EdgeError> {
+        let config = &place.config;
+        let database = match &config.databases {
+            None => claim.database.clone(),
+            Some(databases) => databases
+                .get(&claim.database)
+                .ok_or_else(|| EdgeError::NoDatabase(claim.database.as_str().into()))?
+                .clone(),
+        };
+        let user = match config.users.get(&claim.user) {
+            Some(user) => Arc::clone(user),
+            None => Arc::new(config::User {
+                name: claim.user.clone(),
+                pool: config.pool.clone(),
+                ..config::User::default()
+            }),
+        };
+        let pool_mode = match listener_mode {
+            Some(mode) if !user.pool.pool_mode_set => mode,
+            Some(_) | None => user.pool.pool_mode,
+        };
+        if claim.replication && pool_mode != PoolMode::Session {
+            let report = refusal::replication_needs_session_mode();
+            return Err(EdgeError::Refused(Box::new(report)));
+        }
+        Ok(Self {
+            user,
+            database,
+            pool_mode,
+        })
+    }
+}

@@ -1,0 +1,46 @@
+//! What the edge hands over: a client that has proven who it is.
+
+use std::sync::Arc;
+
+use tidegate_proto::scram::ScramKeys;
+use tokio::time::Instant;
+
+use crate::config;
+use crate::config::PoolMode;
+use crate::net::Socket;
+use crate::tenancy::ClientPermit;
+use crate::tenancy::Origin;
+use crate::tenancy::Tenant;
+
+/// A client that has proven who it is, and has been told so: `AuthenticationOk` is the last thing
+/// that was sent to it.
+#[derive(Debug)]
+pub struct Arrival {
+    /// The connection; TLS is finished, and nothing is buffered but what it replays itself.
+    pub socket: Socket,
+    /// Its two addresses, and what the PROXY header said.
+    pub origin: Arc<Origin>,
+    /// Whose client it is.
+    pub tenant: Arc<Tenant>,
+    /// The user: a row of the configuration, or one made from what `auth_query` found.
+    pub user: Arc<config::User>,
+    /// The database, by its name on the server.
+    pub database: String,
+    /// The database, by the name that the client gave.
+    pub database_label: String,
+    /// The startup parameters in their order, `options` split, without user, database,
+    /// replication, protocol options and the words that name the tenant.
+    pub parameters: Vec<(String, String)>,
+    /// It asked for replication; then the pool mode is session.
+    pub replication: bool,
+    /// The minor protocol version: 0, or 2 for long cancel keys.
+    pub protocol_minor: u16,
+    /// When its servers go back.
+    pub pool_mode: PoolMode,
+    /// Its right to be here, counted.
+    pub permit: ClientPermit,
+    /// The keys that its SCRAM login proved.
+    pub scram_keys: Option<ScramKeys>,
+    /// When it was accepted.
+    pub accepted_at: Instant,
+}
