@@ -3,6 +3,9 @@
 //!
 //! A word is never guessed: there is no `auto`.
 
+use crate::config::reading::problem::Problem;
+use crate::config::reading::value::Value;
+
 /// Defines an enum whose variants are words of the configuration file.
 macro_rules! choices {
     (
@@ -29,6 +32,17 @@ macro_rules! choices {
             }
         }
 
+        impl $crate::config::reading::value::SettingValue for $Choice {
+            fn read(written: &$crate::config::reading::value::Value<'_>) -> Option<Self> {
+                let words = [$($word),+];
+                $crate::config::choice::read(written, &words, Self::ALL)
+            }
+
+            fn show(&self) -> Option<String> {
+                Some(format!("\"{self}\""))
+            }
+        }
+
         impl std::fmt::Display for $Choice {
             fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 formatter.write_str(self.as_str())
@@ -37,3 +51,19 @@ macro_rules! choices {
     };
 }
 pub(in crate::config) use choices;
+
+/// The choice whose word is written; `words` and `choices` are in the same order.
+pub(in crate::config) fn read<T: Copy>(
+    written: &Value<'_>,
+    words: &[&str],
+    choices: &[T],
+) -> Option<T> {
+    let all = words.join(", ");
+    let text = written.text(&format!("one of the words {all}"))?;
+    let position = words.iter().position(|word| *word == text);
+    if let Some(choice) = position.and_then(|position| choices.get(position)) {
+        return Some(*choice);
+    }
+    written.mistake(Problem::UnknownWord { value: written.quoted(), words: all });
+    None
+}

@@ -5,60 +5,68 @@
 //! read, and a reload makes another one. Nothing here opens a socket, and no secret leaves except
 //! through [`SecretText::reveal`].
 
-#![expect(
-    unused_imports,
-    reason = "the limits of the rows are read by the parser, which comes next"
-)]
-
-mod auth_query;
+mod bounds;
 mod choice;
-mod console;
-mod endpoint;
-mod http;
-mod listener;
-mod log;
-mod network;
-mod node;
-mod pool_settings;
-mod rate;
+mod documentation;
+mod load;
+mod name;
+mod network_list;
+mod pem;
+mod reading;
 mod secret_text;
+mod sections;
 mod setting;
-mod tenant;
-mod user;
+mod show;
+mod tenant_files;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use self::auth_query::AuthQuery;
-pub use self::console::Console;
-pub use self::endpoint::Endpoint;
-pub use self::endpoint::Host;
-pub use self::endpoint::Role;
-pub use self::endpoint::ServerTls;
-pub use self::endpoint::ServerTlsMode;
-pub use self::http::Http;
-pub use self::listener::AuthType;
-pub use self::listener::CertificateFiles;
-pub use self::listener::ClientCertificate;
-pub use self::listener::ListenAddress;
-pub use self::listener::Listener;
-pub use self::listener::ListenerTls;
-pub use self::listener::ProxyProtocol;
-pub use self::listener::TlsVersion;
-pub use self::log::Log;
-pub use self::log::LogFormat;
-pub use self::network::Network;
-pub use self::node::Node;
-pub use self::node::Refusals;
-pub use self::pool_settings::PoolMode;
-pub use self::pool_settings::PoolSettings;
-pub use self::rate::Rate;
+pub use self::documentation::documented_file;
+pub use self::load::Loaded;
+pub use self::load::load;
+pub use self::load::load_from;
+pub use self::load::parse;
+pub use self::network_list::NetworkError;
+pub use self::network_list::parse_network;
+pub use self::reading::finding::Finding;
+pub use self::reading::finding::Place;
+pub use self::reading::finding::Refused;
+pub use self::reading::finding::Report;
+pub use self::reading::problem::Problem;
+pub use self::reading::surroundings::Machine;
+pub use self::reading::surroundings::Nowhere;
+pub use self::reading::surroundings::Surroundings;
 pub use self::secret_text::SecretText;
-pub use self::setting::Change;
-pub use self::setting::Presence;
-pub use self::setting::Setting;
-pub use self::tenant::Tenant;
-pub use self::user::User;
+pub use self::sections::auth_query::AuthQuery;
+pub use self::sections::auth_type::AuthType;
+pub use self::sections::certificate_files::CertificateFiles;
+pub use self::sections::console::Console;
+pub use self::sections::defaults::Defaults;
+pub use self::sections::endpoint::Endpoint;
+pub use self::sections::endpoint::Role;
+pub use self::sections::host::Host;
+pub use self::sections::http::Http;
+pub use self::sections::listen_address::ListenAddress;
+pub use self::sections::listen_address::SocketMode;
+pub use self::sections::listener::ClientCertificate;
+pub use self::sections::listener::Listener;
+pub use self::sections::listener::ListenerTls;
+pub use self::sections::listener::ProxyProtocol;
+pub use self::sections::listener::TlsVersion;
+pub use self::sections::log::Log;
+pub use self::sections::log::LogFormat;
+pub use self::sections::network::Network;
+pub use self::sections::node::Node;
+pub use self::sections::node::Refusals;
+pub use self::sections::pool_settings::PoolMode;
+pub use self::sections::pool_settings::PoolSettings;
+pub use self::sections::rate::Rate;
+pub use self::sections::server_tls::ServerTls;
+pub use self::sections::server_tls::ServerTlsMode;
+pub use self::sections::tenant::Tenant;
+pub use self::sections::user::User;
+pub use self::show::ShownSetting;
 
 /// A whole configuration: an immutable snapshot, shared as `Arc<Config>`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -71,6 +79,8 @@ pub struct Config {
     pub http: Option<Http>,
     /// Who may use the SQL console, if anybody.
     pub console: Option<Console>,
+    /// What every tenant and user began with; already in each of them.
+    pub defaults: Defaults,
     /// Where clients arrive; at least one in a loaded configuration.
     pub listeners: Vec<Arc<Listener>>,
     /// The tenants, by name.

@@ -8,6 +8,11 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::config::reading::problem::Problem;
+use crate::config::reading::section::Section;
+use crate::config::reading::value::SettingValue;
+use crate::config::reading::value::Value;
+
 /// A password, a SCRAM verifier or a key, read from the value itself, a file or the environment.
 #[derive(Clone)]
 pub struct SecretText(Zeroizing<String>);
@@ -38,6 +43,61 @@ impl PartialEq for SecretText {
 
 impl Eq for SecretText {}
 
+impl SettingValue for SecretText {
+    fn read(written: &Value<'_>) -> Option<Self> {
+        const EXPECTED: &str = "a secret: text, { file = \"..\" } or { env = \"..\" }";
+        let text = if written.is_table() {
+            elsewhere(written, written.section(EXPECTED)?)?
+        } else {
+            Zeroizing::new(written.text(EXPECTED)?.into_owned())
+        };
+        let problem = if text.is_empty() {
+            Some(Problem::SecretEmpty)
+        } else if text.contains(['\n', '\r', '\0']) {
+            Some(Problem::SecretNotOneLine)
+        } else {
+            None
+        };
+        match problem {
+            Some(problem) => written.refuse(problem),
+            None => Some(Self(text)),
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        None
+    }
+}
+
+/// The secret in a file or in an environment variable.
+fn elsewhere(written: &Value<'_>, mut table: Section<'_>) -> Option<Zeroizing<String>> {
+    let file = table.value("file");
+    let variable = table.value("env");
+    table.finish();
+    match (file, variable) {
+        (Some(file), None) => {
+            let path = std::path::PathBuf::read(&file)?;
+            let contents = Zeroizing::new(file.file(&path)?);
+            let text = std::str::from_utf8(&contents).ok();
+            // An editor ends the line; that is not part of the secret.
+            let line = text.map(|text| text.strip_suffix('\n').unwrap_or(text));
+            let line = line.map(|line| line.strip_suffix('\r').unwrap_or(line));
+            match line {
+                Some(line) => Some(Zeroizing::new(line.to_owned())),
+                None => file.refuse(Problem::SecretNotOneLine),
+            }
+        },
+        (None, Some(variable)) => {
+            let name = String::read(&variable)?;
+            match variable.variable(&name) {
+                Some(text) => Some(Zeroizing::new(text)),
+                None => variable.refuse(Problem::VariableUnset { name }),
+            }
+        },
+        _ => written.wrong_type("either { file = \"..\" } or { env = \"..\" }"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,6 +106,8 @@ mod tests {
     fn a_secret_is_not_printed() {
         let secret = SecretText::new("canary".to_owned());
         assert_eq!(format!("{secret:?}"), "SecretText");
+        assert_eq!(secret.show(), None);
+        assert_eq!(secret.console(), None);
         assert_eq!(secret.reveal(), "canary");
     }
 }

@@ -2,16 +2,16 @@
 //! `SHOW CONFIG`, the reload and `config/tidegate.toml`.
 //!
 //! A row must never be repeated by hand elsewhere: whoever needs to know a default or a range
-//! reads [`Setting`].
+//! reads [`Setting`] and [`Row`].
 
 use std::time::Duration;
 
+use crate::config::reading::section::Section;
+
 /// The longest wait that makes sense where a person waits.
-#[expect(dead_code, reason = "the parser, which reads the limits, comes next")]
 pub(in crate::config) const DAY: Duration = Duration::from_hours(24);
 
 /// The longest age that makes sense for a connection.
-#[expect(dead_code, reason = "the parser, which reads the limits, comes next")]
 pub(in crate::config) const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// What is known of one setting apart from its value.
@@ -47,25 +47,70 @@ pub enum Presence {
     Optional,
     /// A file without it is refused.
     Required,
-    /// It has a default, which the enclosing section may change for all (`[pool]` for every
+    /// It has a default, which the enclosing sections may change for all (`[pool]` for every
     /// tenant, a tenant for its users).
     Inherited,
 }
 
-/// Limits that allow every value of a type.
-#[derive(Debug, Clone, Copy)]
-#[expect(dead_code, reason = "the parser, which reads the limits, comes next")]
-pub(in crate::config) struct Any;
+/// Which rows of a section a table may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::config) enum Scope {
+    /// Its own table: all of them.
+    Own,
+    /// The table of an enclosing section: those that are inherited.
+    Inherited,
+}
 
-/// Defines a section: a row is `name: type = default, limits, unit, change[, presence]
-/// [=> example];`, and fields under `with` are worked out from other tables after reading.
+impl Scope {
+    /// Whether rows of this presence may stand in the table.
+    pub(in crate::config) fn includes(self, presence: Presence) -> bool {
+        self == Self::Own || presence == Presence::Inherited
+    }
+}
+
+/// One setting with its value, in words.
+pub(in crate::config) struct Row {
+    /// The setting.
+    pub(in crate::config) setting: &'static Setting,
+    /// The value in TOML, if there is one to show.
+    pub(in crate::config) toml: Option<String>,
+    /// The value as the console shows it.
+    pub(in crate::config) console: Option<String>,
+    /// Which values it takes.
+    pub(in crate::config) bounds: Option<String>,
+}
+
+/// A section that `settings!` defines.
+pub(in crate::config) trait Settings: Clone + Default {
+    /// How the file names it.
+    const HEADER: &'static str;
+    /// Its rows, in the order of the documentation.
+    const ROWS: &'static [Setting];
+    /// What it is, one line each.
+    const DOC: &'static [&'static str];
+
+    /// Reads the rows that the table may hold; what is not given comes from `base`.
+    fn read(section: &mut Section<'_>, scope: Scope, base: &Self) -> Self;
+
+    /// The rows with their values.
+    fn rows(&self) -> Vec<Row>;
+
+    /// The settings that differ.
+    fn differences(&self, other: &Self) -> Vec<&'static Setting>;
+
+    /// Takes over what only a restart can change.
+    fn keep_until_restart(&mut self, running: &Self);
+}
+
+/// Defines a section. A row is `name: type = default, bounds, unit, change[, presence]
+/// [=> example];`, and the fields under `with` are worked out after reading.
 macro_rules! settings {
     (
         $(#[doc = $section_doc:literal])+
         pub struct $Section:ident in $header:literal {
             $(
                 $(#[doc = $doc:literal])+
-                $name:ident: $kind:ty = $default:expr, $limits:expr, $unit:literal, $change:ident
+                $name:ident: $kind:ty = $default:expr, $bounds:expr, $unit:literal, $change:ident
                     $(, $presence:ident)? $(=> $example:literal)?;
             )+
         }
@@ -92,18 +137,78 @@ macro_rules! settings {
             }
         }
 
-        impl $Section {
-            /// The rows of this section, in the order of the documentation.
-            pub const SETTINGS: &'static [$crate::config::setting::Setting] = &[$(
-                $crate::config::setting::Setting {
-                    name: stringify!($name),
-                    unit: $unit,
-                    change: $crate::config::setting::Change::$change,
-                    presence: $crate::config::setting::settings!(@presence $($presence)?),
-                    example: $crate::config::setting::settings!(@example $($example)?),
-                    doc: &[$($doc),+],
-                },
+        impl $crate::config::setting::Settings for $Section {
+            const HEADER: &'static str = $header;
+            const DOC: &'static [&'static str] = &[$($section_doc),+];
+            const ROWS: &'static [$crate::config::setting::Setting] = &[$(
+                $crate::config::setting::settings!(
+                    @row $name, $unit, $change, [$($presence)?], [$($example)?], [$($doc),+]
+                ),
             )+];
+
+            fn read(
+                section: &mut $crate::config::reading::section::Section<'_>,
+                scope: $crate::config::setting::Scope,
+                base: &Self,
+            ) -> Self {
+                Self {
+                    $($name: {
+                        const ROW: &$crate::config::setting::Setting =
+                            &$crate::config::setting::settings!(
+                                @row $name, $unit, $change, [$($presence)?], [$($example)?],
+                                [$($doc),+]
+                            );
+                        section.setting::<$kind>(ROW, scope, &($bounds), &base.$name)
+                    },)+
+                    $($($extra: base.$extra.clone(),)+)?
+                }
+            }
+
+            fn rows(&self) -> Vec<$crate::config::setting::Row> {
+                use $crate::config::bounds::Bounds;
+                use $crate::config::reading::value::SettingValue;
+                let values = [$(
+                    (
+                        self.$name.show(),
+                        self.$name.console(),
+                        Bounds::<$kind>::describe(&($bounds)),
+                    )
+                ),+];
+                let row = |(setting, (toml, console, bounds))| {
+                    $crate::config::setting::Row { setting, toml, console, bounds }
+                };
+                Self::ROWS.iter().zip(values).map(row).collect()
+            }
+
+            fn differences(&self, other: &Self) -> Vec<&'static $crate::config::setting::Setting> {
+                let is_different = [$(self.$name != other.$name),+];
+                let rows = Self::ROWS.iter().zip(is_different);
+                rows.filter(|(_setting, is_different)| *is_different)
+                    .map(|(setting, _is_different)| setting)
+                    .collect()
+            }
+
+            fn keep_until_restart(&mut self, running: &Self) {
+                use $crate::config::setting::Change;
+                $(
+                    if matches!(Change::$change, Change::Restart) {
+                        self.$name.clone_from(&running.$name);
+                    }
+                )+
+            }
+        }
+    };
+    (
+        @row $name:ident, $unit:literal, $change:ident, [$($presence:ident)?],
+        [$($example:literal)?], [$($doc:literal),+]
+    ) => {
+        $crate::config::setting::Setting {
+            name: stringify!($name),
+            unit: $unit,
+            change: $crate::config::setting::Change::$change,
+            presence: $crate::config::setting::settings!(@presence $($presence)?),
+            example: $crate::config::setting::settings!(@example $($example)?),
+            doc: &[$($doc),+],
         }
     };
     (@presence) => { $crate::config::setting::Presence::Optional };

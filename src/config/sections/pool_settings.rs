@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use crate::config::choice::choices;
-use crate::config::setting::Any;
+use crate::config::reading::problem::Problem;
+use crate::config::reading::section::Section;
+use crate::config::setting::Scope;
+use crate::config::setting::Settings;
+use crate::config::bounds::Any;
 use crate::config::setting::DAY;
 use crate::config::setting::YEAR;
 use crate::config::setting::settings;
@@ -66,5 +70,27 @@ settings! {
     with {
         /// True when the user or the tenant named the mode, so that a listener's only fills a gap.
         pool_mode_set: bool = false;
+    }
+}
+
+impl PoolSettings {
+    /// Reads the keys of `[pool]` that stand in a tenant or a user; the others come from `base`.
+    pub(in crate::config) fn load_over(section: &mut Section<'_>, base: &Self) -> Self {
+        let mut pool = Self::load(section, base);
+        pool.pool_mode_set = base.pool_mode_set || section.has("pool_mode");
+        pool
+    }
+
+    /// Reads `[pool]` itself.
+    pub(in crate::config) fn load(section: &mut Section<'_>, base: &Self) -> Self {
+        let pool = Self::read(section, Scope::Own, base);
+        let is_too_large = pool.pool_size > 0 && pool.min_pool_size > pool.pool_size;
+        // Where neither is given, the mistake is in an enclosing section and is told there.
+        let key = ["min_pool_size", "pool_size"].into_iter().find(|key| section.has(key));
+        if let (true, Some(key)) = (is_too_large, key) {
+            let (min_pool_size, pool_size) = (pool.min_pool_size, pool.pool_size);
+            section.mistake_here(key, Problem::PoolSizes { min_pool_size, pool_size });
+        }
+        pool
     }
 }

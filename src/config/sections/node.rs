@@ -1,10 +1,11 @@
 //! `[node]`: what concerns the process as a whole.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::choice::choices;
 use crate::config::secret_text::SecretText;
-use crate::config::setting::Any;
+use crate::config::bounds::Any;
 use crate::config::setting::DAY;
 use crate::config::setting::settings;
 use crate::limits::UNAUTHENTICATED_COUNT_MAX;
@@ -27,6 +28,9 @@ settings! {
         /// Where this node runs; endpoints of the same region are tried first.
         /// Empty: the environment variable `FLY_REGION`, if it is set.
         region: String = String::new(), Any, "name", Restart;
+        /// A folder of tenant files: each `*.toml` in it is one tenant, written without `[[tenant]]`
+        /// before it and without `tenant.` in its tables.
+        include_tenants: Option<PathBuf> = None, Any, "folder", Reload => "\"tenants\"";
         /// What a client is told whose network is blocked or whose tenant is unknown: `named` says
         /// so with the address that was seen, `opaque` looks like a wrong password.
         refusals: Refusals = Refusals::Named, Any, "word", Reload;

@@ -8,32 +8,22 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::config::choice::choices;
-use crate::config::pool_settings::PoolMode;
-use crate::config::setting::Any;
+use crate::config::name::Domain;
+use crate::config::name::Name;
+use crate::config::name::TenantName;
+use crate::config::pem::CertificatePem;
+use crate::config::reading::section::Section;
+use crate::config::sections::auth_type::AuthType;
+use crate::config::sections::certificate_files::CertificateFiles;
+use crate::config::sections::listen_address::ListenAddress;
+use crate::config::sections::listen_address::SocketMode;
+use crate::config::sections::listener_checks;
+use crate::config::sections::pool_settings::PoolMode;
+use crate::config::setting::Scope;
+use crate::config::setting::Settings;
+use crate::config::bounds::Any;
+use crate::config::bounds::Each;
 use crate::config::setting::settings;
-
-/// Where a listener listens.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum ListenAddress {
-    /// TCP; `[::]` accepts IPv4 too.
-    Tcp(SocketAddr),
-    /// A unix socket.
-    Unix {
-        /// The socket's path.
-        path: PathBuf,
-        /// The permissions of the socket.
-        mode: u32,
-    },
-}
-
-/// A certificate chain and its private key.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct CertificateFiles {
-    /// The chain, PEM, the own certificate first.
-    pub certificate: PathBuf,
-    /// The private key, PEM.
-    pub key: PathBuf,
-}
 
 choices! {
     /// Whether connections begin with a PROXY header; never guessed.
@@ -83,31 +73,15 @@ choices! {
     }
 }
 
-choices! {
-    /// How clients prove who they are.
-    pub enum AuthType {
-        /// SCRAM-SHA-256, and -PLUS over TLS.
-        ScramSha256 = "scram-sha-256",
-        /// An md5 hash; SCRAM for users whose secret is a SCRAM verifier.
-        Md5 = "md5",
-        /// The password itself, over TLS only.
-        Plain = "plain",
-        /// A client certificate whose common name is the user.
-        Cert = "cert",
-        /// Nothing: every client is who it says.
-        Trust = "trust",
-    }
-}
-
 settings! {
     /// An address on which clients arrive, and on what terms.
     pub struct Listener in "[[listener]]" {
         /// The name in logs, metrics and the console.
-        name: String = String::new(), Any, "name", Restart, Required => "\"main\"";
+        name: String = String::new(), Name, "name", Restart, Required => "\"main\"";
         /// `127.0.0.1:6432`, `[::]:6432` (IPv4 too), or the path of a unix socket.
         address: ListenAddress = ListenAddress::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 6432))), Any, "address", Restart, Required => "\"127.0.0.1:6432\"";
         /// The permissions of a unix socket.
-        unix_socket_mode: u32 = 0o777, 0..=0o777, "octal", Restart;
+        unix_socket_mode: SocketMode = SocketMode::default(), Any, "octal", Restart;
         /// How many connections the system may hold ready before they are accepted.
         listen_backlog: u32 = 1024, 1..=65_535, "connections", Restart;
         /// Whether connections begin with a PROXY header: `off`, `v1`, `v2` or `v1+v2`.
@@ -121,7 +95,7 @@ settings! {
         /// Certificates with their keys; the client's SNI chooses, the first is for those without.
         tls_certificates: Vec<CertificateFiles> = Vec::new(), Any, "files", Reload => "[{ certificate = \"server.crt\", key = \"server.key\" }]";
         /// The authorities that may sign client certificates.
-        tls_client_ca: Option<PathBuf> = None, Any, "file", Reload => "\"client-ca.crt\"";
+        tls_client_ca: Option<PathBuf> = None, Each(CertificatePem), "file", Reload => "\"client-ca.crt\"";
         /// What becomes of a client's certificate: `ignore`, `optional` or `require`.
         tls_client_certificate: ClientCertificate = ClientCertificate::Ignore, Any, "word", Reload;
         /// The oldest version of TLS that is spoken: `1.2` or `1.3`.
@@ -129,13 +103,32 @@ settings! {
         /// When a server goes back to its pool, for tenants and users that do not say.
         pool_mode: Option<PoolMode> = None, Any, "word", Reload => "\"transaction\"";
         /// The tenant of clients that name none.
-        default_tenant: Option<String> = None, Any, "name", Reload => "\"acme\"";
+        default_tenant: Option<String> = None, Each(TenantName), "name", Reload => "\"acme\"";
         /// Clients whose SNI is `<tenant>.<suffix>` name that tenant.
-        sni_suffix: Option<String> = None, Any, "domain", Reload => "\"db.example.com\"";
+        sni_suffix: Option<String> = None, Each(Domain), "domain", Reload => "\"db.example.com\"";
         /// How clients prove who they are, if their tenant does not say: `scram-sha-256`, `md5`,
         /// `plain`, `cert` or `trust`.
         auth_type: AuthType = AuthType::ScramSha256, Any, "word", Reload;
         /// Whether the SQL console answers here, to peers on a unix socket or on loopback.
         console: bool = false, Any, "boolean", Reload;
+    }
+}
+
+impl Listener {
+    /// Reads `[[listener]]` and checks that its settings go together. The section is left open for
+    /// what depends on others.
+    pub(in crate::config) fn load(section: &mut Section<'_>) -> Self {
+        let mut listener = Self::read(section, Scope::Own, &Self::default());
+        listener.settle();
+        listener_checks::check(&listener, section);
+        listener
+    }
+
+    /// The address carries the permissions of its socket.
+    pub(in crate::config) fn settle(&mut self) {
+        if let ListenAddress::Unix { mode, .. } = &mut self.address {
+            let SocketMode(bits) = self.unix_socket_mode;
+            *mode = bits;
+        }
     }
 }

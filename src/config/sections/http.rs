@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 
-use crate::config::setting::Any;
+use crate::config::bounds::Any;
 use crate::config::setting::settings;
 
 settings! {

@@ -1,0 +1,137 @@
+//! `[[tenant]]`: whoever owns a set of endpoints, users, limits and network restrictions.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::config::sections::auth_query::AuthQuery;
+use crate::config::sections::endpoint::Endpoint;
+use crate::config::sections::auth_type::AuthType;
+use crate::config::sections::network::Network;
+use crate::config::sections::pool_settings::PoolSettings;
+use crate::config::sections::rate::Rate;
+use crate::config::bounds::Any;
+use crate::config::bounds::Bounds;
+use crate::config::name::Name;
+use crate::config::name::TenantName;
+use crate::config::reading::problem::Problem;
+use crate::config::reading::section::Section;
+use crate::config::reading::value::SettingValue;
+use crate::config::sections::defaults::Defaults;
+use crate::config::sections::names::Names;
+use crate::config::sections::server_tls::ServerTlsRows;
+use crate::config::setting::Scope;
+use crate::config::setting::Settings;
+use crate::config::sections::endpoint::Role;
+use crate::config::setting::settings;
+use crate::config::sections::user::User;
+
+settings! {
+    /// Whoever owns a set of endpoints, users, limits and network restrictions. Every key of
+    /// `[pool]` may stand here too, and then counts for all users of the tenant.
+    pub struct Tenant in "[[tenant]]" {
+        /// The name by which clients call it: lower-case letters, digits, `-` and `_`.
+        name: String = String::new(), TenantName, "name", Reload, Required => "\"acme\"";
+        /// How clients prove who they are; not given: as the listener says.
+        auth_type: Option<AuthType> = None, Any, "word", Reload => "\"scram-sha-256\"";
+        /// Whether clients without TLS are refused, whatever the listener says.
+        tls_required: bool = false, Any, "boolean", Reload;
+        /// The most clients of this tenant on this node; 0 is no limit.
+        max_client_conn: u32 = 0, 0..=10_000_000, "clients", Reload;
+        /// The most servers of this tenant on this node; 0 is no limit.
+        max_db_connections: u32 = 0, 0..=10_000_000, "servers", Reload, Inherited;
+        /// The most connection attempts of this tenant's clients; not given: no limit.
+        connection_rate: Rate = Rate::UNLIMITED, Any, "rate", Reload => "{ per_second = 100, burst = 200 }";
+    }
+    with {
+        /// From where clients may come.
+        network: Network = Network::default();
+        /// The Postgres instances; at least one.
+        endpoints: Vec<Arc<Endpoint>> = Vec::new();
+        /// The database of the server by the name that clients give; none: any, under its own name.
+        databases: Option<BTreeMap<String, String>> = None;
+        /// The users, by name.
+        users: BTreeMap<String, Arc<User>> = BTreeMap::new();
+        /// How the secrets of other users are looked up.
+        auth_query: Option<AuthQuery> = None;
+        /// How servers are pooled of users that have no row of their own.
+        pool: PoolSettings = PoolSettings::default();
+    }
+}
+
+/// Databases that are the console's.
+const CONSOLE_DATABASES: [&str; 2] = ["pgbouncer", "tidegate"];
+
+impl Tenant {
+    /// Reads `[[tenant]]`, or the whole of a tenant's own file. The section is left open for its
+    /// name to be checked against others.
+    pub(in crate::config) fn load(section: &mut Section<'_>, defaults: &Defaults) -> Self {
+        let mut tenant = Self::read(section, Scope::Own, &defaults.tenant);
+        tenant.pool = PoolSettings::load_over(section, &defaults.tenant.pool);
+        if tenant.auth_type == Some(AuthType::Trust) {
+            section.mistake_here("auth_type", Problem::Contradiction(
+                "trust is for a listener to give; set it in [[listener]]",
+            ));
+        }
+        if let Some(mut network) = section.section("network") {
+            tenant.network = Network::read(&mut network, Scope::Own, &Network::default());
+            network.finish();
+        }
+        tenant.auth_query = section.section("auth_query").map(AuthQuery::load);
+        tenant.databases = section.section("databases").map(databases);
+        tenant.endpoints = endpoints(section);
+        let user = User::read(section, Scope::Inherited, &defaults.user);
+        tenant.users = users(section, &User { pool: tenant.pool.clone(), ..user });
+        tenant
+    }
+}
+
+fn endpoints(section: &mut Section<'_>) -> Vec<Arc<Endpoint>> {
+    let tls = ServerTlsRows::load(section, &ServerTlsRows::default());
+    let mut names = Names::of("endpoint");
+    let mut endpoints = Vec::new();
+    for mut row in section.sections("endpoint") {
+        let endpoint = Endpoint::load(&mut row, &tls);
+        names.claim(&endpoint.name, "name", &row);
+        row.finish();
+        endpoints.push(Arc::new(endpoint));
+    }
+    if endpoints.is_empty() {
+        let example = "[[tenant.endpoint]] with host = \"127.0.0.1\"".to_owned();
+        section.mistake_here("endpoint", Problem::Missing { example });
+    } else if endpoints.iter().all(|endpoint| endpoint.role == Role::Replica) {
+        section.warning_here("endpoint", Problem::Contradiction(
+            "every endpoint is a replica, so nothing can be written; is one of them primary or auto?",
+        ));
+    }
+    endpoints
+}
+
+fn users(section: &mut Section<'_>, base: &User) -> BTreeMap<String, Arc<User>> {
+    let mut names = Names::of("user");
+    let mut users = BTreeMap::new();
+    for mut row in section.sections("user") {
+        let user = User::load(&mut row, base);
+        names.claim(&user.name, "name", &row);
+        row.finish();
+        users.insert(user.name.clone(), Arc::new(user));
+    }
+    users
+}
+
+/// `client's name = "server's name"`.
+fn databases(section: Section<'_>) -> BTreeMap<String, String> {
+    let mut databases = BTreeMap::new();
+    for (name, written) in section.entries() {
+        if CONSOLE_DATABASES.contains(&name) {
+            written.mistake(Problem::Contradiction("this database is the console's; choose another name"));
+        }
+        let Some(database) = String::read(&written) else {
+            continue;
+        };
+        if let Some(problem) = Name.refuse(&database, &written) {
+            written.mistake(problem);
+        }
+        databases.insert(name.to_owned(), database);
+    }
+    databases
+}
