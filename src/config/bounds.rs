@@ -28,8 +28,10 @@ impl<T> Bounds<T> for Any {
 
 impl<T: SettingValue + PartialOrd> Bounds<T> for RangeInclusive<T> {
     fn refuse(&self, value: &T, _written: &Value<'_>) -> Option<Problem> {
-        let out_of_range =
-            || Problem::OutOfRange { value: bare(value), limits: Bounds::<T>::describe(self).unwrap_or_default() };
+        let out_of_range = || Problem::OutOfRange {
+            value: bare(value),
+            limits: Bounds::<T>::describe(self).unwrap_or_default(),
+        };
         (!self.contains(value)).then(out_of_range)
     }
 
@@ -39,7 +41,11 @@ impl<T: SettingValue + PartialOrd> Bounds<T> for RangeInclusive<T> {
 }
 
 fn bare(value: &impl SettingValue) -> String {
-    value.show().unwrap_or_default().trim_matches('"').to_owned()
+    value
+        .show()
+        .unwrap_or_default()
+        .trim_matches('"')
+        .to_owned()
 }
 
 /// Applies limits to the value that may be absent, or to every one of a list.
@@ -47,7 +53,9 @@ pub(in crate::config) struct Each<L>(pub(in crate::config) L);
 
 impl<T, L: Bounds<T>> Bounds<Option<T>> for Each<L> {
     fn refuse(&self, value: &Option<T>, written: &Value<'_>) -> Option<Problem> {
-        value.as_ref().and_then(|value| self.0.refuse(value, written))
+        value
+            .as_ref()
+            .and_then(|value| self.0.refuse(value, written))
     }
 
     fn describe(&self) -> Option<String> {
@@ -57,7 +65,9 @@ impl<T, L: Bounds<T>> Bounds<Option<T>> for Each<L> {
 
 impl<T, L: Bounds<T>> Bounds<Vec<T>> for Each<L> {
     fn refuse(&self, values: &Vec<T>, written: &Value<'_>) -> Option<Problem> {
-        values.iter().find_map(|value| self.0.refuse(value, written))
+        values
+            .iter()
+            .find_map(|value| self.0.refuse(value, written))
     }
 
     fn describe(&self) -> Option<String> {

@@ -33,9 +33,10 @@ macro_rules! choices {
         }
 
         impl $crate::config::reading::value::SettingValue for $Choice {
+            const WORDS: &'static [&'static str] = &[$($word),+];
+
             fn read(written: &$crate::config::reading::value::Value<'_>) -> Option<Self> {
-                let words = [$($word),+];
-                $crate::config::choice::read(written, &words, Self::ALL)
+                $crate::config::choice::read(written, Self::WORDS, Self::ALL)
             }
 
             fn show(&self) -> Option<String> {
@@ -64,6 +65,9 @@ pub(in crate::config) fn read<T: Copy>(
     if let Some(choice) = position.and_then(|position| choices.get(position)) {
         return Some(*choice);
     }
-    written.mistake(Problem::UnknownWord { value: written.quoted(), words: all });
+    written.mistake(Problem::UnknownWord {
+        value: written.quoted(),
+        words: all,
+    });
     None
 }

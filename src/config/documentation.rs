@@ -79,8 +79,11 @@ fn sections() -> [Documented; 13] {
 /// The sections that have a setting of this name, in words.
 pub(in crate::config) fn sections_with(name: &str) -> Option<String> {
     let has = |section: &Documented| section.settings.iter().any(|setting| setting.name == name);
-    let headers: Vec<&str> =
-        sections().into_iter().filter(has).map(|section| section.header).collect();
+    let headers: Vec<&str> = sections()
+        .into_iter()
+        .filter(has)
+        .map(|section| section.header)
+        .collect();
     (!headers.is_empty()).then(|| headers.join(" or "))
 }
 
@@ -104,7 +107,13 @@ pub fn documented_file() -> String {
 fn write_row(file: &mut String, row: &Row, is_example: bool) {
     let setting = row.setting;
     comment(file, setting.doc.iter().map(|line| line.trim()));
-    let mut facts = vec![setting.unit.to_owned()];
+    let words = row.words.join(", ");
+    let kind = if words.is_empty() {
+        setting.unit.to_owned()
+    } else {
+        words
+    };
+    let mut facts = vec![kind];
     facts.extend(row.bounds.clone());
     match setting.presence {
         Presence::Optional => {},
@@ -114,18 +123,31 @@ fn write_row(file: &mut String, row: &Row, is_example: bool) {
     if setting.change == Change::Restart {
         facts.push("a change needs a restart".to_owned());
     }
-    comment(file, [format!("({})", facts.join("; ")).as_str()]);
     let is_required = setting.presence == Presence::Required;
     let default = row.toml.as_ref().filter(|_| !is_required);
-    let value = default.map(String::as_str).or(setting.example).unwrap_or_default();
+    if let (Some(_), Some(example)) = (default, setting.example) {
+        facts.push(format!("for example {example}"));
+    }
+    comment(file, [format!("({})", facts.join("; ")).as_str()]);
+    let value = default
+        .map(String::as_str)
+        .or(setting.example)
+        .unwrap_or_default();
     // An example that is no default would change the file that shows the defaults.
-    let mark = if is_example || (default.is_none() && !is_required) { "#" } else { "" };
+    let mark = if is_example || (default.is_none() && !is_required) {
+        "#"
+    } else {
+        ""
+    };
     line(file, &format!("{mark}{} = {value}", setting.name));
 }
 
 fn comment<'a>(file: &mut String, lines: impl IntoIterator<Item = &'a str>) {
     for text in lines {
-        debug_assert!(text.len() < COLUMNS, "a line of documentation is too long: {text}");
+        debug_assert!(
+            text.len() < COLUMNS,
+            "a line of documentation is too long: {text}"
+        );
         line(file, format!("# {text}").trim_end());
     }
 }

@@ -67,8 +67,17 @@ pub fn load_from(path: &Path, surroundings: &dyn Surroundings) -> Result<Loaded,
     match read_text(path, surroundings) {
         Ok(text) => parse_in(path, &text, surroundings),
         Err(problem) => {
-            let finding = Finding { place: Place::file(path), key: String::new(), problem };
-            Err(Refused { report: Report { mistakes: vec![finding], warnings: Vec::new() } })
+            let finding = Finding {
+                place: Place::file(path),
+                key: String::new(),
+                problem,
+            };
+            Err(Refused {
+                report: Report {
+                    mistakes: vec![finding],
+                    warnings: Vec::new(),
+                },
+            })
         },
     }
 }
@@ -76,12 +85,19 @@ pub fn load_from(path: &Path, surroundings: &dyn Surroundings) -> Result<Loaded,
 fn parse_in(path: &Path, text: &str, surroundings: &dyn Surroundings) -> Result<Loaded, Refused> {
     let source = Source::new(path, text.to_owned());
     let report = RefCell::new(Report::default());
-    let loading = Loading { source: &source, surroundings, report: &report };
+    let loading = Loading {
+        source: &source,
+        surroundings,
+        report: &report,
+    };
     let config = read_table(loading, |root| read_config(root, loading));
     let mut report = report.into_inner();
     report.settle();
     if report.mistakes.is_empty() {
-        Ok(Loaded { config, warnings: report.warnings })
+        Ok(Loaded {
+            config,
+            warnings: report.warnings,
+        })
     } else {
         Err(Refused { report })
     }
@@ -92,9 +108,13 @@ pub(in crate::config) fn read_text(
     path: &Path,
     surroundings: &dyn Surroundings,
 ) -> Result<String, Problem> {
-    let unreadable =
-        |reason: String| Problem::Unreadable { path: path.display().to_string(), reason };
-    let bytes = surroundings.read(path).map_err(|error| unreadable(error.to_string()))?;
+    let unreadable = |reason: String| Problem::Unreadable {
+        path: path.display().to_string(),
+        reason,
+    };
+    let bytes = surroundings
+        .read(path)
+        .map_err(|error| unreadable(error.to_string()))?;
     String::from_utf8(bytes).map_err(|error| {
         let position = error.utf8_error().valid_up_to();
         unreadable(format!("it is not UTF-8 text at byte {position}"))
@@ -117,9 +137,15 @@ pub(in crate::config) fn read_table<T>(
 
 fn read_config(mut root: Section<'_>, loading: Loading<'_>) -> Config {
     let mut node_section = root.section("node");
-    let mut node = node_section.as_mut().map(read_rows::<Node>).unwrap_or_default();
+    let mut node = node_section
+        .as_mut()
+        .map(read_rows::<Node>)
+        .unwrap_or_default();
     if node.region.is_empty() {
-        node.region = loading.surroundings.variable("FLY_REGION").unwrap_or_default();
+        node.region = loading
+            .surroundings
+            .variable("FLY_REGION")
+            .unwrap_or_default();
     }
     let log: Log = root.section("log").map(read_whole).unwrap_or_default();
     let http: Option<Http> = root.section("http").map(read_whole);
@@ -134,20 +160,37 @@ fn read_config(mut root: Section<'_>, loading: Loading<'_>) -> Config {
         let tell = |problem| section.mistake_here("include_tenants", problem);
         tenant_files::read(folder, loading, &tell, &defaults, &mut tenants);
     }
-    node_section.map(Section::finish);
+    if let Some(section) = node_section {
+        section.finish();
+    }
     let tenants = tenants.into_inner();
     for (listener, section) in listeners.iter().zip(open) {
         let names: Vec<&str> = tenants.keys().map(String::as_str).collect();
-        let undefined = listener.default_tenant.as_deref().filter(|name| !names.contains(name));
+        let undefined = listener
+            .default_tenant
+            .as_deref()
+            .filter(|name| !names.contains(name));
         if let Some(name) = undefined {
             let suggestion = suggestion::near(name, &names);
-            let problem = Problem::Undefined { what: "tenant", name: name.to_owned(), suggestion };
+            let problem = Problem::Undefined {
+                what: "tenant",
+                name: name.to_owned(),
+                suggestion,
+            };
             section.mistake_here("default_tenant", problem);
         }
         section.finish();
     }
     root.finish();
-    Config { node, log, http, console, defaults, listeners, tenants }
+    Config {
+        node,
+        log,
+        http,
+        console,
+        defaults,
+        listeners,
+        tenants,
+    }
 }
 
 fn read_rows<T: Settings>(section: &mut Section<'_>) -> T {
@@ -174,17 +217,23 @@ fn read_listeners<'a>(
         let listener = Listener::load(section);
         names.claim(&listener.name, "name", section);
         if section.has("address") {
-            addresses.claim(&listener.address.show().unwrap_or_default(), "address", section);
+            addresses.claim(
+                &listener.address.show().unwrap_or_default(),
+                "address",
+                section,
+            );
         }
         if listener.console && !has_console {
-            section.mistake_here("console", Problem::Contradiction(
-                "there is no section [console] to say who may use it",
-            ));
+            section.mistake_here(
+                "console",
+                Problem::Contradiction("there is no section [console] to say who may use it"),
+            );
         }
         listeners.push(Arc::new(listener));
     }
     if listeners.is_empty() {
-        let example = "[[listener]] with name = \"main\" and address = \"127.0.0.1:6432\"".to_owned();
+        let example =
+            "[[listener]] with name = \"main\" and address = \"127.0.0.1:6432\"".to_owned();
         root.mistake_here("listener", Problem::Missing { example });
     }
     (listeners, open)

@@ -44,5 +44,8 @@ impl Bounds<PathBuf> for KeyPem {
 }
 
 fn not_pem(path: &Path, expected: &'static str) -> Problem {
-    Problem::NotPem { path: path.display().to_string(), expected }
+    Problem::NotPem {
+        path: path.display().to_string(),
+        expected,
+    }
 }

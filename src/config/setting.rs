@@ -16,7 +16,7 @@ pub(in crate::config) const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// What is known of one setting apart from its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Setting {
+pub(in crate::config) struct Setting {
     /// The key in the file.
     pub name: &'static str,
     /// What the number counts, or what kind of text is meant.
@@ -33,7 +33,7 @@ pub struct Setting {
 
 /// What it takes for a new value to be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub(in crate::config) enum Change {
     /// A reload.
     Reload,
     /// A new process: a reload keeps the old value and says so.
@@ -42,7 +42,7 @@ pub enum Change {
 
 /// Whether a setting must be given, and where else it may be given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presence {
+pub(in crate::config) enum Presence {
     /// It has a default.
     Optional,
     /// A file without it is refused.
@@ -78,6 +78,8 @@ pub(in crate::config) struct Row {
     pub(in crate::config) console: Option<String>,
     /// Which values it takes.
     pub(in crate::config) bounds: Option<String>,
+    /// The words it takes, if it is one of a few.
+    pub(in crate::config) words: &'static [&'static str],
 }
 
 /// A section that `settings!` defines.
@@ -107,7 +109,7 @@ pub(in crate::config) trait Settings: Clone + Default {
 macro_rules! settings {
     (
         $(#[doc = $section_doc:literal])+
-        pub struct $Section:ident in $header:literal {
+        $visibility:vis struct $Section:ident in $header:literal {
             $(
                 $(#[doc = $doc:literal])+
                 $name:ident: $kind:ty = $default:expr, $bounds:expr, $unit:literal, $change:ident
@@ -123,7 +125,7 @@ macro_rules! settings {
     ) => {
         $(#[doc = $section_doc])+
         #[derive(Debug, Clone, PartialEq, Eq)]
-        pub struct $Section {
+        $visibility struct $Section {
             $($(#[doc = $doc])+ pub $name: $kind,)+
             $($($(#[doc = $extra_doc])+ pub $extra: $extra_kind,)+)?
         }
@@ -172,10 +174,11 @@ macro_rules! settings {
                         self.$name.show(),
                         self.$name.console(),
                         Bounds::<$kind>::describe(&($bounds)),
+                        <$kind as SettingValue>::WORDS,
                     )
                 ),+];
-                let row = |(setting, (toml, console, bounds))| {
-                    $crate::config::setting::Row { setting, toml, console, bounds }
+                let row = |(setting, (toml, console, bounds, words))| {
+                    $crate::config::setting::Row { setting, toml, console, bounds, words }
                 };
                 Self::ROWS.iter().zip(values).map(row).collect()
             }

@@ -64,5 +64,7 @@ fn shown<T: Settings>(
         default: default.console,
         changeable: row.setting.change == Change::Reload,
     };
-    rows.filter(|(row, _default)| is_shown(row)).map(shown).collect()
+    rows.filter(|(row, _default)| is_shown(row))
+        .map(shown)
+        .collect()
 }

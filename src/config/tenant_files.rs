@@ -26,7 +26,10 @@ pub(in crate::config) struct Tenants {
 impl Tenants {
     /// None yet.
     pub(in crate::config) fn new() -> Self {
-        Self { names: Names::of("tenant"), tenants: BTreeMap::new() }
+        Self {
+            names: Names::of("tenant"),
+            tenants: BTreeMap::new(),
+        }
     }
 
     /// Reads one more; a name that was there before is a mistake that tells both places.
@@ -58,13 +61,19 @@ pub(in crate::config) fn read(
             return tell(Problem::Unreadable { path, reason });
         },
     };
-    let mut files: Vec<PathBuf> = entries.into_iter().filter(|path| is_tenant_file(path)).collect();
+    let mut files: Vec<PathBuf> = entries
+        .into_iter()
+        .filter(|path| is_tenant_file(path))
+        .collect();
     files.sort();
     for path in files {
         match load::read_text(&path, loading.surroundings) {
             Ok(text) => {
                 let source = Source::new(&path, text);
-                let loading = Loading { source: &source, ..loading };
+                let loading = Loading {
+                    source: &source,
+                    ..loading
+                };
                 load::read_table(loading, |root| tenants.add(root.named("tenant"), defaults));
             },
             Err(problem) => tell(problem),

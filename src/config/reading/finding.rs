@@ -20,7 +20,11 @@ pub struct Place {
 impl Place {
     /// A file as a whole.
     pub(in crate::config) fn file(path: &Path) -> Self {
-        Self { file: Arc::from(path), line: 0, column: 0 }
+        Self {
+            file: Arc::from(path),
+            line: 0,
+            column: 0,
+        }
     }
 }
 
@@ -80,7 +84,8 @@ impl Report {
             finding.problem.is_about_what_is_written() && !broken.iter().any(is_there)
         };
         if !broken.is_empty() {
-            self.mistakes.retain(|finding| is_syntax(finding) || stands(finding));
+            self.mistakes
+                .retain(|finding| is_syntax(finding) || stands(finding));
             self.warnings.retain(stands);
         }
         for findings in [&mut self.mistakes, &mut self.warnings] {

@@ -12,10 +12,10 @@ use crate::config::reading::problem::Problem;
 ///
 /// # Errors
 /// [`Problem::VariableUnset`] and [`Problem::VariableReference`].
-pub(in crate::config) fn expand<'text>(
-    text: &'text str,
+pub(in crate::config) fn expand(
+    text: &str,
     variable: impl Fn(&str) -> Option<String>,
-) -> Result<Cow<'text, str>, Problem> {
+) -> Result<Cow<'_, str>, Problem> {
     if !text.contains("${") {
         return Ok(Cow::Borrowed(text));
     }
@@ -37,10 +37,7 @@ pub(in crate::config) fn expand<'text>(
     Ok(Cow::Owned(expanded))
 }
 
-fn resolve(
-    reference: &str,
-    variable: impl Fn(&str) -> Option<String>,
-) -> Result<String, Problem> {
+fn resolve(reference: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String, Problem> {
     let (name, default) = match reference.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
         None => (reference, None),
@@ -52,7 +49,9 @@ fn resolve(
         (Some(value), None) => Ok(value),
         (Some(value), Some(_)) if !value.is_empty() => Ok(value),
         (_, Some(default)) => Ok(default.to_owned()),
-        (None, None) => Err(Problem::VariableUnset { name: name.to_owned() }),
+        (None, None) => Err(Problem::VariableUnset {
+            name: name.to_owned(),
+        }),
     }
 }
 
@@ -60,7 +59,9 @@ fn resolve(
 pub(in crate::config) fn is_name(name: &str) -> bool {
     !name.starts_with(|first: char| first.is_ascii_digit())
         && !name.is_empty()
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 #[cfg(test)]
@@ -80,13 +81,19 @@ mod tests {
     #[test]
     fn variables_are_put_in() {
         assert_eq!(expanded("${HOST}").as_deref(), Ok("db.internal"));
-        assert_eq!(expanded("a ${HOST}:${HOST}.").as_deref(), Ok("a db.internal:db.internal."));
+        assert_eq!(
+            expanded("a ${HOST}:${HOST}.").as_deref(),
+            Ok("a db.internal:db.internal.")
+        );
         assert_eq!(expanded("${EMPTY}").as_deref(), Ok(""));
     }
 
     #[test]
     fn a_default_stands_in_for_a_variable_that_is_unset_or_empty() {
-        assert_eq!(expanded("${NONE:-x}${EMPTY:-y}${HOST:-z}").as_deref(), Ok("xydb.internal"));
+        assert_eq!(
+            expanded("${NONE:-x}${EMPTY:-y}${HOST:-z}").as_deref(),
+            Ok("xydb.internal")
+        );
         assert_eq!(expanded("${NONE:-}").as_deref(), Ok(""));
     }
 
@@ -94,7 +101,9 @@ mod tests {
     fn an_unset_variable_is_named() {
         assert_eq!(
             expanded("${NONE}"),
-            Err(Problem::VariableUnset { name: "NONE".to_owned() })
+            Err(Problem::VariableUnset {
+                name: "NONE".to_owned()
+            })
         );
     }
 
@@ -105,7 +114,14 @@ mod tests {
 
     #[test]
     fn dollar_signs_that_begin_no_reference_stay() {
-        for text in ["SCRAM-SHA-256$4096:salt$stored:server", "$1", "$$", "a$", "$HOST", "{}"] {
+        for text in [
+            "SCRAM-SHA-256$4096:salt$stored:server",
+            "$1",
+            "$$",
+            "a$",
+            "$HOST",
+            "{}",
+        ] {
             assert_eq!(expanded(text).as_deref(), Ok(text));
         }
         assert_eq!(expanded("$${HOST}").as_deref(), Ok("${HOST}"));
@@ -114,7 +130,15 @@ mod tests {
 
     #[test]
     fn a_broken_reference_is_refused() {
-        for text in ["${", "${HOST", "${}", "${1A}", "${A B}", "${HOST:x}", "${:-x}"] {
+        for text in [
+            "${",
+            "${HOST",
+            "${}",
+            "${1A}",
+            "${A B}",
+            "${HOST:x}",
+            "${:-x}",
+        ] {
             assert_eq!(expanded(text), Err(Problem::VariableReference), "{text}");
         }
     }

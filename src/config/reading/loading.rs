@@ -33,6 +33,10 @@ impl Loading<'_> {
     }
 
     fn finding(&self, offset: usize, key: &str, problem: Problem) -> Finding {
-        Finding { place: self.source.place(offset), key: key.to_owned(), problem }
+        Finding {
+            place: self.source.place(offset),
+            key: key.to_owned(),
+            problem,
+        }
     }
 }

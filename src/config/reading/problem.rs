@@ -3,8 +3,8 @@
 //! No variant ever carries a secret: values are quoted as they were written, before environment
 //! variables were put in, and the values of secret settings not at all.
 
-use crate::config::reading::finding::Place;
 use crate::config::network_list::NetworkError;
+use crate::config::reading::finding::Place;
 
 /// One thing that is wrong, or doubtful; always the operator's to cure.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,7 +79,9 @@ pub enum Problem {
         name: String,
     },
     /// `${` that begins no name of a variable.
-    #[error("`${{` begins no reference to a variable; write ${{NAME}}, ${{NAME:-default}}, or $${{ for the characters themselves")]
+    #[error(
+        "`${{` begins no reference to a variable; write ${{NAME}}, ${{NAME:-default}}, or $${{ for the characters themselves"
+    )]
     VariableReference,
     /// A secret that is empty.
     #[error("the secret is empty")]

@@ -6,16 +6,16 @@
 use toml::de::DeTable;
 use toml::de::DeValue;
 
-use crate::config::reading::finding::Place;
 use crate::config::bounds::Bounds;
+use crate::config::reading::finding::Place;
 use crate::config::reading::loading::Loading;
 use crate::config::reading::problem::Problem;
-use crate::config::setting::Presence;
-use crate::config::setting::Scope;
-use crate::config::setting::Setting;
 use crate::config::reading::suggestion;
 use crate::config::reading::value::SettingValue;
 use crate::config::reading::value::Value;
+use crate::config::setting::Presence;
+use crate::config::setting::Scope;
+use crate::config::setting::Setting;
 
 /// One table being read.
 pub(in crate::config) struct Section<'a> {
@@ -39,7 +39,13 @@ impl<'a> Section<'a> {
         table: &'a DeTable<'a>,
         start: usize,
     ) -> Self {
-        Self { loading, path, table, start, asked: Vec::new() }
+        Self {
+            loading,
+            path,
+            table,
+            start,
+            asked: Vec::new(),
+        }
     }
 
     /// The same table under another name: a tenant's own file is what `[[tenant]]` is elsewhere.
@@ -81,7 +87,12 @@ impl<'a> Section<'a> {
     pub(in crate::config) fn value(&mut self, name: &'static str) -> Option<Value<'a>> {
         self.asked.push(name);
         let value = self.table.get(name)?;
-        Some(Value::new(self.loading, self.key(name), value.get_ref(), value.span().start))
+        Some(Value::new(
+            self.loading,
+            self.key(name),
+            value.get_ref(),
+            value.span().start,
+        ))
     }
 
     /// The table under a key, if it is given.
@@ -97,21 +108,37 @@ impl<'a> Section<'a> {
             return Vec::new();
         };
         let items = value.items(&expected).unwrap_or_default();
-        items.iter().filter_map(|item| item.section(&expected)).collect()
+        items
+            .iter()
+            .filter_map(|item| item.section(&expected))
+            .collect()
     }
 
     /// Every key of the table with its value: for tables whose keys are names of the operator's.
     pub(in crate::config) fn entries(self) -> Vec<(&'a str, Value<'a>)> {
         let value = |name: &'a str, value: &'a toml::Spanned<DeValue<'a>>| {
-            Value::new(self.loading, self.key(name), value.get_ref(), value.span().start)
+            Value::new(
+                self.loading,
+                self.key(name),
+                value.get_ref(),
+                value.span().start,
+            )
         };
         let entries = self.table.iter();
-        entries.map(|(name, written)| (name.get_ref().as_ref(), value(name.get_ref(), written))).collect()
+        entries
+            .map(|(name, written)| (name.get_ref().as_ref(), value(name.get_ref(), written)))
+            .collect()
     }
 
     /// Whether a key is given.
     pub(in crate::config) fn has(&self, name: &str) -> bool {
         self.table.contains_key(name)
+    }
+
+    /// Whether `[]` is given for a key.
+    pub(in crate::config) fn is_empty_list(&self, name: &str) -> bool {
+        let written = self.table.get(name).map(toml::Spanned::get_ref);
+        matches!(written, Some(DeValue::Array(items)) if items.is_empty())
     }
 
     /// Where a key is given, or where the table begins.
@@ -121,12 +148,14 @@ impl<'a> Section<'a> {
 
     /// Writes a mistake down where the key is given, or where the table begins.
     pub(in crate::config) fn mistake_here(&self, name: &str, problem: Problem) {
-        self.loading.mistake(self.offset(name), &self.key(name), problem);
+        self.loading
+            .mistake(self.offset(name), &self.key(name), problem);
     }
 
     /// Writes a warning down where the key is given, or where the table begins.
     pub(in crate::config) fn warning_here(&self, name: &str, problem: Problem) {
-        self.loading.warning(self.offset(name), &self.key(name), problem);
+        self.loading
+            .warning(self.offset(name), &self.key(name), problem);
     }
 
     /// Reports every key that was not asked for.
@@ -136,16 +165,23 @@ impl<'a> Section<'a> {
             if !self.asked.contains(&unknown) {
                 let suggestion = suggestion::for_key(unknown, &self.asked);
                 let problem = Problem::UnknownKey { suggestion };
-                self.loading.mistake(name.span().start, &self.key(unknown), problem);
+                self.loading
+                    .mistake(name.span().start, &self.key(unknown), problem);
             }
         }
     }
 
     fn key(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+        if self.path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}.{name}", self.path)
+        }
     }
 
     fn offset(&self, name: &str) -> usize {
-        self.table.get_key_value(name).map_or(self.start, |(key, _value)| key.span().start)
+        self.table
+            .get_key_value(name)
+            .map_or(self.start, |(key, _value)| key.span().start)
     }
 }

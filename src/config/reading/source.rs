@@ -19,7 +19,10 @@ pub(in crate::config) struct Source {
 impl Source {
     /// Takes the text of the file at this path over.
     pub(in crate::config) fn new(path: &Path, text: String) -> Self {
-        Self { path: Arc::from(path), text: Zeroizing::new(text) }
+        Self {
+            path: Arc::from(path),
+            text: Zeroizing::new(text),
+        }
     }
 
     /// The whole text.

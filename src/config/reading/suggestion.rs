@@ -6,11 +6,20 @@ use crate::config::documentation;
 const RENAMED: [(&str, &str); 33] = [
     ("listen_addr", "`address` in [[listener]]"),
     ("listen_port", "`address` in [[listener]]"),
-    ("unix_socket_dir", "`address` in [[listener]], with the path of the socket"),
+    (
+        "unix_socket_dir",
+        "`address` in [[listener]], with the path of the socket",
+    ),
     ("default_pool_size", "`pool_size` in [pool]"),
     ("reserve_pool", "`reserve_pool_size` in [pool]"),
-    ("max_db_client_connections", "`max_client_conn` in [[tenant]]"),
-    ("max_user_client_conn", "`max_user_client_connections` in [[tenant.user]]"),
+    (
+        "max_db_client_connections",
+        "`max_client_conn` in [[tenant]]",
+    ),
+    (
+        "max_user_client_conn",
+        "`max_user_client_connections` in [[tenant.user]]",
+    ),
     ("auth_file", "[[tenant.user]]"),
     ("auth_hba_file", "[tenant.network]"),
     ("auth_user", "`user` in [tenant.auth_query]"),
@@ -20,10 +29,22 @@ const RENAMED: [(&str, &str); 33] = [
     ("client_tls_cert_file", "`tls_certificates` in [[listener]]"),
     ("client_tls_ca_file", "`tls_client_ca` in [[listener]]"),
     ("client_tls_protocols", "`tls_min_version` in [[listener]]"),
-    ("server_tls_sslmode", "`server_tls` in [[tenant]] or [[tenant.endpoint]]"),
-    ("server_tls_ca_file", "`server_tls` in [[tenant]] or [[tenant.endpoint]]"),
-    ("server_tls_key_file", "`server_tls` in [[tenant]] or [[tenant.endpoint]]"),
-    ("server_tls_cert_file", "`server_tls` in [[tenant]] or [[tenant.endpoint]]"),
+    (
+        "server_tls_sslmode",
+        "`server_tls` in [[tenant]] or [[tenant.endpoint]]",
+    ),
+    (
+        "server_tls_ca_file",
+        "`server_tls` in [[tenant]] or [[tenant.endpoint]]",
+    ),
+    (
+        "server_tls_key_file",
+        "`server_tls` in [[tenant]] or [[tenant.endpoint]]",
+    ),
+    (
+        "server_tls_cert_file",
+        "`server_tls` in [[tenant]] or [[tenant.endpoint]]",
+    ),
     ("logfile", "standard error, which is where the log goes"),
     ("verbose", "`level` in [log]"),
     ("dbname", "[tenant.databases]"),
@@ -33,7 +54,10 @@ const RENAMED: [(&str, &str); 33] = [
     ("allowed", "`allow` in [tenant.network]"),
     ("addr", "`address`"),
     ("handshake_timeout", "`client_login_timeout` in [node]"),
-    ("max_connections", "`max_client_conn` in [node] or [[tenant]]"),
+    (
+        "max_connections",
+        "`max_client_conn` in [node] or [[tenant]]",
+    ),
     ("scram_iterations", "`scram_iterations_max` in [pool]"),
     ("tls_cert", "`tls_certificates` in [[listener]]"),
     ("tls_key", "`tls_certificates` in [[listener]]"),

@@ -46,7 +46,10 @@ impl Surroundings for Machine {
         // Devices and pipes have no length to ask for in advance, so the limit is on what is read.
         file.take(FILE_BYTES_MAX + 1).read_to_end(&mut contents)?;
         if contents.len() as u64 > FILE_BYTES_MAX {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the file is too large"));
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "the file is too large",
+            ));
         }
         Ok(contents)
     }

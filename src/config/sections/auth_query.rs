@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use crate::config::secret_text::SecretText;
 use crate::config::bounds::Any;
 use crate::config::bounds::Each;
 use crate::config::name::Name;
 use crate::config::reading::problem::Problem;
 use crate::config::reading::section::Section;
+use crate::config::secret_text::SecretText;
+use crate::config::setting::DAY;
 use crate::config::setting::Scope;
 use crate::config::setting::Settings;
-use crate::config::setting::DAY;
 use crate::config::setting::settings;
 
 settings! {
@@ -34,9 +34,12 @@ impl AuthQuery {
     pub(in crate::config) fn load(mut section: Section<'_>) -> Self {
         let auth_query = Self::read(&mut section, Scope::Own, &Self::default());
         if !auth_query.query.contains("$1") {
-            section.mistake_here("query", Problem::Contradiction(
-                "the query does not use $1, the name of the user to look up",
-            ));
+            section.mistake_here(
+                "query",
+                Problem::Contradiction(
+                    "the query does not use $1, the name of the user to look up",
+                ),
+            );
         }
         section.finish();
         auth_query

@@ -25,7 +25,10 @@ impl SettingValue for CertificateFiles {
         let certificate = file(&mut table, "certificate", &CertificatePem);
         let key = file(&mut table, "key", &KeyPem);
         table.finish();
-        Some(Self { certificate: certificate?, key: key? })
+        Some(Self {
+            certificate: certificate?,
+            key: key?,
+        })
     }
 
     fn show(&self) -> Option<String> {

@@ -1,8 +1,9 @@
 //! `[[tenant.endpoint]]`: one Postgres instance of a tenant.
 
+use crate::config::bounds::Any;
+use crate::config::bounds::Bounds;
 use crate::config::choice::choices;
 use crate::config::name::Name;
-use crate::config::bounds::Bounds;
 use crate::config::reading::problem::Problem;
 use crate::config::reading::section::Section;
 use crate::config::reading::value::Value;
@@ -11,7 +12,6 @@ use crate::config::sections::server_tls::ServerTls;
 use crate::config::sections::server_tls::ServerTlsRows;
 use crate::config::setting::Scope;
 use crate::config::setting::Settings;
-use crate::config::bounds::Any;
 use crate::config::setting::settings;
 
 choices! {
@@ -35,7 +35,7 @@ settings! {
         host: Host = Host::Name(String::new()), Any, "host", Reload, Required => "\"127.0.0.1\"";
         /// The port.
         port: u16 = 5432, 1..=65_535, "port", Reload;
-        /// What it is used for: `primary`, `replica` or `auto` (asked of the server).
+        /// What it is used for; `auto` asks the server itself.
         role: Role = Role::Primary, Any, "word", Reload;
         /// Where it runs; compared with the node's region.
         region: String = String::new(), Any, "name", Reload;
@@ -53,7 +53,11 @@ struct NameOrNone;
 
 impl Bounds<String> for NameOrNone {
     fn refuse(&self, value: &String, written: &Value<'_>) -> Option<Problem> {
-        if value.is_empty() { None } else { Name.refuse(value, written) }
+        if value.is_empty() {
+            None
+        } else {
+            Name.refuse(value, written)
+        }
     }
 }
 

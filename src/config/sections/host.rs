@@ -51,8 +51,7 @@ impl fmt::Display for Host {
 
 impl SettingValue for Host {
     fn read(written: &Value<'_>) -> Option<Self> {
-        const EXPECTED: &str =
-            "a host: a name, an address without brackets or port, or the directory of a unix socket";
+        const EXPECTED: &str = "a host: a name, an address without brackets or port, or the directory of a unix socket";
         let text = written.text(EXPECTED)?;
         if text.starts_with('/') && !text.contains('\0') {
             return Some(Self::Unix(PathBuf::from(text.into_owned())));
@@ -78,7 +77,9 @@ fn is_name(text: &str) -> bool {
             && label.len() <= LABEL_BYTES_MAX
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
     // `0x7f.1` and `127.1` are addresses to some resolvers: a last label that begins with a digit
     // is none of a name.

@@ -38,19 +38,24 @@ impl ListenAddress {
 
 impl SettingValue for ListenAddress {
     fn read(written: &Value<'_>) -> Option<Self> {
-        const EXPECTED: &str =
-            "an address with a port such as \"[::]:6432\", or the path of a unix socket, at most 107 bytes long";
+        const EXPECTED: &str = "an address with a port such as \"[::]:6432\", or the path of a unix socket, at most 107 bytes long";
         let text = written.text(EXPECTED)?;
         if text.starts_with('/') {
             let is_path = text.len() <= UNIX_PATH_BYTES_MAX && !text.contains('\0');
             let SocketMode(mode) = SocketMode::default();
             return if is_path {
-                Some(Self::Unix { path: PathBuf::from(text.into_owned()), mode })
+                Some(Self::Unix {
+                    path: PathBuf::from(text.into_owned()),
+                    mode,
+                })
             } else {
                 written.malformed(EXPECTED)
             };
         }
-        text.parse().ok().map(Self::Tcp).or_else(|| written.malformed(EXPECTED))
+        text.parse()
+            .ok()
+            .map(Self::Tcp)
+            .or_else(|| written.malformed(EXPECTED))
     }
 
     fn show(&self) -> Option<String> {
@@ -76,9 +81,12 @@ impl SettingValue for SocketMode {
         const EXPECTED: &str = "permissions in octal such as \"0770\" or 0o770";
         const MODE_MAX: u32 = 0o777;
         // A decimal 770 would mean other permissions than it seems to.
-        let digits = match written.toml() {
-            DeValue::Integer(integer) if integer.radix() == 8 => integer.as_str().to_owned(),
-            _ => text::read(written, EXPECTED)?,
+        let digits = if let DeValue::Integer(integer) = written.toml()
+            && integer.radix() == 8
+        {
+            integer.as_str().to_owned()
+        } else {
+            text::read(written, EXPECTED)?
         };
         let is_octal = digits.bytes().all(|digit| matches!(digit, b'0'..=b'7'));
         match u32::from_str_radix(&digits, 8) {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::config::bounds::Any;
+use crate::config::bounds::Each;
 use crate::config::choice::choices;
 use crate::config::name::Domain;
 use crate::config::name::Name;
@@ -21,8 +23,6 @@ use crate::config::sections::listener_checks;
 use crate::config::sections::pool_settings::PoolMode;
 use crate::config::setting::Scope;
 use crate::config::setting::Settings;
-use crate::config::bounds::Any;
-use crate::config::bounds::Each;
 use crate::config::setting::settings;
 
 choices! {
@@ -84,21 +84,21 @@ settings! {
         unix_socket_mode: SocketMode = SocketMode::default(), Any, "octal", Restart;
         /// How many connections the system may hold ready before they are accepted.
         listen_backlog: u32 = 1024, 1..=65_535, "connections", Restart;
-        /// Whether connections begin with a PROXY header: `off`, `v1`, `v2` or `v1+v2`.
+        /// Whether connections begin with a PROXY header, and of which version; never guessed.
         proxy_protocol: ProxyProtocol = ProxyProtocol::Off, Any, "word", Reload;
         /// Who may send that header: addresses and networks of the load balancers.
         trusted_proxies: Vec<IpNet> = Vec::new(), Any, "networks", Reload => "[\"10.0.0.0/8\", \"fdaa::/16\"]";
         /// How long the header may take.
         proxy_header_timeout: Duration = Duration::from_secs(5), Duration::from_millis(100)..=Duration::from_mins(1), "duration", Reload;
-        /// TLS towards clients: `disable`, `allow` or `require`.
+        /// TLS towards clients.
         tls: ListenerTls = ListenerTls::Disable, Any, "word", Reload;
         /// Certificates with their keys; the client's SNI chooses, the first is for those without.
         tls_certificates: Vec<CertificateFiles> = Vec::new(), Any, "files", Reload => "[{ certificate = \"server.crt\", key = \"server.key\" }]";
         /// The authorities that may sign client certificates.
         tls_client_ca: Option<PathBuf> = None, Each(CertificatePem), "file", Reload => "\"client-ca.crt\"";
-        /// What becomes of a client's certificate: `ignore`, `optional` or `require`.
+        /// What becomes of a client's certificate.
         tls_client_certificate: ClientCertificate = ClientCertificate::Ignore, Any, "word", Reload;
-        /// The oldest version of TLS that is spoken: `1.2` or `1.3`.
+        /// The oldest version of TLS that is spoken.
         tls_min_version: TlsVersion = TlsVersion::V1_2, Any, "word", Reload;
         /// When a server goes back to its pool, for tenants and users that do not say.
         pool_mode: Option<PoolMode> = None, Any, "word", Reload => "\"transaction\"";
@@ -106,8 +106,7 @@ settings! {
         default_tenant: Option<String> = None, Each(TenantName), "name", Reload => "\"acme\"";
         /// Clients whose SNI is `<tenant>.<suffix>` name that tenant.
         sni_suffix: Option<String> = None, Each(Domain), "domain", Reload => "\"db.example.com\"";
-        /// How clients prove who they are, if their tenant does not say: `scram-sha-256`, `md5`,
-        /// `plain`, `cert` or `trust`.
+        /// How clients prove who they are, if their tenant does not say.
         auth_type: AuthType = AuthType::ScramSha256, Any, "word", Reload;
         /// Whether the SQL console answers here, to peers on a unix socket or on loopback.
         console: bool = false, Any, "boolean", Reload;
@@ -119,16 +118,11 @@ impl Listener {
     /// what depends on others.
     pub(in crate::config) fn load(section: &mut Section<'_>) -> Self {
         let mut listener = Self::read(section, Scope::Own, &Self::default());
-        listener.settle();
+        // The address carries the permissions of its socket.
+        if let ListenAddress::Unix { mode, .. } = &mut listener.address {
+            SocketMode(*mode) = listener.unix_socket_mode;
+        }
         listener_checks::check(&listener, section);
         listener
-    }
-
-    /// The address carries the permissions of its socket.
-    pub(in crate::config) fn settle(&mut self) {
-        if let ListenAddress::Unix { mode, .. } = &mut self.address {
-            let SocketMode(bits) = self.unix_socket_mode;
-            *mode = bits;
-        }
     }
 }

@@ -2,11 +2,11 @@
 
 use tracing_subscriber::EnvFilter;
 
+use crate::config::bounds::Any;
 use crate::config::bounds::Bounds;
 use crate::config::choice::choices;
 use crate::config::reading::problem::Problem;
 use crate::config::reading::value::Value;
-use crate::config::bounds::Any;
 use crate::config::setting::settings;
 
 choices! {
@@ -22,7 +22,7 @@ choices! {
 settings! {
     /// What is written to standard error.
     pub struct Log in "[log]" {
-        /// How lines look: `text` or `json`.
+        /// How lines look.
         format: LogFormat = LogFormat::Text, Any, "word", Restart;
         /// `error`, `warn`, `info`, `debug` or `trace`; also by module, as in `info,tidegate::pool=debug`.
         level: String = "info".to_owned(), Filter, "filter", Reload;

@@ -15,7 +15,10 @@ pub(in crate::config) struct Names {
 impl Names {
     /// No names yet; `what` is what has them.
     pub(in crate::config) fn of(what: &'static str) -> Self {
-        Self { what, seen: BTreeMap::new() }
+        Self {
+            what,
+            seen: BTreeMap::new(),
+        }
     }
 
     /// Takes down the name that stands under a key; one that was there before is a mistake that
@@ -31,7 +34,11 @@ impl Names {
             },
             Some(first) => section.mistake_here(
                 key,
-                Problem::Duplicate { what: self.what, name: name.to_owned(), first: first.clone() },
+                Problem::Duplicate {
+                    what: self.what,
+                    name: name.to_owned(),
+                    first: first.clone(),
+                },
             ),
         }
     }

@@ -35,12 +35,17 @@ impl SettingValue for PrivateEndpoint {
         let id = table.value("id");
         table.finish();
         let (Some(cloud), Some(id)) = (cloud, id) else {
-            return written.refuse(Problem::Missing { example: EXPECTED.to_owned() });
+            return written.refuse(Problem::Missing {
+                example: EXPECTED.to_owned(),
+            });
         };
         let name = String::read(&cloud)?;
         let Some(known) = Cloud::from_name(&name) else {
             let words = "aws, azure, gcp".to_owned();
-            return cloud.refuse(Problem::UnknownWord { value: cloud.quoted(), words });
+            return cloud.refuse(Problem::UnknownWord {
+                value: cloud.quoted(),
+                words,
+            });
         };
         Self::new(known, &String::read(&id)?).or_else(|| {
             id.malformed("an id of that cloud: aws gives vpce-.., azure and gcp give plain numbers")

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::config::bounds::Any;
 use crate::config::choice::choices;
 use crate::config::secret_text::SecretText;
-use crate::config::bounds::Any;
 use crate::config::setting::DAY;
 use crate::config::setting::settings;
 use crate::limits::UNAUTHENTICATED_COUNT_MAX;
@@ -49,9 +49,9 @@ settings! {
         /// Whether the system probes idle connections, to clients and to servers.
         tcp_keepalive: bool = true, Any, "boolean", Reload;
         /// How long a connection is idle before the first probe; 0 leaves it to the system.
-        tcp_keepidle: Duration = Duration::ZERO, Duration::ZERO..=Duration::from_secs(32_767), "duration", Reload;
+        tcp_keepidle: Duration = Duration::ZERO, Duration::ZERO..=Duration::from_hours(9), "duration", Reload;
         /// The time between probes; 0 leaves it to the system.
-        tcp_keepintvl: Duration = Duration::ZERO, Duration::ZERO..=Duration::from_secs(32_767), "duration", Reload;
+        tcp_keepintvl: Duration = Duration::ZERO, Duration::ZERO..=Duration::from_hours(9), "duration", Reload;
         /// How many probes may go unanswered; 0 leaves it to the system.
         tcp_keepcnt: u32 = 0, 0..=127, "probes", Reload;
         /// How long sent bytes may stay unacknowledged; 0 leaves it to the system.

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use crate::config::bounds::Any;
 use crate::config::choice::choices;
 use crate::config::reading::problem::Problem;
 use crate::config::reading::section::Section;
+use crate::config::setting::DAY;
 use crate::config::setting::Scope;
 use crate::config::setting::Settings;
-use crate::config::bounds::Any;
-use crate::config::setting::DAY;
 use crate::config::setting::YEAR;
 use crate::config::setting::settings;
 
@@ -28,7 +28,8 @@ settings! {
     /// How servers are pooled. User goes before tenant, tenant before listener, listener before
     /// `[pool]`.
     pub struct PoolSettings in "[pool]" {
-        /// When a server goes back to its pool: `session`, `transaction` or `statement`.
+        /// When a server goes back to its pool: when the client leaves, when the transaction ends, or
+        /// when the statement ends.
         pool_mode: PoolMode = PoolMode::Transaction, Any, "word", Reload;
         /// The most servers of one tenant, database and user on each endpoint; 0 is no limit.
         pool_size: u32 = 20, 0..=100_000, "servers", Reload;
@@ -86,10 +87,18 @@ impl PoolSettings {
         let pool = Self::read(section, Scope::Own, base);
         let is_too_large = pool.pool_size > 0 && pool.min_pool_size > pool.pool_size;
         // Where neither is given, the mistake is in an enclosing section and is told there.
-        let key = ["min_pool_size", "pool_size"].into_iter().find(|key| section.has(key));
+        let key = ["min_pool_size", "pool_size"]
+            .into_iter()
+            .find(|key| section.has(key));
         if let (true, Some(key)) = (is_too_large, key) {
             let (min_pool_size, pool_size) = (pool.min_pool_size, pool.pool_size);
-            section.mistake_here(key, Problem::PoolSizes { min_pool_size, pool_size });
+            section.mistake_here(
+                key,
+                Problem::PoolSizes {
+                    min_pool_size,
+                    pool_size,
+                },
+            );
         }
         pool
     }

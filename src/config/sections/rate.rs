@@ -17,7 +17,10 @@ pub struct Rate {
 
 impl Rate {
     /// No limit.
-    pub const UNLIMITED: Self = Self { per_second: 0, burst: 0 };
+    pub const UNLIMITED: Self = Self {
+        per_second: 0,
+        burst: 0,
+    };
 
     /// Whether there is no limit.
     pub const fn is_unlimited(self) -> bool {
@@ -28,13 +31,12 @@ impl Rate {
 impl SettingValue for Rate {
     fn read(written: &Value<'_>) -> Option<Self> {
         let mut table = written.section("{ per_second = 10, burst = 20 }")?;
-        let per_second = match table.value("per_second") {
-            Some(number) => u32::read(&number),
-            None => {
-                let example = "per_second = 10".to_owned();
-                table.mistake_here("per_second", Problem::Missing { example });
-                None
-            },
+        let per_second = if let Some(number) = table.value("per_second") {
+            u32::read(&number)
+        } else {
+            let example = "per_second = 10".to_owned();
+            table.mistake_here("per_second", Problem::Missing { example });
+            None
         };
         let burst = match table.value("burst") {
             Some(number) => u32::read(&number),
@@ -42,17 +44,24 @@ impl SettingValue for Rate {
             None => per_second,
         };
         table.finish();
-        let rate = Self { per_second: per_second?, burst: burst? };
+        let rate = Self {
+            per_second: per_second?,
+            burst: burst?,
+        };
         if !rate.is_unlimited() && rate.burst == 0 {
-            return written
-                .refuse(Problem::Contradiction("a burst of 0 would let nothing through; give 1 or more"));
+            return written.refuse(Problem::Contradiction(
+                "a burst of 0 would let nothing through; give 1 or more",
+            ));
         }
         Some(rate)
     }
 
     fn show(&self) -> Option<String> {
         (!self.is_unlimited()).then(|| {
-            format!("{{ per_second = {}, burst = {} }}", self.per_second, self.burst)
+            format!(
+                "{{ per_second = {}, burst = {} }}",
+                self.per_second, self.burst
+            )
         })
     }
 }

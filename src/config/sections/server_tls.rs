@@ -28,9 +28,8 @@ choices! {
 
 settings! {
     /// TLS towards a server. `[tenant.server_tls]` is for all endpoints of the tenant.
-    pub struct ServerTlsRows in "[tenant.endpoint.server_tls]" {
-        /// `disable`, `require`, `verify-ca` or `verify-full`. Not given: `verify-full`, but
-        /// `disable` on loopback and unix sockets.
+    pub(in crate::config) struct ServerTlsRows in "[tenant.endpoint.server_tls]" {
+        /// Not given: `verify-full`, but `disable` on loopback and unix sockets.
         mode: Option<ServerTlsMode> = None, Any, "word", Reload => "\"verify-full\"";
         /// The authorities that may sign the server's certificate; not given: the system's.
         ca: Option<PathBuf> = None, Each(CertificatePem), "file", Reload => "\"server-ca.crt\"";
@@ -52,7 +51,11 @@ pub struct ServerTls {
 
 impl Default for ServerTls {
     fn default() -> Self {
-        Self { mode: ServerTlsMode::VerifyFull, ca: None, certificate: None }
+        Self {
+            mode: ServerTlsMode::VerifyFull,
+            ca: None,
+            certificate: None,
+        }
     }
 }
 
@@ -69,7 +72,11 @@ impl ServerTlsRows {
 
     /// What they mean for an endpoint that is on this machine or not.
     pub(in crate::config) fn resolve(self, is_local: bool) -> ServerTls {
-        let default = if is_local { ServerTlsMode::Disable } else { ServerTlsMode::VerifyFull };
+        let default = if is_local {
+            ServerTlsMode::Disable
+        } else {
+            ServerTlsMode::VerifyFull
+        };
         ServerTls {
             mode: self.mode.unwrap_or(default),
             ca: self.ca,

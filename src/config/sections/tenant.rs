@@ -3,12 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::sections::auth_query::AuthQuery;
-use crate::config::sections::endpoint::Endpoint;
-use crate::config::sections::auth_type::AuthType;
-use crate::config::sections::network::Network;
-use crate::config::sections::pool_settings::PoolSettings;
-use crate::config::sections::rate::Rate;
 use crate::config::bounds::Any;
 use crate::config::bounds::Bounds;
 use crate::config::name::Name;
@@ -16,14 +10,20 @@ use crate::config::name::TenantName;
 use crate::config::reading::problem::Problem;
 use crate::config::reading::section::Section;
 use crate::config::reading::value::SettingValue;
+use crate::config::sections::auth_query::AuthQuery;
+use crate::config::sections::auth_type::AuthType;
 use crate::config::sections::defaults::Defaults;
+use crate::config::sections::endpoint::Endpoint;
+use crate::config::sections::endpoint::Role;
 use crate::config::sections::names::Names;
+use crate::config::sections::network::Network;
+use crate::config::sections::pool_settings::PoolSettings;
+use crate::config::sections::rate::Rate;
 use crate::config::sections::server_tls::ServerTlsRows;
+use crate::config::sections::user::User;
 use crate::config::setting::Scope;
 use crate::config::setting::Settings;
-use crate::config::sections::endpoint::Role;
 use crate::config::setting::settings;
-use crate::config::sections::user::User;
 
 settings! {
     /// Whoever owns a set of endpoints, users, limits and network restrictions. Every key of
@@ -68,9 +68,10 @@ impl Tenant {
         let mut tenant = Self::read(section, Scope::Own, &defaults.tenant);
         tenant.pool = PoolSettings::load_over(section, &defaults.tenant.pool);
         if tenant.auth_type == Some(AuthType::Trust) {
-            section.mistake_here("auth_type", Problem::Contradiction(
-                "trust is for a listener to give; set it in [[listener]]",
-            ));
+            section.mistake_here(
+                "auth_type",
+                Problem::Contradiction("trust is for a listener to give; set it in [[listener]]"),
+            );
         }
         if let Some(mut network) = section.section("network") {
             tenant.network = Network::read(&mut network, Scope::Own, &Network::default());
@@ -80,7 +81,13 @@ impl Tenant {
         tenant.databases = section.section("databases").map(databases);
         tenant.endpoints = endpoints(section);
         let user = User::read(section, Scope::Inherited, &defaults.user);
-        tenant.users = users(section, &User { pool: tenant.pool.clone(), ..user });
+        tenant.users = users(
+            section,
+            &User {
+                pool: tenant.pool.clone(),
+                ..user
+            },
+        );
         tenant
     }
 }
@@ -98,7 +105,10 @@ fn endpoints(section: &mut Section<'_>) -> Vec<Arc<Endpoint>> {
     if endpoints.is_empty() {
         let example = "[[tenant.endpoint]] with host = \"127.0.0.1\"".to_owned();
         section.mistake_here("endpoint", Problem::Missing { example });
-    } else if endpoints.iter().all(|endpoint| endpoint.role == Role::Replica) {
+    } else if endpoints
+        .iter()
+        .all(|endpoint| endpoint.role == Role::Replica)
+    {
         section.warning_here("endpoint", Problem::Contradiction(
             "every endpoint is a replica, so nothing can be written; is one of them primary or auto?",
         ));
@@ -123,7 +133,9 @@ fn databases(section: Section<'_>) -> BTreeMap<String, String> {
     let mut databases = BTreeMap::new();
     for (name, written) in section.entries() {
         if CONSOLE_DATABASES.contains(&name) {
-            written.mistake(Problem::Contradiction("this database is the console's; choose another name"));
+            written.mistake(Problem::Contradiction(
+                "this database is the console's; choose another name",
+            ));
         }
         let Some(database) = String::read(&written) else {
             continue;

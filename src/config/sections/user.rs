@@ -1,12 +1,12 @@
 //! `[[tenant.user]]`: one user of a tenant.
 
-use crate::config::sections::pool_settings::PoolSettings;
-use crate::config::sections::rate::Rate;
-use crate::config::secret_text::SecretText;
 use crate::config::bounds::Any;
 use crate::config::bounds::Each;
 use crate::config::name::Name;
 use crate::config::reading::section::Section;
+use crate::config::secret_text::SecretText;
+use crate::config::sections::pool_settings::PoolSettings;
+use crate::config::sections::rate::Rate;
 use crate::config::setting::Scope;
 use crate::config::setting::Settings;
 use crate::config::setting::settings;
@@ -40,6 +40,9 @@ impl User {
     /// Reads `[[tenant.user]]`; what is not given comes from `base`.
     pub(in crate::config) fn load(section: &mut Section<'_>, base: &Self) -> Self {
         let pool = PoolSettings::load_over(section, &base.pool);
-        Self { pool, ..Self::read(section, Scope::Own, base) }
+        Self {
+            pool,
+            ..Self::read(section, Scope::Own, base)
+        }
     }
 }

@@ -24,9 +24,13 @@ impl SettingValue for SocketAddr {
 impl SettingValue for IpNet {
     fn read(written: &Value<'_>) -> Option<Self> {
         let text = written.text("an address or a network in quotes, such as \"10.0.0.0/8\"")?;
-        network_list::parse_network(&text)
-            .map_err(|error| written.mistake(Problem::Network { value: written.quoted(), error }))
-            .ok()
+        match network_list::parse_network(&text) {
+            Ok(network) => Some(network),
+            Err(error) => written.refuse(Problem::Network {
+                value: written.quoted(),
+                error,
+            }),
+        }
     }
 
     fn show(&self) -> Option<String> {

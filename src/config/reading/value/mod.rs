@@ -26,6 +26,9 @@ const QUOTED_CHARACTERS_MAX: usize = 60;
 
 /// A type that a setting can have.
 pub(in crate::config) trait SettingValue: Clone + PartialEq {
+    /// The words there are, for a type that is one of a few.
+    const WORDS: &'static [&'static str] = &[];
+
     /// Reads a value; `None` if it cannot be, which is then in the report.
     fn read(written: &Value<'_>) -> Option<Self>;
 
@@ -43,7 +46,7 @@ pub(in crate::config) trait SettingValue: Clone + PartialEq {
 pub(in crate::config) struct Value<'a> {
     loading: Loading<'a>,
     key: String,
-    value: &'a DeValue<'a>,
+    toml: &'a DeValue<'a>,
     start: usize,
 }
 
@@ -52,20 +55,25 @@ impl<'a> Value<'a> {
     pub(in crate::config) fn new(
         loading: Loading<'a>,
         key: String,
-        value: &'a DeValue<'a>,
+        toml: &'a DeValue<'a>,
         start: usize,
     ) -> Self {
-        Self { loading, key, value, start }
+        Self {
+            loading,
+            key,
+            toml,
+            start,
+        }
     }
 
     /// The value as TOML has it.
     pub(in crate::config) fn toml(&self) -> &'a DeValue<'a> {
-        self.value
+        self.toml
     }
 
     /// The text, if there is one, with environment variables put in: `Owned` if there were any.
     pub(in crate::config) fn text(&self, expected: &str) -> Option<Cow<'a, str>> {
-        let DeValue::String(raw) = self.value else {
+        let DeValue::String(raw) = self.toml else {
             return self.wrong_type(expected);
         };
         interpolation::expand(raw, |name| self.loading.surroundings.variable(name))
@@ -83,26 +91,36 @@ impl<'a> Value<'a> {
 
     /// The items of a list.
     pub(in crate::config) fn items(&self, expected: &str) -> Option<Vec<Self>> {
-        let DeValue::Array(items) = self.value else {
+        let DeValue::Array(items) = self.toml else {
             return self.wrong_type(expected);
         };
         let item = |item: &'a toml::Spanned<DeValue<'a>>| {
-            Self::new(self.loading, self.key.clone(), item.get_ref(), item.span().start)
+            Self::new(
+                self.loading,
+                self.key.clone(),
+                item.get_ref(),
+                item.span().start,
+            )
         };
         Some(items.iter().map(item).collect())
     }
 
     /// The table it is.
     pub(in crate::config) fn section(&self, expected: &str) -> Option<Section<'a>> {
-        let DeValue::Table(table) = self.value else {
+        let DeValue::Table(table) = self.toml else {
             return self.wrong_type(expected);
         };
-        Some(Section::new(self.loading, self.key.clone(), table, self.start))
+        Some(Section::new(
+            self.loading,
+            self.key.clone(),
+            table,
+            self.start,
+        ))
     }
 
     /// Whether it is a table.
     pub(in crate::config) fn is_table(&self) -> bool {
-        matches!(self.value, DeValue::Table(_))
+        matches!(self.toml, DeValue::Table(_))
     }
 
     /// An environment variable.
@@ -116,7 +134,11 @@ impl<'a> Value<'a> {
             path: path.display().to_string(),
             reason: error.to_string(),
         };
-        self.loading.surroundings.read(path).map_err(|error| self.mistake(unreadable(error))).ok()
+        self.loading
+            .surroundings
+            .read(path)
+            .map_err(|error| self.mistake(unreadable(error)))
+            .ok()
     }
 
     /// A path as written in this file.
@@ -126,7 +148,7 @@ impl<'a> Value<'a> {
 
     /// The value as it was written, for a report; not for secrets.
     pub(in crate::config) fn quoted(&self) -> String {
-        let DeValue::String(raw) = self.value else {
+        let DeValue::String(raw) = self.toml else {
             return self.found().to_owned();
         };
         let shown: String = raw.chars().take(QUOTED_CHARACTERS_MAX).collect();
@@ -147,18 +169,24 @@ impl<'a> Value<'a> {
 
     /// Writes down that the value has another form than the setting takes.
     pub(in crate::config) fn malformed<T>(&self, expected: &'static str) -> Option<T> {
-        self.mistake(Problem::Malformed { value: self.quoted(), expected });
+        self.mistake(Problem::Malformed {
+            value: self.quoted(),
+            expected,
+        });
         None
     }
 
     /// Writes down that the value has another type than the setting takes.
     pub(in crate::config) fn wrong_type<T>(&self, expected: &str) -> Option<T> {
-        self.mistake(Problem::WrongType { expected: expected.to_owned(), found: self.found() });
+        self.mistake(Problem::WrongType {
+            expected: expected.to_owned(),
+            found: self.found(),
+        });
         None
     }
 
     fn found(&self) -> &'static str {
-        match self.value {
+        match self.toml {
             DeValue::String(_) => "text",
             DeValue::Integer(_) => "a whole number",
             DeValue::Float(_) => "a fraction",

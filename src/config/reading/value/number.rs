@@ -22,6 +22,10 @@ macro_rules! whole_numbers {
                 }
 
                 fn show(&self) -> Option<String> {
+                    Some(grouped(&self.to_string()))
+                }
+
+                fn console(&self) -> Option<String> {
                     Some(self.to_string())
                 }
             }
@@ -45,4 +49,20 @@ fn whole_number(written: &Value<'_>) -> Option<i128> {
         Ok(number) if is_plain => Some(number),
         _ => written.malformed(EXPECTED),
     }
+}
+
+/// Long numbers with an underscore after every third digit from the right.
+fn grouped(digits: &str) -> String {
+    const UNGROUPED_DIGITS_MAX: usize = 4;
+    if digits.len() <= UNGROUPED_DIGITS_MAX {
+        return digits.to_owned();
+    }
+    let mut grouped = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            grouped.push('_');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }

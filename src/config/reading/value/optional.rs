@@ -4,6 +4,8 @@ use crate::config::reading::value::SettingValue;
 use crate::config::reading::value::Value;
 
 impl<T: SettingValue> SettingValue for Option<T> {
+    const WORDS: &'static [&'static str] = T::WORDS;
+
     fn read(written: &Value<'_>) -> Option<Self> {
         T::read(written).map(Some)
     }

@@ -1,0 +1,102 @@
+//! The command line: what it takes, what it prints, and with which code it ends.
+//!
+//! Nothing is decided here about a configuration; `check` only prints what loading it found.
+
+use std::ffi::OsString;
+use std::io;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::Subcommand;
+
+use tidegate::config;
+use tidegate::config::Finding;
+
+/// A multi-tenant PostgreSQL connection pooler that understands the PROXY protocol.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Tell every mistake of a configuration, with file, line and key.
+    Check {
+        /// The configuration.
+        file: PathBuf,
+    },
+    /// Print every setting with its unit and default, as a configuration to start from.
+    Settings,
+}
+
+/// Does what the arguments say. The code is 0 if it worked, 1 if not, and 2 for arguments that are
+/// not understood.
+pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version come this way too, on standard output and with code 0. If even
+            // that cannot be written, there is nobody to tell.
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        },
+    };
+    let mut output = io::stdout().lock();
+    let done = match arguments.command {
+        Command::Check { file } => check(&file, &mut output),
+        Command::Settings => settings(&mut output),
+    };
+    // A reader that went away (`| head`) is no failure worth a message.
+    done.unwrap_or(ExitCode::FAILURE)
+}
+
+fn check(file: &Path, output: &mut impl Write) -> io::Result<ExitCode> {
+    let (mistakes, warnings, loaded) = match config::load(file) {
+        Ok(loaded) => (Vec::new(), loaded.warnings, Some(loaded.config)),
+        Err(refused) => (refused.report.mistakes, refused.report.warnings, None),
+    };
+    for warning in &warnings {
+        let Finding {
+            place,
+            key,
+            problem,
+        } = warning;
+        writeln!(output, "{place}: warning: {key}: {problem}")?;
+    }
+    for mistake in &mistakes {
+        writeln!(output, "{mistake}")?;
+    }
+    let file = file.display();
+    if let Some(config) = loaded {
+        let (listeners, tenants) = (config.listeners.len(), config.tenants.len());
+        writeln!(
+            output,
+            "{file}: ok: {}, {}, {}",
+            count(listeners, "listener"),
+            count(tenants, "tenant"),
+            count(warnings.len(), "warning"),
+        )?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (mistakes, warnings) = (
+        count(mistakes.len(), "mistake"),
+        count(warnings.len(), "warning"),
+    );
+    writeln!(output, "{file}: refused: {mistakes}, {warnings}")?;
+    Ok(ExitCode::FAILURE)
+}
+
+fn settings(output: &mut impl Write) -> io::Result<ExitCode> {
+    output.write_all(config::documented_file().as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn count(number: usize, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{ending}")
+}
