@@ -12,6 +12,7 @@ use tidegate_proto::frontend::SaslResponse;
 use tidegate_proto::scram::ChannelBindingData;
 use tidegate_proto::scram::ClientBinding;
 use tidegate_proto::scram::ClientFirst;
+use tidegate_proto::scram::Mechanism;
 use tidegate_proto::scram::ScramKeys;
 use tidegate_proto::startup::ProtocolVersion;
 use tidegate_proto::startup::StartupMessage;
@@ -24,6 +25,8 @@ use tokio::io::AsyncWriteExt as _;
 pub(super) struct Client<S> {
     pub(super) stream: S,
     pub(super) received: Vec<u8>,
+    /// The SASL mechanism that was taken, if it came to that.
+    pub(super) mechanism: Option<Mechanism>,
     read: usize,
 }
 
@@ -51,6 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         Self {
             stream,
             received: Vec::new(),
+            mechanism: None,
             read: 0,
         }
     }
@@ -92,19 +96,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         text
     }
 
-    /// Answers a SCRAM challenge that was announced by the next message. Gives what came last:
+    /// Answers a SCRAM challenge that is announced by the next message. Gives what came last:
     /// `AuthenticationOk`, or a refusal.
     pub(super) async fn scram(
         &mut self,
         password: &str,
         binding: Option<ChannelBindingData>,
     ) -> Message {
-        let message = self.message().await.unwrap();
+        self.scram_or_end(password, binding).await.unwrap()
+    }
+
+    /// The same, and `None` if the connection ended before.
+    pub(super) async fn scram_or_end(
+        &mut self,
+        password: &str,
+        binding: Option<ChannelBindingData>,
+    ) -> Option<Message> {
+        let message = self.message().await?;
         let Ok(Authentication::Sasl { mechanisms }) = Authentication::decode(&message.body) else {
-            return message;
+            return Some(message);
         };
         let binding = ClientBinding::choose(mechanisms.iter(), binding.is_some(), binding).unwrap();
         let first = ClientFirst::new(binding, &[1; 18]);
+        self.mechanism = Some(first.mechanism());
         let mut out = Vec::new();
         SaslInitialResponse {
             mechanism: first.mechanism().as_str().as_bytes(),
@@ -113,10 +127,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         .encode(&mut out)
         .unwrap();
         self.send(&out).await;
-        let message = self.message().await.unwrap();
+        let message = self.message().await?;
         let Ok(Authentication::SaslContinue { data }) = Authentication::decode(&message.body)
         else {
-            return message;
+            return Some(message);
         };
         let last = first.server_first(data, 100_000).unwrap();
         let keys = ScramKeys::derive(password.as_bytes(), last.salt(), last.iterations());
@@ -124,12 +138,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         let mut out = Vec::new();
         SaslResponse { response: &data }.encode(&mut out).unwrap();
         self.send(&out).await;
-        let message = self.message().await.unwrap();
+        let message = self.message().await?;
         let Ok(Authentication::SaslFinal { data }) = Authentication::decode(&message.body) else {
-            return message;
+            return Some(message);
         };
         server_final.server_final(data).unwrap();
-        self.message().await.unwrap()
+        self.message().await
     }
 }
 

@@ -28,7 +28,7 @@ async fn log_in(world: &World, packet: &[u8], password: &str) -> (Outcome, Vec<u
     (outcome, received, last)
 }
 
-fn reason(outcome: &Outcome) -> RefusalReason {
+pub(super) fn reason(outcome: &Outcome) -> RefusalReason {
     match outcome {
         Outcome::Closed(closed) => match &closed.reason {
             ClosedReason::Failed(error) => error.reason().unwrap(),

@@ -96,6 +96,12 @@ impl World {
         }
     }
 
+    /// The same, with clients from this address.
+    pub(super) fn from(self, peer: &str) -> Self {
+        let peer = PeerAddress::from_socket(peer.parse().unwrap());
+        Self { peer, ..self }
+    }
+
     /// Connects; the login runs as long as the future is polled.
     pub(super) fn connect(&self) -> (DuplexStream, impl Future<Output = Outcome>) {
         let (far, near) = tokio::io::duplex(PIPE_BYTES);
