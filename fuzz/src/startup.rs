@@ -109,7 +109,8 @@ impl<'a> NaiveStartup<'a> {
             }
             at = value_at + value.len() + 1;
         }
-        if at + 1 != body.len() || user.is_empty() {
+        // A server takes any one byte for the terminator; we take only the one that the spec has.
+        if body.last() != Some(&0) || at + 1 != body.len() || user.is_empty() {
             return None;
         }
         if database.is_empty() {

@@ -11,6 +11,7 @@
 //! - [`startup`]: the messages that open a connection.
 //! - [`frontend`] and [`backend`]: one message a file, by who sends it; [`fields`]: the lists they
 //!   share.
+//! - [`trace`]: a conversation as text.
 //! - [`exchange`]: the conversation of a client and a server, as a relay must know it.
 //! - [`proxy`]: the PROXY protocol header. [`scram`]: SCRAM-SHA-256. [`md5`]: what came before it.
 
@@ -30,4 +31,5 @@ mod round_trip;
 pub mod scram;
 pub mod sqlstate;
 pub mod startup;
+pub mod trace;
 pub mod writer;

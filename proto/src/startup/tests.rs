@@ -134,6 +134,8 @@ fn a_list_without_its_end_is_refused() {
     for body in unterminated {
         StartupMessage::decode(&raw(body)).unwrap_err();
     }
+    // Servers do not look at the value of the last byte.
+    StartupMessage::decode(&raw(b"user\0me\0 ")).unwrap_err();
     StartupMessage::decode(&raw(b"user\0me\0\0")).unwrap();
     let violation = StartupMessage::decode(&raw(b"user\0me\0\0\0")).unwrap_err();
     assert_eq!(violation.kind, ViolationKind::TrailingBytes { count: 1 });
