@@ -197,6 +197,7 @@ fn compare_tenant(changes: &mut Changes, what: &str, running: &Tenant, loaded: &
         &endpoints(running),
         &endpoints(loaded),
     );
+    changes.compare(what, "", &*running.other_users, &*loaded.other_users);
     compare_named(changes, what, "user", &running.users, &loaded.users);
 }
 

@@ -101,14 +101,7 @@ impl Destination {
                 .ok_or_else(|| EdgeError::NoDatabase(claim.database.as_str().into()))?
                 .clone(),
         };
-        let user = match config.users.get(&claim.user) {
-            Some(user) => Arc::clone(user),
-            None => Arc::new(config::User {
-                name: claim.user.clone(),
-                pool: config.pool.clone(),
-                ..config::User::default()
-            }),
-        };
+        let user = config.user(&claim.user);
         let pool_mode = match listener_mode {
             Some(mode) if !user.pool.pool_mode_set => mode,
             Some(_) | None => user.pool.pool_mode,

@@ -44,8 +44,8 @@ pub struct LimitReached {
 }
 
 impl ClientPermit {
-    /// Counts a client of `user`: below the user's `max_user_client_connections` (if the user has a
-    /// row), the tenant's `max_client_conn` and the node's.
+    /// Counts a client of `user`: below the user's `max_user_client_connections`, the tenant's
+    /// `max_client_conn` and the node's.
     ///
     /// # Errors
     /// [`LimitReached`] names the first limit that is reached; nothing is counted then.
@@ -55,9 +55,9 @@ impl ClientPermit {
         user: &str,
     ) -> Result<Self, LimitReached> {
         let config = tenant.config();
-        let row = config.users.get(user);
+        let row = config.users.get(user).unwrap_or(&config.other_users);
         let limits = Limits {
-            user: row.map_or(0, |row| row.max_user_client_connections),
+            user: row.max_user_client_connections,
             tenant: config.max_client_conn,
         };
         Seat::try_take(Side::Client, node, tenant, user, limits).map(Self)
@@ -75,8 +75,8 @@ impl ClientPermit {
 }
 
 impl ServerPermit {
-    /// Counts a server for `user` (the client's user): below the user's `max_user_connections` (if
-    /// the user has a row), the tenant's `max_db_connections` and the node's
+    /// Counts a server for `user` (the client's user): below the user's `max_user_connections`, the
+    /// tenant's `max_db_connections` and the node's
     /// `max_server_connections`. The size of the pool is the pool's own matter.
     ///
     /// # Errors
@@ -87,9 +87,9 @@ impl ServerPermit {
         user: &str,
     ) -> Result<Self, LimitReached> {
         let config = tenant.config();
-        let row = config.users.get(user);
+        let row = config.users.get(user).unwrap_or(&config.other_users);
         let limits = Limits {
-            user: row.map_or(0, |row| row.max_user_connections),
+            user: row.max_user_connections,
             tenant: config.max_db_connections,
         };
         Seat::try_take(Side::Server, node, tenant, user, limits).map(Self)
@@ -243,12 +243,23 @@ mod tests {
     }
 
     #[test]
-    fn a_user_without_a_row_has_no_limit_of_its_own() {
+    fn a_user_without_a_row_has_the_limits_of_the_others_and_each_counts_alone() {
         let (node, tenant) = (node(0, 0), tenant(0, 0, Some((1, 1))));
-        let permits: Vec<_> = (0..5)
-            .map(|_| ClientPermit::try_acquire(&node, &tenant, "other").unwrap())
-            .collect();
-        assert_eq!(permits[0].user().clients(), 5);
+        let mut config = config::Tenant::clone(&tenant.config());
+        config.other_users = Arc::new(config::User {
+            max_user_client_connections: 2,
+            max_user_connections: 3,
+            ..config::User::default()
+        });
+        tenant.replace_config(Arc::new(config));
+        for user in ["one", "two"] {
+            let clients =
+                std::iter::from_fn(|| ClientPermit::try_acquire(&node, &tenant, user).ok());
+            assert_eq!(clients.collect::<Vec<_>>().len(), 2);
+            let servers =
+                std::iter::from_fn(|| ServerPermit::try_acquire(&node, &tenant, user).ok());
+            assert_eq!(servers.collect::<Vec<_>>().len(), 3);
+        }
     }
 
     #[test]

@@ -51,6 +51,8 @@ settings! {
         databases: Option<BTreeMap<String, String>> = None;
         /// The users, by name.
         users: BTreeMap<String, Arc<User>> = BTreeMap::new();
+        /// What holds for users that have no row of their own: what a row inherits, and no name.
+        other_users: Arc<User> = Arc::default();
         /// How the secrets of other users are looked up.
         auth_query: Option<AuthQuery> = None;
         /// How servers are pooled of users that have no row of their own.
@@ -81,14 +83,24 @@ impl Tenant {
         tenant.databases = section.section("databases").map(databases);
         tenant.endpoints = endpoints(section);
         let user = User::read(section, Scope::Inherited, &defaults.user);
-        tenant.users = users(
-            section,
-            &User {
-                pool: tenant.pool.clone(),
-                ..user
-            },
-        );
+        let user = User {
+            pool: tenant.pool.clone(),
+            ..user
+        };
+        tenant.users = users(section, &user);
+        tenant.other_users = Arc::new(user);
         tenant
+    }
+
+    /// What holds for a user: its row, or what it inherits where it has none.
+    pub fn user(&self, name: &str) -> Arc<User> {
+        match self.users.get(name) {
+            Some(row) => Arc::clone(row),
+            None => Arc::new(User {
+                name: name.to_owned(),
+                ..User::clone(&self.other_users)
+            }),
+        }
     }
 }
 
@@ -146,4 +158,39 @@ fn databases(section: Section<'_>) -> BTreeMap<String, String> {
         databases.insert(name.to_owned(), database);
     }
     databases
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::load::parse;
+
+    #[test]
+    fn a_user_without_a_row_has_what_a_row_would_inherit() {
+        let text = r#"
+            [[listener]]
+            name = "main"
+            address = "127.0.0.1:6432"
+            [pool]
+            max_user_client_connections = 7
+            [[tenant]]
+            name = "acme"
+            max_user_connections = 5
+            pool_size = 3
+            [[tenant.endpoint]]
+            name = "one"
+            host = "127.0.0.1"
+            [[tenant.user]]
+            name = "app"
+            max_user_connections = 9
+        "#;
+        let loaded = parse(text).expect("the text has no mistake");
+        let tenant = &loaded.config.tenants["acme"];
+        assert_eq!(tenant.user("app").max_user_connections, 9);
+        let other = tenant.user("other");
+        assert_eq!(other.name, "other");
+        assert_eq!(other.max_user_connections, 5);
+        assert_eq!(other.max_user_client_connections, 7);
+        assert_eq!(other.pool.pool_size, 3);
+        assert_eq!(other.secret, None);
+    }
 }
