@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use tidegate_proto::limits::AUTH_MESSAGE_BYTES_MAX;
 use tidegate_proto::limits::PROXY_HEADER_BYTES_MAX;
 use tidegate_proto::limits::STARTUP_BYTES_MAX;
 
@@ -61,8 +62,22 @@ pub const ADDRESS_PREFIX_V6_BITS: u32 = 64;
 /// Text from outside is cut to this many bytes before it is logged.
 pub const UNTRUSTED_TEXT_BYTES_MAX: usize = 128;
 
+/// The longest secret of a user, in bytes: a password of this length fits into one message.
+pub const SECRET_BYTES_MAX: usize = 4096;
+
+/// The longest user name that PostgreSQL can have, in bytes: `NAMEDATALEN` less its zero byte.
+pub const USER_NAME_BYTES_MAX: usize = 63;
+
+/// Users whose looked-up secrets are remembered at once, those that do not exist among them. An
+/// entry takes about 300 bytes.
+pub const SECRET_CACHE_ENTRIES_MAX: usize = 16 * 1024;
+
+/// Passwords whose SCRAM keys are remembered at once. An entry takes about 120 bytes.
+pub const DERIVED_KEYS_ENTRIES_MAX: usize = 64 * 1024;
+
 // A PROXY header is read whole, in the buffer every connection starts with.
 const _: () = assert!(PROXY_HEADER_BYTES_MAX <= EDGE_BUFFER_BYTES);
+const _: () = assert!(SECRET_BYTES_MAX < AUTH_MESSAGE_BYTES_MAX as usize);
 // Whatever the edge has read fits into one read of the worker that takes the connection over.
 const _: () = assert!(EDGE_BUFFER_BYTES + STARTUP_BYTES_MAX as usize <= SCRATCH_BUFFER_BYTES);
 const _: () = assert!(SCRATCH_BUFFER_BYTES <= HELD_BYTES_MAX);

@@ -7,6 +7,8 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
+use sha2::Digest as _;
+use sha2::Sha256;
 use zeroize::Zeroize;
 use zeroize::ZeroizeOnDrop;
 
@@ -27,6 +29,11 @@ impl MockKey {
     /// A key drawn by the caller from the system's generator, or stored.
     pub fn new(bytes: [u8; KEY_BYTES]) -> Self {
         Self(bytes)
+    }
+
+    /// The key that a secret text of the configuration stands for.
+    pub fn from_text(text: &[u8]) -> Self {
+        Self(Sha256::digest(text).into())
     }
 
     /// The salt of this user of this tenant: the first bytes of
