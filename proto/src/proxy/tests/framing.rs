@@ -3,13 +3,10 @@
 use super::*;
 use crate::limits::PROXY_HEADER_BYTES_MAX;
 use crate::limits::PROXY_V1_BYTES_MAX;
+use crate::startup::Request;
 
 /// `SSLRequest`, the first thing a client says.
 const SSL_REQUEST: &[u8] = b"\0\0\0\x08\x04\xD2\x16\x2F";
-
-/// The smallest length a server refuses for a startup packet: `MAX_STARTUP_PACKET_LENGTH` is
-/// 10,000 bytes.
-const STARTUP_BYTES_REFUSED: u32 = 10_001;
 
 fn assert_every_split_is_harmless(golden: &golden::Golden) {
     let bytes = &golden.bytes;
@@ -85,6 +82,7 @@ fn proxy_then_sslrequest_one_segment() {
         let (header, rest) = receive([segment.as_slice()]);
         assert_eq!(header.command, golden.command, "{}", golden.name);
         assert_eq!(rest, SSL_REQUEST, "{}", golden.name);
+        assert_eq!(Request::classify(&rest), Ok(Some(Request::Ssl)));
     }
 }
 
@@ -99,8 +97,7 @@ fn proxy_two_headers() {
             // four bytes are a length that no startup packet may have.
             assert_eq!(header.command, first.command, "{}", first.name);
             assert_eq!(rest, second.bytes);
-            let length = u32::from_be_bytes(rest[..4].try_into().expect("four bytes"));
-            assert!(length >= STARTUP_BYTES_REFUSED);
+            assert!(Request::classify(&rest).is_err());
         }
     }
 }
