@@ -33,8 +33,21 @@ impl AcceptErrors {
         }
     }
 
+    /// Accepts until a connection is there.
+    pub(super) async fn accept<T>(&mut self, accept: impl AsyncFn() -> io::Result<T>) -> T {
+        loop {
+            match accept().await {
+                Ok(accepted) => {
+                    self.over();
+                    return accepted;
+                },
+                Err(error) => self.wait_after(&error).await,
+            }
+        }
+    }
+
     /// Takes note of an error, and waits if the next attempt would meet it again.
-    pub(super) async fn wait_after(&mut self, error: &io::Error) {
+    async fn wait_after(&mut self, error: &io::Error) {
         if concerns_one_connection(error) {
             tracing::debug!(listener = %self.listener, %error, "a connection left before it was accepted");
             return;
@@ -54,7 +67,7 @@ impl AcceptErrors {
     }
 
     /// A connection was accepted: the burst is over.
-    pub(super) fn over(&mut self) {
+    fn over(&mut self) {
         if self.count > 0 {
             tracing::info!(listener = %self.listener, errors = self.count, "connections are accepted again");
             self.count = 0;
@@ -83,6 +96,7 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
     use tokio::time::Instant;
 
     /// `EMFILE` on every platform that Tidegate runs on.
@@ -103,6 +117,27 @@ mod tests {
         let before = Instant::now();
         errors.wait_after(&error).await;
         assert_eq!(before.elapsed(), WAIT_MIN);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn accept_emfile_keeps_listening() {
+        let mut errors = AcceptErrors::new("main".to_owned());
+        let left_to_fail = Cell::new(100);
+        let start = Instant::now();
+        let accepted = errors
+            .accept(async || match left_to_fail.get() {
+                0 => Ok("a connection"),
+                left => {
+                    left_to_fail.set(left - 1);
+                    Err(io::Error::from_raw_os_error(TOO_MANY_OPEN_FILES))
+                },
+            })
+            .await;
+        assert_eq!(accepted, "a connection");
+        // It neither spins nor sleeps for long.
+        let average = start.elapsed() / 100;
+        assert!((WAIT_MIN..=WAIT_MAX).contains(&average), "{average:?}");
+        assert_eq!((errors.count, errors.wait), (0, WAIT_MIN));
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,10 +5,7 @@
 //! See <https://www.postgresql.org/docs/current/sasl-authentication.html>.
 
 use tidegate_proto::backend::Authentication;
-use tidegate_proto::error::Sender;
-use tidegate_proto::error::Violation;
 use tidegate_proto::frontend::SaslInitialResponse;
-use tidegate_proto::frontend::tag;
 use tidegate_proto::scram::Mechanism;
 use tidegate_proto::scram::ScramError;
 use tidegate_proto::scram::ScramKeys;
@@ -34,11 +31,8 @@ pub(super) async fn scram(
 ) -> Result<Proof, EdgeError> {
     let names: Vec<_> = offered.iter().map(|mechanism| mechanism.as_str()).collect();
     Authentication::encode_sasl(&names, line.outgoing()).map_err(EdgeError::Encode)?;
-    let message = line.ask().await?;
-    if message.tag != tag::PASSWORD {
-        return Err(out_of_place(message.tag));
-    }
-    let initial = SaslInitialResponse::decode(&message.body).map_err(EdgeError::Authentication)?;
+    let body = line.ask().await?;
+    let initial = SaslInitialResponse::decode(&body).map_err(EdgeError::Authentication)?;
     let mechanism = Mechanism::from_name(initial.mechanism)
         .ok_or(EdgeError::Scram(ScramError::MechanismNotOffered))?;
     let (server_first, state) = first
@@ -49,14 +43,8 @@ pub(super) async fn scram(
     }
     .encode(line.outgoing())
     .map_err(EdgeError::Encode)?;
-    let message = line.ask().await?;
-    if message.tag != tag::PASSWORD {
-        return Err(out_of_place(message.tag));
-    }
-    match state
-        .client_final(&message.body)
-        .map_err(EdgeError::Scram)?
-    {
+    let body = line.ask().await?;
+    match state.client_final(&body).map_err(EdgeError::Scram)? {
         Verdict::Refused => Ok(Proof::Failed),
         Verdict::Verified { server_final, keys } => {
             Authentication::SaslFinal {
@@ -67,8 +55,4 @@ pub(super) async fn scram(
             Ok(Proof::Proven(Some(keys)))
         },
     }
-}
-
-fn out_of_place(tag: u8) -> EdgeError {
-    EdgeError::Authentication(Violation::out_of_place(Sender::Frontend, tag))
 }

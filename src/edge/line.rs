@@ -10,6 +10,7 @@ use tidegate_proto::error::Violation;
 use tidegate_proto::error::ViolationKind;
 use tidegate_proto::frame::FRAME_HEADER_BYTES;
 use tidegate_proto::frame::FrameHeader;
+use tidegate_proto::frontend::tag;
 use tidegate_proto::limits::AUTH_MESSAGE_BYTES_MAX;
 use tidegate_proto::limits::STARTUP_BYTES_MAX;
 use tokio::io::AsyncReadExt as _;
@@ -36,12 +37,6 @@ pub(super) struct Line {
     origin: Arc<Origin>,
     deadline: Deadline,
     outgoing: Vec<u8>,
-}
-
-/// A message of a client that authenticates. Its body may hold a password, and is overwritten.
-pub(super) struct Message {
-    pub(super) tag: u8,
-    pub(super) body: Zeroizing<Vec<u8>>,
 }
 
 impl Line {
@@ -133,24 +128,20 @@ impl Line {
         written.map_err(EdgeError::Late)?.map_err(EdgeError::Io)
     }
 
-    /// Sends what is outgoing, then reads one message.
+    /// Sends what is outgoing, then reads the body of one answer. It may hold a password, and is
+    /// overwritten when dropped.
     ///
     /// # Errors
-    /// As [`Line::read_exact`], and [`EdgeError::Authentication`] if the length is not one of an
-    /// authentication message: nothing of it was read, or waited for.
-    pub(super) async fn ask(&mut self) -> Result<Message, EdgeError> {
+    /// As [`Line::read_exact`], and [`EdgeError::Authentication`] if the message is no answer, or
+    /// longer than any: its body was not waited for.
+    pub(super) async fn ask(&mut self) -> Result<Zeroizing<Vec<u8>>, EdgeError> {
         self.send().await?;
         let mut header = [0; FRAME_HEADER_BYTES];
         self.read_exact(&mut header).await?;
-        let header = FrameHeader::parse(Sender::Frontend, &header)
-            .and_then(authentication_length)
-            .map_err(EdgeError::Authentication)?;
-        let mut body = Zeroizing::new(vec![0; header.body_bytes()]);
+        let body_bytes = answer_bytes(header).map_err(EdgeError::Authentication)?;
+        let mut body = Zeroizing::new(vec![0; body_bytes]);
         self.read_exact(&mut body).await?;
-        Ok(Message {
-            tag: header.tag(),
-            body,
-        })
+        Ok(body)
     }
 
     /// Tells the client what [`EdgeError::told`] says, if anything, and closes the connection.
@@ -187,22 +178,25 @@ impl Line {
     }
 }
 
-/// The header, if the message may be that long before its sender is known.
-fn authentication_length(header: Option<FrameHeader>) -> Result<FrameHeader, Violation> {
-    let too_long = |length| Violation {
+/// How long the body of an answer is: `PasswordMessage` and the SASL messages, all of one tag.
+fn answer_bytes(header: [u8; FRAME_HEADER_BYTES]) -> Result<usize, Violation> {
+    let [found, ..] = header;
+    if found != tag::PASSWORD {
+        return Err(Violation::out_of_place(Sender::Frontend, found));
+    }
+    let violation = |kind| Violation {
         sender: Sender::Frontend,
         message: "authentication message",
         field: "length",
-        kind: ViolationKind::TooLong {
-            length,
-            length_max: AUTH_MESSAGE_BYTES_MAX,
-        },
+        kind,
     };
-    match header {
-        Some(header) if header.length() <= AUTH_MESSAGE_BYTES_MAX => Ok(header),
-        Some(header) => Err(too_long(header.length())),
-        // A header that was read whole is there.
-        None => Err(too_long(0)),
+    match FrameHeader::parse(Sender::Frontend, &header)? {
+        Some(header) if header.length() <= AUTH_MESSAGE_BYTES_MAX => Ok(header.body_bytes()),
+        Some(header) => Err(violation(ViolationKind::TooLong {
+            length: header.length(),
+            length_max: AUTH_MESSAGE_BYTES_MAX,
+        })),
+        None => Err(violation(ViolationKind::CutOff)),
     }
 }
 

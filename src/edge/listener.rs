@@ -153,19 +153,12 @@ impl ListeningSocket {
     /// It has no error: a connection that went away is passed over, and when the system has no
     /// descriptors left, the next attempt waits a little.
     pub async fn accept(&mut self, options: &SocketOptions) -> Accepted {
-        loop {
-            match self.source.accept(options).await {
-                Ok((transport, peer)) => {
-                    self.errors.over();
-                    let at = Instant::now();
-                    return Accepted {
-                        transport,
-                        peer,
-                        at,
-                    };
-                },
-                Err(error) => self.errors.wait_after(&error).await,
-            }
+        let Self { source, errors } = self;
+        let (transport, peer) = errors.accept(async || source.accept(options).await).await;
+        Accepted {
+            transport,
+            peer,
+            at: Instant::now(),
         }
     }
 }

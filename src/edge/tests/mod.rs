@@ -2,7 +2,11 @@
 
 mod certificates;
 mod client;
+mod deadlines;
+mod handshake_model;
+mod listeners;
 mod login;
 mod proxy;
+mod sequences;
 mod tls;
 mod world;

@@ -41,6 +41,7 @@ pub(super) struct World {
     pub(super) listener: ListenerRuntime,
     pub(super) cancels: Arc<Cancels>,
     pub(super) peer: PeerAddress,
+    pipe_bytes: usize,
 }
 
 /// A registry with one session, whose key is [`Cancels::KEY`] and whose tenant is `acme`.
@@ -93,6 +94,7 @@ impl World {
             listener: ListenerRuntime::new(Terms::load(Arc::new(listener)).unwrap()),
             cancels,
             peer: PeerAddress::from_socket("198.51.100.7:4711".parse().unwrap()),
+            pipe_bytes: PIPE_BYTES,
         }
     }
 
@@ -102,9 +104,14 @@ impl World {
         Self { peer, ..self }
     }
 
+    /// The same, with connections that hold only so much in flight.
+    pub(super) fn with_pipes_of(self, pipe_bytes: usize) -> Self {
+        Self { pipe_bytes, ..self }
+    }
+
     /// Connects; the login runs as long as the future is polled.
     pub(super) fn connect(&self) -> (DuplexStream, impl Future<Output = Outcome>) {
-        let (far, near) = tokio::io::duplex(PIPE_BYTES);
+        let (far, near) = tokio::io::duplex(self.pipe_bytes);
         let accepted = Accepted {
             transport: Transport::Memory(near),
             peer: self.peer,
