@@ -21,18 +21,15 @@ use crate::config::setting::Row;
 use crate::config::setting::Setting;
 use crate::config::setting::Settings;
 
-/// The longest line of prose.
-const COLUMNS: usize = 100;
-
 /// What stands before the first section.
 const PREFACE: &str = "\
 Every setting of Tidegate, with its unit and its default. Lines that begin with `#key =` are
 examples of settings that have no default. `tidegate check FILE` tells every mistake of a file.
 
-Durations are text with a unit (\"500ms\", \"5s\", \"1h 30m\") or a plain number of seconds. Paths are
-relative to the file in which they stand. In every text ${NAME} stands for the environment variable
-of that name and ${NAME:-text} gives the text for one that is unset or empty; $${ stands for the
-characters ${. A secret is a text, { file = \"path\" } or { env = \"NAME\" }.
+Durations are text with a unit (\"500ms\", \"5s\", \"1h 30m\") or a plain number of seconds. Paths
+are relative to the file in which they stand. In every text ${NAME} stands for the environment
+variable of that name and ${NAME:-text} gives the text for one that is unset or empty; $${ stands
+for the characters ${. A secret is a text, { file = \"path\" } or { env = \"NAME\" }.
 
 Reload with SIGHUP, or RELOAD in the console: all of a file or nothing of it.
 ";
@@ -43,7 +40,7 @@ struct Documented {
     doc: &'static [&'static str],
     settings: &'static [Setting],
     rows: fn() -> Vec<Row>,
-    /// Whether the example file leaves it out, because it changes what is next to it.
+    /// Whether the file shows it as a comment, because without it something is off.
     is_example: bool,
 }
 
@@ -62,8 +59,8 @@ fn sections() -> [Documented; 13] {
     [
         documented::<Node>(false),
         documented::<Log>(false),
-        documented::<Http>(false),
-        documented::<Console>(false),
+        documented::<Http>(true),
+        documented::<Console>(true),
         documented::<ConsoleUser>(true),
         documented::<PoolSettings>(false),
         documented::<Listener>(false),
@@ -118,21 +115,23 @@ fn write_row(file: &mut String, row: &Row, is_example: bool) {
     match setting.presence {
         Presence::Optional => {},
         Presence::Required => facts.push("required".to_owned()),
-        Presence::Inherited => facts.push("[pool] and [[tenant]] may set it for all".to_owned()),
+        Presence::Inherited => facts.push("a default for all may stand in [pool]".to_owned()),
     }
     if setting.change == Change::Restart {
         facts.push("a change needs a restart".to_owned());
     }
     let is_required = setting.presence == Presence::Required;
     let default = row.toml.as_ref().filter(|_| !is_required);
-    if let (Some(_), Some(example)) = (default, setting.example) {
-        facts.push(format!("for example {example}"));
-    }
+    let value = match (default, setting.example) {
+        (Some(_), Some(example)) if is_example => example,
+        (Some(default), Some(example)) => {
+            facts.push(format!("for example {example}"));
+            default
+        },
+        (Some(default), None) => default,
+        (None, example) => example.unwrap_or_default(),
+    };
     comment(file, [format!("({})", facts.join("; ")).as_str()]);
-    let value = default
-        .map(String::as_str)
-        .or(setting.example)
-        .unwrap_or_default();
     // An example that is no default would change the file that shows the defaults.
     let mark = if is_example || (default.is_none() && !is_required) {
         "#"
@@ -144,10 +143,6 @@ fn write_row(file: &mut String, row: &Row, is_example: bool) {
 
 fn comment<'a>(file: &mut String, lines: impl IntoIterator<Item = &'a str>) {
     for text in lines {
-        debug_assert!(
-            text.len() < COLUMNS,
-            "a line of documentation is too long: {text}"
-        );
         line(file, format!("# {text}").trim_end());
     }
 }

@@ -20,6 +20,9 @@ mod setting;
 mod show;
 mod tenant_files;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

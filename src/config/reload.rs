@@ -190,13 +190,11 @@ fn compare_tenant(changes: &mut Changes, what: &str, running: &Tenant, loaded: &
         let named = |endpoint: &Arc<Endpoint>| (endpoint.name.clone(), Arc::clone(endpoint));
         tenant.endpoints.iter().map(named).collect()
     };
-    compare_named(
-        changes,
-        what,
-        "endpoint",
-        &endpoints(running),
-        &endpoints(loaded),
-    );
+    let (old, new) = (endpoints(running), endpoints(loaded));
+    compare_named(changes, what, "endpoint", &old, &new);
+    if old == new && running.endpoints != loaded.endpoints {
+        changes.applied(what, "order of endpoints");
+    }
     changes.compare(what, "", &*running.other_users, &*loaded.other_users);
     compare_named(changes, what, "user", &running.users, &loaded.users);
 }

@@ -2,6 +2,9 @@
 
 use crate::config::documentation;
 
+/// Longer than any key and its slips; comparing takes time by the square of the length.
+const KEY_BYTES_MAX: usize = 64;
+
 /// Keys of PgBouncer that are called otherwise here, and where.
 const RENAMED: [(&str, &str); 33] = [
     ("listen_addr", "`address` in [[listener]]"),
@@ -66,6 +69,9 @@ const RENAMED: [(&str, &str); 33] = [
 /// What to write instead of an unknown key, if something is near; `known` are the keys of its
 /// table.
 pub(in crate::config) fn for_key(unknown: &str, known: &[&str]) -> Option<String> {
+    if unknown == "tenant" {
+        return Some("a tenant's own file is written without [[tenant]]".to_owned());
+    }
     if let Some(elsewhere) = documentation::sections_with(unknown) {
         return Some(format!("it belongs in {elsewhere}"));
     }
@@ -77,6 +83,9 @@ pub(in crate::config) fn for_key(unknown: &str, known: &[&str]) -> Option<String
 
 /// `did you mean` the nearest of the known names, if one is near.
 pub(in crate::config) fn near(unknown: &str, known: &[&str]) -> Option<String> {
+    if unknown.len() > KEY_BYTES_MAX {
+        return None;
+    }
     // A third of the letters wrong is still a slip; more is another word.
     let slips_max = unknown.len().div_ceil(3).min(3);
     known

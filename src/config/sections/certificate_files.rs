@@ -49,8 +49,9 @@ fn file(
         return None;
     };
     let path = PathBuf::read(&written)?;
-    match bounds.refuse(&path, &written) {
-        Some(problem) => written.refuse(problem),
-        None => Some(path),
+    // The path stands, so that the file is the only thing that is complained of.
+    if let Some(problem) = bounds.refuse(&path, &written) {
+        written.mistake(problem);
     }
+    Some(path)
 }

@@ -18,7 +18,7 @@ settings! {
     /// peers on a unix socket or on loopback. Without this section there is none.
     pub struct Console in "[console]" {
         /// Users that may run every command.
-        admin_users: Vec<String> = Vec::new(), Each(Name), "names", Reload;
+        admin_users: Vec<String> = Vec::new(), Each(Name), "names", Reload => "[\"operator\"]";
         /// Users that may run SHOW.
         stats_users: Vec<String> = Vec::new(), Each(Name), "names", Reload;
     }

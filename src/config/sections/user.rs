@@ -12,7 +12,8 @@ use crate::config::setting::Settings;
 use crate::config::setting::settings;
 
 settings! {
-    /// One user of a tenant. Every key of `[pool]` may stand here too.
+    /// One user of a tenant. Every key of `[pool]` may stand here too. The limits of users may
+    /// also stand in the tenant, for all of its users.
     pub struct User in "[[tenant.user]]" {
         /// The name that clients give.
         name: String = String::new(), Name, "name", Reload, Required => "\"app\"";
