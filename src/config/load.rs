@@ -218,7 +218,7 @@ fn read_listeners<'a>(
         names.claim(&listener.name, "name", section);
         if section.has("address") {
             addresses.claim(
-                &listener.address.show().unwrap_or_default(),
+                &listener.address.console().unwrap_or_default(),
                 "address",
                 section,
             );

@@ -54,11 +54,11 @@ fn the_documented_file_shows_the_defaults() {
 
 #[test]
 fn the_examples_in_the_documented_file_are_accepted() {
-    let is_example = |line: &str| line.starts_with('#') && !line.starts_with("# ") && line != "#";
-    let text: Vec<&str> = DOCUMENTED
-        .lines()
-        .map(|line| if is_example(line) { &line[1..] } else { line })
-        .collect();
+    let uncommented = |line: &'static str| match line.strip_prefix('#') {
+        Some(example) if !example.is_empty() && !example.starts_with(' ') => example,
+        _ => line,
+    };
+    let text: Vec<&str> = DOCUMENTED.lines().map(uncommented).collect();
     let mut sample = Sample::default()
         .with_certificate("/etc/server-ca.crt", "/etc/unused.key")
         .with_certificate("/etc/client-ca.crt", "/etc/unused.key")

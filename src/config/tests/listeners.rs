@@ -170,15 +170,12 @@ fn two_listeners_differ_in_name_and_address() {
     let other = LISTENER.replace("6432", "6433");
     assert_eq!(
         mistakes(&format!("{LISTENER}{other}{TENANT}")),
-        [
-            "5:1: listener.name: the listener \"main\" is already defined at /etc/c.toml:2:1"
-                .replace("/etc/c.toml:", "")
-        ]
+        ["5:1: listener.name: the listener \"main\" is already defined at 2:1"]
     );
     let other = LISTENER.replace("main", "other");
     let found = mistakes(&format!("{LISTENER}{other}{TENANT}"));
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(
-        found[0].starts_with("7:1: listener.address: the address \"127.0.0.1:6432\" is already")
+        found[0].starts_with("6:1: listener.address: the address \"127.0.0.1:6432\" is already")
     );
 }
