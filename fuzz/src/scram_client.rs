@@ -46,14 +46,16 @@ pub fn run(data: &[u8]) {
     let mut theirs = ScramSha256::new(PASSWORD, ChannelBinding::unsupported());
     let their_first = theirs.message().to_vec();
     let server_first = with_nonce(first, &their_first);
-    // A nonce spelt out, which only ours can have drawn, is the fuzzer's luck and not theirs.
+    // Spelt out, the nonce or the signature of ours is wrong for theirs: the fuzzer learns both from
+    // the comparisons that it watches.
+    let is_for_both = first.starts_with(b"r={nonce}") && last.starts_with(b"v={signature}");
     if theirs.update(&server_first).is_ok() {
         let their_final = theirs.message().to_vec();
         let said = [&their_first[..], &server_first, &their_final];
-        let answer = with_signature(last, &keys, said);
-        let theirs = theirs.finish(&answer);
+        let their_answer = with_signature(last, &keys, said);
+        let theirs = theirs.finish(&their_answer);
         assert!(
-            believed.is_err() || theirs.is_ok(),
+            believed.is_err() || theirs.is_ok() || !is_for_both,
             "only we believe {answer:?}"
         );
     } else {

@@ -55,9 +55,10 @@ pub enum ClientStep {
         /// What takes the keys.
         next: AwaitingKeys,
     },
-    /// The client is who it says. Send `message`, whole ones that end with `AuthenticationOk`.
+    /// The client is who it says. `message`, which may be empty, is due before `AuthenticationOk`;
+    /// that one is the caller's to send, who may still have a reason to refuse the client.
     Done {
-        /// What to send.
+        /// `AuthenticationSASLFinal`, after SCRAM.
         message: Vec<u8>,
         /// What the client revealed, to log in to a server that stores the same secret.
         keys: Option<ClientKeys>,
@@ -107,11 +108,11 @@ impl ClientAuthentication {
                 begin_md5(identity, policy, randomness.md5_salt)
             },
             (AuthType::Plain, _) => begin_password(identity, kind, policy),
-            (AuthType::Cert, _) if is_certified(&identity, policy) => done(None),
+            (AuthType::Cert, _) if is_certified(&identity, policy) => Ok(done(None)),
             (AuthType::Cert, _) => Err(AuthError::CertificateRefused),
             (AuthType::Trust, _) => match identity.credentials {
                 Credentials::Unknown => Err(AuthError::PasswordRefused),
-                Credentials::WithoutSecret | Credentials::Secret(_) => done(None),
+                Credentials::WithoutSecret | Credentials::Secret(_) => Ok(done(None)),
             },
         };
         step.unwrap_or_else(ClientStep::Failed)
@@ -121,8 +122,8 @@ impl ClientAuthentication {
     pub fn receive(self, body: &[u8]) -> ClientStep {
         let step = match self.0 {
             State::Sasl(sasl) => sasl.receive(body).map(ClientStep::from),
-            State::Md5(check) => check.receive(body).and_then(|()| done(None)),
-            State::Password(check) => check.receive(body).and_then(ClientStep::try_from),
+            State::Md5(check) => check.receive(body).map(|()| done(None)),
+            State::Password(check) => check.receive(body).map(ClientStep::from),
         };
         step.unwrap_or_else(ClientStep::Failed)
     }
@@ -145,7 +146,7 @@ impl AwaitingKeys {
             KeyState::Sasl(sasl) => sasl.resume(&keys).map(ClientStep::from),
             KeyState::Password(check) => check
                 .resume(keys)
-                .and_then(|client_keys| done(Some(client_keys))),
+                .map(|client_keys| done(Some(client_keys))),
         };
         step.unwrap_or_else(ClientStep::Failed)
     }
@@ -167,15 +168,13 @@ impl From<SaslStep> for ClientStep {
     }
 }
 
-impl TryFrom<PasswordStep> for ClientStep {
-    type Error = AuthError;
-
-    fn try_from(step: PasswordStep) -> Result<Self, AuthError> {
+impl From<PasswordStep> for ClientStep {
+    fn from(step: PasswordStep) -> Self {
         match step {
-            PasswordStep::Derive { derivation, next } => Ok(Self::Derive {
+            PasswordStep::Derive { derivation, next } => Self::Derive {
                 derivation,
                 next: AwaitingKeys(KeyState::Password(next)),
-            }),
+            },
             PasswordStep::Right => done(None),
         }
     }
@@ -218,8 +217,9 @@ fn is_certified(identity: &Identity, policy: &ClientPolicy) -> bool {
     (names_both || names_user) && !matches!(identity.credentials, Credentials::Unknown)
 }
 
-fn done(keys: Option<ClientKeys>) -> Result<ClientStep, AuthError> {
-    let mut message = Vec::new();
-    Authentication::Ok.encode(&mut message)?;
-    Ok(ClientStep::Done { message, keys })
+fn done(keys: Option<ClientKeys>) -> ClientStep {
+    ClientStep::Done {
+        message: Vec::new(),
+        keys,
+    }
 }

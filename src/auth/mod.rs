@@ -21,6 +21,9 @@ mod secret_cache;
 mod secret_lookup;
 mod server_login;
 
+#[cfg(test)]
+mod tests;
+
 pub use certificate::channel_binding;
 pub use certificate::common_name;
 pub use client_policy::ClientPolicy;

@@ -241,7 +241,6 @@ impl Challenged {
             data: &server_final,
         }
         .encode(&mut message)?;
-        Authentication::Ok.encode(&mut message)?;
         let keys = self.passthrough.map(|secret| ClientKeys { keys, secret });
         Ok(SaslStep::Done { message, keys })
     }
