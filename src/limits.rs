@@ -89,3 +89,61 @@ const _: () =
 const _: () = assert!(THROTTLE_SHARDS_COUNT.is_power_of_two() && THROTTLE_SHARDS_COUNT <= 256);
 const _: () = assert!(THROTTLE_DOUBLINGS_MAX < u32::BITS);
 const _: () = assert!(ADDRESS_PREFIX_V6_BITS == u64::BITS);
+
+/// The part of a `Bind` in which both names are looked for, in bytes: a name of PostgreSQL has at
+/// most 63.
+pub const BIND_NAMES_BYTES: usize = 130;
+
+/// Parameters that one session may set and Tidegate carries. PostgreSQL has about 400; a driver
+/// sets under ten.
+pub const SETTINGS_COUNT_MAX: usize = 128;
+
+/// Sets of startup parameters of which a pool remembers what servers make of them.
+pub const WELCOMES_COUNT_MAX: usize = 64;
+
+/// The part of a statement that is looked at for what it leaves behind, in bytes.
+pub const INSPECTED_BYTES_MAX: usize = 1024;
+
+/// The longest `ParameterStatus` or injected query's error that is read, in bytes; what is longer
+/// passes unread.
+pub const PARAMETER_STATUS_BYTES_MAX: usize = 8192;
+
+/// The longest answer to a query of the pooler's own, in bytes.
+pub const INJECTED_REPLY_BYTES_MAX: usize = 64 * 1024;
+
+/// Replies that a server may owe before its client is no longer read, in messages. One read of the
+/// scratch buffer may go beyond it by `SCRATCH_BUFFER_BYTES / 5`.
+pub const LEDGER_ENTRIES_MAX: usize = 16 * 1024;
+
+/// Clients that may wait for a server of one pool at once.
+pub const WAITING_COUNT_MAX: usize = 64 * 1024;
+
+/// Rounds of one session before others get their turn.
+pub const SESSION_STEPS_MAX: usize = 64;
+
+/// Letters that may wait for a worker.
+pub const LETTERS_COUNT_MAX: usize = 1024;
+
+/// How often a worker looks at what happens by time.
+pub const TICK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How long a session may take to send its last words.
+pub const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a reset query may take before its server is closed.
+pub const RESET_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a cancel request may take to be delivered.
+pub const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The pause after the first failure to open a server; doubled up to `server_login_retry`.
+pub const SERVER_RETRY_FIRST: Duration = Duration::from_millis(250);
+
+// What is held back to be decided on fits into the buffer that it is read into.
+const _: () = assert!(PARAMETER_STATUS_BYTES_MAX + INSPECTED_BYTES_MAX < SCRATCH_BUFFER_BYTES / 2);
+
+/// The longest message of a server before it is ready for the first query, in bytes.
+pub const LOGIN_MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// Parameters that a server may report at login.
+pub const REPORTED_COUNT_MAX: usize = 256;

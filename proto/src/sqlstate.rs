@@ -17,6 +17,8 @@ impl SqlState {
     pub const FEATURE_NOT_SUPPORTED: Self = Self(*b"0A000");
     /// `22023`: a parameter has a value that cannot be used.
     pub const INVALID_PARAMETER_VALUE: Self = Self(*b"22023");
+    /// `26000`: a prepared statement that does not exist.
+    pub const INVALID_SQL_STATEMENT_NAME: Self = Self(*b"26000");
     /// `28000`: network or TLS refused, or unknown tenant.
     pub const INVALID_AUTHORIZATION_SPECIFICATION: Self = Self(*b"28000");
     /// `28P01`: authentication failed.

@@ -45,7 +45,7 @@ pub(super) async fn welcome(
                 parameters: claim.parameters,
             })))
         },
-        Seat::Tenant(place, scram_keys) => {
+        Seat::Tenant(place, _) => {
             let destination = match Destination::of(&claim, &place, listener_mode) {
                 Ok(destination) => destination,
                 Err(error) => return Err(line.refuse(error).await),
@@ -63,7 +63,7 @@ pub(super) async fn welcome(
                 protocol_minor: claim.protocol_minor,
                 pool_mode: destination.pool_mode,
                 permit: place.permit,
-                scram_keys,
+                client_keys: None,
                 accepted_at,
             })))
         },

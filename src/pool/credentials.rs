@@ -1,0 +1,107 @@
+//! Whom Tidegate is to a server, and how it proves that.
+//!
+//! The stored secret goes first: `server_secret`, else the user's own. Where only a SCRAM verifier is
+//! stored, or nothing, the keys that the client's own login revealed are used: they open a server
+//! that stores the same secret, and nothing else.
+
+use std::rc::Rc;
+
+use tidegate_proto::scram::RawNonce;
+use tidegate_proto::scram::ScramKeys;
+
+use crate::auth::Derivation;
+use crate::auth::Protection;
+use crate::auth::Secret;
+use crate::auth::ServerAuthentication;
+use crate::auth::ServerPolicy;
+use crate::auth::ServerSecret;
+use crate::auth::channel_binding;
+use crate::net::Socket;
+use crate::net::Transport;
+use crate::pool::Home;
+use crate::pool::Pool;
+use crate::pool::PoolError;
+
+/// The user that a pool logs in as.
+pub(super) fn server_user(pool: &Pool) -> String {
+    let user = pool.user();
+    user.server_user
+        .clone()
+        .unwrap_or_else(|| user.name.clone())
+}
+
+/// A login over this connection, that waits for the server's first request.
+///
+/// # Errors
+///
+/// [`PoolError::Secret`]: the stored secret is none. The operator's fault.
+pub(super) fn authentication(
+    pool: &Pool,
+    socket: &Socket,
+) -> Result<ServerAuthentication, PoolError> {
+    let user = pool.user();
+    let stored = match &user.server_secret {
+        Some(secret) => Some(secret),
+        // A user that logs in to the server as somebody else has no secret in common with it.
+        None if user.server_user.is_none() => user.secret.as_ref(),
+        None => None,
+    };
+    let stored = stored
+        .map(|secret| Secret::parse(secret.reveal()))
+        .transpose()
+        .map_err(PoolError::Secret)?;
+    let revealed = match user.server_user {
+        None => pool.client_keys.borrow().clone(),
+        Some(_) => None,
+    };
+    let policy = ServerPolicy {
+        iterations_max: user.pool.scram_iterations_max,
+        cleartext: user.pool.server_password_cleartext,
+        // Postgres may know us by our certificate, our address or our unix user.
+        unchallenged: true,
+    };
+    let mut nonce = RawNonce::default();
+    (pool.home.random)(&mut nonce);
+    Ok(ServerAuthentication::new(
+        &server_user(pool),
+        ServerSecret::of(stored, revealed),
+        protection(socket),
+        policy,
+        nonce,
+    ))
+}
+
+/// Derives keys where it delays nobody, unless they were derived before.
+pub(super) async fn derive(home: &Rc<Home>, derivation: &Derivation) -> ScramKeys {
+    let known = home.derived_keys.borrow_mut().get(derivation);
+    match known {
+        Some(keys) => keys,
+        None => run(derivation.clone()).await,
+    }
+}
+
+async fn run(derivation: Derivation) -> ScramKeys {
+    let again = derivation.clone();
+    let derived = tokio::task::spawn_blocking(move || derivation.run()).await;
+    // The runtime refuses blocking work only while it is going down.
+    derived.unwrap_or_else(|_| again.run())
+}
+
+fn protection(socket: &Socket) -> Protection {
+    match socket {
+        Socket::Tls(stream) => Protection::Tls {
+            binding: stream
+                .get_ref()
+                .1
+                .peer_certificates()
+                .and_then(|chain| chain.first())
+                .and_then(|certificate| channel_binding(certificate)),
+        },
+        Socket::Plain(Transport::Tcp(stream)) => match stream.peer_addr() {
+            Ok(address) if address.ip().is_loopback() => Protection::Local,
+            _ => Protection::None,
+        },
+        Socket::Plain(Transport::Unix(_) | Transport::Memory(_)) => Protection::Local,
+        Socket::Plain(Transport::Replayed(_) | Transport::Parked(_)) => Protection::None,
+    }
+}

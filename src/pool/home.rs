@@ -1,0 +1,149 @@
+//! What one worker owns: its pools, its scratch buffers, its counters.
+//!
+//! Everything here is touched by one thread only; what several workers share is behind the `Arc`s
+//! of the node and the tenants, and is touched when a connection opens or closes, never in a
+//! transaction.
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::auth::DerivedKeys;
+use crate::config;
+use crate::limits::SCRATCH_BUFFER_BYTES;
+use crate::pool::Pool;
+use crate::pool::PoolKey;
+use crate::pool::ServerTlsCache;
+use crate::telemetry::WorkerCounters;
+use crate::tenancy::NodeCounts;
+use crate::tenancy::Tenant;
+
+/// Fills a buffer with random bytes fit for keys.
+pub type Randomness = fn(&mut [u8]);
+
+/// What one worker owns. See the [module](self).
+#[derive(Debug)]
+pub struct Home {
+    /// Which worker this is.
+    pub worker: usize,
+    /// The counts that all workers share.
+    pub node: Arc<NodeCounts>,
+    /// Counters by tenant, of this worker alone.
+    pub counters: Rc<WorkerCounters>,
+    /// Where keys come from.
+    pub random: Randomness,
+    /// TLS towards servers, made once per set of files.
+    pub server_tls: ServerTlsCache,
+    /// The slow part of SCRAM logins to servers, remembered.
+    pub(super) derived_keys: RefCell<DerivedKeys>,
+    scratch: RefCell<Scratch>,
+    pools: RefCell<HashMap<PoolKey, Rc<Pool>>>,
+    ids: Cell<u64>,
+}
+
+/// Buffers that are used within one poll and never kept across an await.
+#[derive(Debug)]
+pub struct Scratch {
+    /// What was read.
+    pub read: Box<[u8]>,
+    /// What is injected before it, or replaces it.
+    pub injected: Vec<u8>,
+}
+
+impl Home {
+    /// The empty home of a worker.
+    pub fn new(worker: usize, node: Arc<NodeCounts>, random: Randomness) -> Rc<Self> {
+        let mut digest_key = [0; 32];
+        random(&mut digest_key);
+        Rc::new(Self {
+            derived_keys: RefCell::new(DerivedKeys::new(digest_key)),
+            worker,
+            node,
+            counters: Rc::default(),
+            random,
+            server_tls: ServerTlsCache::default(),
+            scratch: RefCell::new(Scratch {
+                read: vec![0; SCRATCH_BUFFER_BYTES].into_boxed_slice(),
+                injected: Vec::new(),
+            }),
+            pools: RefCell::default(),
+            ids: Cell::new(0),
+        })
+    }
+
+    /// The scratch buffers, for the length of one synchronous step.
+    #[inline]
+    pub fn scratch(&self) -> std::cell::RefMut<'_, Scratch> {
+        self.scratch.borrow_mut()
+    }
+
+    /// A number for a client or a server, unique in this process: the worker is in its top bits.
+    pub fn next_id(&self) -> u64 {
+        let id = self.ids.get() + 1;
+        self.ids.set(id);
+        id | ((self.worker as u64) << 48)
+    }
+
+    /// The pool of a tenant, database and user, made at its first use.
+    pub fn pool(
+        self: &Rc<Self>,
+        tenant: &Arc<Tenant>,
+        database: &str,
+        user: &Arc<config::User>,
+    ) -> Rc<Pool> {
+        let key = PoolKey::new(tenant, database, &user.name);
+        let mut pools = self.pools.borrow_mut();
+        let pool = pools
+            .entry(key.clone())
+            .or_insert_with(|| Pool::new(self, key, Arc::clone(tenant), Arc::clone(user)));
+        Rc::clone(pool)
+    }
+
+    /// All pools of this worker.
+    pub fn pools(&self) -> Vec<Rc<Pool>> {
+        self.pools.borrow().values().map(Rc::clone).collect()
+    }
+
+    /// One round of what happens by time: servers that are too old or idle for too long go, waits
+    /// that are over end, pools that nobody uses are forgotten. Returns the names of these.
+    pub fn tick(&self, now: Instant) -> Vec<PoolKey> {
+        let mut forgotten = Vec::new();
+        for pool in self.pools() {
+            pool.tick(now);
+            if pool.is_unused() {
+                self.pools.borrow_mut().remove(&pool.key);
+                forgotten.push(pool.key.clone());
+            }
+        }
+        forgotten
+    }
+
+    /// Takes over a reloaded configuration: pools whose user, endpoint or tenant changed let their
+    /// servers go as they come back.
+    pub fn reload(&self, now: Instant) {
+        for pool in self.pools() {
+            pool.reload(now);
+        }
+    }
+
+    /// Closes an idle server of another pool of the same tenant, so that its place under the
+    /// tenant's limit can be used.
+    pub(super) fn evict_idle(&self, tenant: &Tenant, asking: &Pool) -> bool {
+        self.pools()
+            .iter()
+            .filter(|pool| pool.tenant.slot() == tenant.slot() && pool.key != asking.key)
+            .any(|pool| pool.evict_idle())
+    }
+
+    /// Closes every idle server and forgets every pool: the end of the worker.
+    pub fn close(&self) {
+        for pool in self.pools() {
+            pool.close_idle();
+        }
+        self.pools.borrow_mut().clear();
+    }
+}

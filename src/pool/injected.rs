@@ -1,0 +1,114 @@
+//! Queries of the pooler's own on a leased server: one round trip, every reply looked at here.
+//!
+//! Used where nothing of a client is under way. If it does not come to a clean end, the server is
+//! broken, and the lease closes it.
+
+use std::future::poll_fn;
+use std::io;
+
+use tidegate_proto::backend::ParameterStatus;
+use tidegate_proto::backend::TransactionStatus;
+use tidegate_proto::backend::tag;
+use tidegate_proto::error::Sender;
+use tidegate_proto::error::Violation;
+use tidegate_proto::exchange::Owner;
+use tidegate_proto::frame::FRAME_HEADER_BYTES;
+use tidegate_proto::frame::FrameHeader;
+use tidegate_proto::frontend;
+use tokio::io::AsyncWriteExt;
+
+use crate::limits::INJECTED_REPLY_BYTES_MAX;
+use crate::pool::PoolError;
+use crate::pool::Server;
+
+/// Runs `query`, shows every reply to `observe` by tag and body, and waits for `ReadyForQuery`.
+///
+/// # Errors
+///
+/// The server's own [`PoolError::ServerRefused`] if it answered with an error; otherwise what
+/// broke. The server is marked broken unless it is clean again.
+pub(crate) async fn run(
+    server: &mut Server,
+    query: &[u8],
+    observe: impl FnMut(u8, &[u8]),
+) -> Result<(), PoolError> {
+    let mut messages = Vec::new();
+    frontend::Query { query }.encode(&mut messages)?;
+    let sent = server.ledger.sent(frontend::tag::QUERY, Owner::Pooler);
+    sent.map_err(PoolError::ServerViolation)?;
+    converse(server, &messages, observe).await
+}
+
+/// Sends messages that are entered in the ledger already, and reads until nothing is owed.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) async fn converse(
+    server: &mut Server,
+    messages: &[u8],
+    mut observe: impl FnMut(u8, &[u8]),
+) -> Result<(), PoolError> {
+    server.is_broken = true;
+    server.socket.write_all(messages).await.map_err(PoolError::Broke)?;
+    server.socket.flush().await.map_err(PoolError::Broke)?;
+    let mut refused = None;
+    let mut read = Vec::new();
+    while server.ledger.is_busy() {
+        read_some(server, &mut read).await?;
+        let mut at = 0;
+        while let Some((header, body)) = complete(read.get(at..).unwrap_or_default())? {
+            receive(server, header, body)?;
+            if header.tag() == tag::ERROR_RESPONSE {
+                refused = Some(PoolError::refused_by_server(body));
+            }
+            observe(header.tag(), body);
+            at += FRAME_HEADER_BYTES + body.len();
+        }
+        read.drain(..at);
+        if read.len() > INJECTED_REPLY_BYTES_MAX {
+            return Err(PoolError::ReplyTooLarge);
+        }
+    }
+    server.is_broken = !read.is_empty();
+    refused.map_or(Ok(()), Err)
+}
+
+/// The name and the value of a `ParameterStatus`; `None` if it is cut off or no text.
+pub(crate) fn parameter_status(body: &[u8]) -> Option<(&str, &str)> {
+    let status = ParameterStatus::decode(body).ok()?;
+    Some((std::str::from_utf8(status.name).ok()?, std::str::from_utf8(status.value).ok()?))
+}
+
+async fn read_some(server: &mut Server, read: &mut Vec<u8>) -> Result<(), PoolError> {
+    let mut chunk = [0; 4096];
+    let count = poll_fn(|context| server.socket.poll_read(context, &mut chunk)).await;
+    match count.map_err(PoolError::Broke)? {
+        0 => Err(PoolError::Broke(io::ErrorKind::UnexpectedEof.into())),
+        count => {
+            read.extend_from_slice(chunk.get(..count).unwrap_or_default());
+            Ok(())
+        },
+    }
+}
+
+/// The first message of `bytes`, if all of it is there.
+fn complete(bytes: &[u8]) -> Result<Option<(FrameHeader, &[u8])>, PoolError> {
+    let header = FrameHeader::parse(Sender::Backend, bytes).map_err(PoolError::ServerViolation)?;
+    Ok(header.and_then(|header| {
+        let end = FRAME_HEADER_BYTES + header.body_bytes();
+        Some((header, bytes.get(FRAME_HEADER_BYTES..end)?))
+    }))
+}
+
+fn receive(server: &mut Server, header: FrameHeader, body: &[u8]) -> Result<(), PoolError> {
+    let result = if header.tag() == tag::READY_FOR_QUERY {
+        let status = body.first().copied().and_then(TransactionStatus::from_byte);
+        status
+            .ok_or(Violation::out_of_place(Sender::Backend, header.tag()))
+            .and_then(|status| server.ledger.ready(status))
+    } else {
+        server.ledger.received(header.tag())
+    };
+    result.map(drop).map_err(PoolError::ServerViolation)
+}

@@ -1,0 +1,40 @@
+//! What tells one pool from another: tenant, database and user.
+
+use std::rc::Rc;
+
+use crate::telemetry::TenantSlot;
+use crate::tenancy::Tenant;
+
+/// The name of a pool within a worker. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PoolKey {
+    tenant: TenantSlot,
+    database: Rc<str>,
+    user: Rc<str>,
+}
+
+impl PoolKey {
+    /// The key of a tenant's database, by its name on the server, and user, by the client's name.
+    pub fn new(tenant: &Tenant, database: &str, user: &str) -> Self {
+        Self {
+            tenant: tenant.slot(),
+            database: database.into(),
+            user: user.into(),
+        }
+    }
+
+    /// Whose it is.
+    pub const fn tenant(&self) -> TenantSlot {
+        self.tenant
+    }
+
+    /// The database, by its name on the server.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// The user, by the name that clients give.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+}

@@ -1,0 +1,77 @@
+//! What happens to a pool by time: one round of it, run by the worker several times a second.
+
+use std::rc::Rc;
+
+use tokio::time::Instant;
+
+use crate::pool::Pool;
+use crate::pool::PoolError;
+use crate::pool::Server;
+
+impl Pool {
+    /// One round: ends waits that are over, closes servers that are too old, idle for too long or
+    /// no longer silent, and opens what is missing.
+    pub(super) fn tick(self: &Rc<Self>, now: Instant) {
+        self.end_waits(now);
+        for server in self.take_expired(now) {
+            self.close(server);
+        }
+        self.keep_minimum(now);
+        self.refill(now);
+    }
+
+    fn end_waits(&self, now: Instant) {
+        let timeout = self.user.borrow().pool.query_wait_timeout;
+        if timeout.is_zero() || self.waiting.borrow().is_empty() {
+            return;
+        }
+        let error = Rc::new(PoolError::QueryWaitTimeout { timeout });
+        self.refuse_waiting(&error, |seat| now.duration_since(seat.since()) >= timeout);
+    }
+
+    /// Takes the idle servers out that must go. Those used last stay longest.
+    fn take_expired(&self, now: Instant) -> Vec<Box<Server>> {
+        let (idle_timeout, lifetime, minimum) = {
+            let user = self.user.borrow();
+            (user.pool.server_idle_timeout, user.pool.server_lifetime, user.pool.min_pool_size)
+        };
+        let minimum = if self.clients.get() > 0 { minimum } else { 0 };
+        let mut spare = self.opened.get().saturating_sub(minimum);
+        let mut expired = Vec::new();
+        let mut idle = self.idle.borrow_mut();
+        let mut kept = std::mem::take(&mut *idle);
+        while let Some(mut server) = kept.pop_front() {
+            let is_quiet = server.is_quiet();
+            let card = &server.card;
+            let is_idle_too_long = !idle_timeout.is_zero()
+                && spare > 0
+                && now.duration_since(card.used_at.get()) >= idle_timeout;
+            let is_over = now.duration_since(card.connected_at) >= lifetime;
+            if is_idle_too_long || is_over || card.close_needed.get() || !is_quiet {
+                spare = spare.saturating_sub(1);
+                expired.push(server);
+            } else {
+                idle.push_back(server);
+            }
+        }
+        expired
+    }
+
+    /// Closes the idle server that was unused longest, if there is one.
+    pub(super) fn evict_idle(self: &Rc<Self>) -> bool {
+        let oldest = self.idle.borrow_mut().pop_front();
+        let is_found = oldest.is_some();
+        if let Some(server) = oldest {
+            self.close(server);
+        }
+        is_found
+    }
+
+    /// Closes every idle server.
+    pub(super) fn close_idle(self: &Rc<Self>) {
+        let idle = std::mem::take(&mut *self.idle.borrow_mut());
+        for server in idle {
+            self.close(server);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The servers of one worker: opened as they are needed, lent to one client at a time, taken back
+//! only when provably clean.
+//!
+//! [`Pool::checkout`] and [`release`] are the two ends of every transaction. A [`Lease`] that is
+//! dropped closes its server.
+
+mod cancel;
+mod checkout;
+mod connect;
+mod credentials;
+mod error;
+mod home;
+pub(crate) mod injected;
+mod key;
+mod lease;
+mod lifetime;
+mod login;
+mod open;
+#[expect(clippy::module_inception, reason = "the folder's one central noun")]
+mod pool;
+mod release;
+mod reset;
+mod seat;
+mod server;
+mod server_tls;
+mod settings;
+mod welcome;
+
+pub use self::cancel::send as cancel_server;
+pub use self::checkout::Checkout;
+pub use self::error::PoolError;
+pub use self::error::TlsFailure;
+pub use self::home::Home;
+pub use self::home::Randomness;
+pub use self::home::Scratch;
+pub use self::key::PoolKey;
+pub use self::lease::Lease;
+pub use self::pool::Pool;
+pub use self::release::release;
+pub use self::reset::release_after_reset;
+pub use self::seat::Seat;
+pub use self::seat::Waiting;
+pub use self::server::BackendKey;
+pub use self::server::Incoming;
+pub use self::server::Server;
+pub use self::server::ServerCard;
+pub use self::server::ServerState;
+pub use self::server_tls::ServerTlsCache;
+pub use self::settings::Settings;
+pub use self::settings::TooManySettings;
+pub use self::welcome::Reported;
+pub use self::welcome::Welcome;
+pub use self::welcome::Welcomes;
+
+use self::connect::Opened;

@@ -1,0 +1,184 @@
+//! The servers of one tenant, database and user, and the clients that wait for them.
+//!
+//! ```text
+//!            open                    checkout                release, clean
+//!   (none) ───────▶ login ──▶ idle ───────────▶ active ───────────────────▶ idle
+//!                     │         │                  │ release, a cancel on its way
+//!                     │ fails   │ too old          ├──────────▶ being_canceled ──▶ idle
+//!                     ▼         ▼                  ▼ dropped, unclean
+//!                  outage     closed             closed
+//! ```
+//!
+//! Invariants, each kept by the one function that changes the counts:
+//! `connecting <= opened`; a server waits in `idle` only while nobody waits in `waiting`.
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::auth::ClientKeys;
+use crate::config;
+use crate::pool::Home;
+use crate::pool::PoolError;
+use crate::pool::PoolKey;
+use crate::pool::Seat;
+use crate::pool::Server;
+use crate::pool::ServerCard;
+use crate::pool::Welcomes;
+use crate::telemetry::Counters;
+use crate::tenancy::Tenant;
+
+/// One pool. See the [module](self).
+#[derive(Debug)]
+pub struct Pool {
+    /// The worker's state that it lives in.
+    pub home: Rc<Home>,
+    /// Its name.
+    pub key: PoolKey,
+    /// Whose it is.
+    pub tenant: Arc<Tenant>,
+    /// The tenant's counters on this worker.
+    pub counters: Rc<Counters>,
+    /// The clients that belong to it.
+    pub clients: Cell<u32>,
+    /// What servers said at login, and what they made of clients' startup parameters.
+    pub welcomes: RefCell<Welcomes>,
+    /// The keys that a client's SCRAM login proved, to log in to servers with.
+    pub client_keys: RefCell<Option<ClientKeys>>,
+    pub(super) user: RefCell<Arc<config::User>>,
+    pub(super) endpoint: RefCell<Option<Arc<config::Endpoint>>>,
+    pub(super) idle: RefCell<VecDeque<Box<Server>>>,
+    pub(super) waiting: RefCell<VecDeque<Rc<Seat>>>,
+    /// Clean servers that a cancel request is still on its way to.
+    pub(super) canceled: RefCell<Vec<Box<Server>>>,
+    pub(super) cards: RefCell<Vec<Rc<ServerCard>>>,
+    /// Servers, whether connecting, idle, lent or otherwise.
+    pub(super) opened: Cell<u32>,
+    pub(super) connecting: Cell<u32>,
+    pub(super) outage: RefCell<Option<Outage>>,
+}
+
+/// The endpoint could not be reached.
+#[derive(Debug, Clone)]
+pub(super) struct Outage {
+    pub(super) error: Rc<PoolError>,
+    pub(super) failures: u32,
+    pub(super) retry_at: Instant,
+}
+
+impl Pool {
+    pub(super) fn new(
+        home: &Rc<Home>,
+        key: PoolKey,
+        tenant: Arc<Tenant>,
+        user: Arc<config::User>,
+    ) -> Rc<Self> {
+        let endpoint = primary(&tenant.config());
+        Rc::new(Self {
+            home: Rc::clone(home),
+            counters: home.counters.tenant(tenant.slot()),
+            key,
+            tenant,
+            clients: Cell::new(0),
+            welcomes: RefCell::default(),
+            client_keys: RefCell::default(),
+            user: RefCell::new(user),
+            endpoint: RefCell::new(endpoint),
+            idle: RefCell::default(),
+            waiting: RefCell::default(),
+            canceled: RefCell::default(),
+            cards: RefCell::default(),
+            opened: Cell::new(0),
+            connecting: Cell::new(0),
+            outage: RefCell::default(),
+        })
+    }
+
+    /// The user that its clients are, with the settings of the pool.
+    pub fn user(&self) -> Arc<config::User> {
+        Arc::clone(&self.user.borrow())
+    }
+
+    /// Where its servers are; `None` if the tenant has lost its primary.
+    pub fn endpoint(&self) -> Option<Arc<config::Endpoint>> {
+        self.endpoint.borrow().clone()
+    }
+
+    /// What the console shows of its servers.
+    pub fn server_cards(&self) -> Vec<Rc<ServerCard>> {
+        self.cards.borrow().iter().map(Rc::clone).collect()
+    }
+
+    /// How many of its servers are being connected, in servers.
+    pub fn connecting(&self) -> u32 {
+        self.connecting.get()
+    }
+
+    /// How many clients wait, and since when the first of them does.
+    pub fn waiting(&self) -> (usize, Option<Instant>) {
+        let waiting = self.waiting.borrow();
+        let mut taken = waiting.iter().filter(|seat| seat.is_taken());
+        let first = taken.next().map(|seat| seat.since());
+        (taken.count() + usize::from(first.is_some()), first)
+    }
+
+    /// Whether it has no client and no server: it can be forgotten.
+    pub fn is_unused(&self) -> bool {
+        self.clients.get() == 0 && self.opened.get() == 0
+    }
+
+    /// Servers that are connected.
+    pub(super) fn live(&self) -> u32 {
+        debug_assert!(self.connecting.get() <= self.opened.get());
+        self.opened.get() - self.connecting.get()
+    }
+
+    /// Takes over the tenant's configuration of the moment.
+    pub(super) fn reload(self: &Rc<Self>, now: Instant) {
+        let tenant = self.tenant.config();
+        let endpoint = primary(&tenant);
+        let user = tenant.users.get(self.key.user()).map(Arc::clone);
+        let user = user.unwrap_or_else(|| {
+            Arc::new(config::User {
+                pool: tenant.pool.clone(),
+                ..(*self.user()).clone()
+            })
+        });
+        let is_same_login = {
+            let old = self.user.borrow();
+            old.server_user == user.server_user
+                && old.server_secret == user.server_secret
+                && old.secret == user.secret
+                && *self.endpoint.borrow() == endpoint
+        };
+        *self.user.borrow_mut() = user;
+        *self.endpoint.borrow_mut() = endpoint;
+        if !is_same_login || self.tenant.is_gone() {
+            self.reconnect();
+        }
+        *self.outage.borrow_mut() = None;
+        self.refill(now);
+    }
+
+    /// Lets every server go as it comes back, so that new ones are opened: `RECONNECT`.
+    pub fn reconnect(self: &Rc<Self>) {
+        for card in self.cards.borrow().iter() {
+            card.close_needed.set(true);
+        }
+        self.welcomes.borrow_mut().forget();
+        self.close_idle();
+    }
+}
+
+/// Where a tenant's servers are opened: its first endpoint that may be the primary.
+fn primary(tenant: &config::Tenant) -> Option<Arc<config::Endpoint>> {
+    tenant
+        .endpoints
+        .iter()
+        .find(|endpoint| endpoint.role != config::Role::Replica)
+        .map(Arc::clone)
+}

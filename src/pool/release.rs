@@ -1,0 +1,68 @@
+//! The only way back to a pool: a lease whose server is provably clean.
+//!
+//! See ARCHITECTURE.md: a server is lent again only from here.
+
+use std::rc::Rc;
+
+use tokio::time::Instant;
+
+use crate::pool::Lease;
+use crate::pool::Pool;
+use crate::pool::Server;
+use crate::pool::ServerState;
+use crate::pool::checkout::lend;
+
+/// Gives a server back. It goes to the client that waits longest, else to the idle list; one that
+/// is not clean is closed.
+pub fn release(lease: Lease, now: Instant) {
+    if !lease.is_clean() {
+        return;
+    }
+    if let Some(server) = lease.into_server() {
+        let pool = Rc::clone(&server.pool);
+        pool.take_back(server, now);
+    }
+}
+
+impl Pool {
+    pub(super) fn take_back(self: &Rc<Self>, server: Box<Server>, now: Instant) {
+        debug_assert!(server.is_clean(), "only a clean server comes back");
+        server.card.client.set(None);
+        server.card.used_at.set(now);
+        if server.card.close_needed.get() || self.is_over_age(&server, now) || self.tenant.is_gone() {
+            self.close(server);
+            return;
+        }
+        if server.card.cancels.get() > 0 {
+            server.card.state.set(ServerState::BeingCanceled);
+            self.canceled.borrow_mut().push(server);
+            return;
+        }
+        match self.next_waiting() {
+            Some(seat) => seat.grant(Ok(lend(server, now))),
+            None => {
+                server.card.state.set(ServerState::Idle);
+                self.idle.borrow_mut().push_back(server);
+            },
+        }
+    }
+
+    /// A cancel request that was on its way to a server has arrived or failed.
+    pub(super) fn cancel_ended(self: &Rc<Self>, server_id: u64, now: Instant) {
+        let freed = {
+            let mut canceled = self.canceled.borrow_mut();
+            let at = canceled
+                .iter()
+                .position(|server| server.card.id == server_id && server.card.cancels.get() == 0);
+            at.map(|at| canceled.swap_remove(at))
+        };
+        if let Some(server) = freed {
+            self.take_back(server, now);
+        }
+    }
+
+    fn is_over_age(&self, server: &Server, now: Instant) -> bool {
+        let lifetime = self.user.borrow().pool.server_lifetime;
+        now.duration_since(server.card.connected_at) >= lifetime
+    }
+}

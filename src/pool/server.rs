@@ -1,0 +1,114 @@
+//! One connection to a `PostgreSQL` server, and what is known of where its conversation stands.
+//!
+//! A server belongs to one place at a time: the idle list of its pool, a lease, or a task that
+//! resets or tests it. It never knows which client it serves.
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use tidegate_proto::exchange::Ledger;
+use tokio::time::Instant;
+
+use crate::net::Socket;
+use crate::pool::Pool;
+use crate::pool::Settings;
+use crate::tenancy::ServerPermit;
+
+/// One connection to a server.
+#[derive(Debug)]
+pub struct Server {
+    /// The pool that it was opened for, and counts in.
+    pub pool: Rc<Pool>,
+    /// The connection.
+    pub socket: Socket,
+    /// The replies it owes.
+    pub ledger: Ledger,
+    /// Where in its byte stream the reading stands.
+    pub incoming: Incoming,
+    /// What its session has set beyond the login.
+    pub settings: Rc<Settings>,
+    /// What the console shows of it.
+    pub card: Rc<ServerCard>,
+    /// It ran through a state that no reply describes (a failed reset, a lost byte): close it.
+    pub is_broken: bool,
+    #[expect(dead_code, reason = "it counts the server until it is dropped")]
+    pub(super) permit: ServerPermit,
+}
+
+/// Where the reading of a server's byte stream stands between two reads.
+#[derive(Debug, Default)]
+pub struct Incoming {
+    /// The beginning of a message that was too short to decide on.
+    pub held: Vec<u8>,
+    /// Bytes of the current message's body that have not been read yet.
+    pub body_bytes: usize,
+    /// The current message is swallowed, not forwarded.
+    pub swallows: bool,
+}
+
+impl Incoming {
+    /// Whether the last byte read was the last of a message.
+    pub fn is_between_messages(&self) -> bool {
+        self.held.is_empty() && self.body_bytes == 0
+    }
+}
+
+/// The state of a server, in PgBouncer's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ServerState {
+    /// Connecting or logging in.
+    Login,
+    /// In its pool, free to be lent.
+    Idle,
+    /// Lent to a client.
+    Active,
+    /// Being reset or checked.
+    Tested,
+    /// Done with its client, while a cancel request meant for that client is still on its way.
+    BeingCanceled,
+}
+
+/// What a `CancelRequest` must show to the server, as its `BackendKeyData` said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BackendKey {
+    /// The process id.
+    pub process_id: u32,
+    /// The secret: 4 to 256 bytes.
+    pub secret: Box<[u8]>,
+}
+
+/// What the console shows of a server; shared by the server and its pool's list.
+#[derive(Debug)]
+pub struct ServerCard {
+    /// A number unique in this process.
+    pub id: u64,
+    /// Its state.
+    pub state: Cell<ServerState>,
+    /// The client that it is lent to, by that client's number.
+    pub client: Cell<Option<u64>>,
+    /// When it was connected.
+    pub connected_at: Instant,
+    /// When it was last lent or given back.
+    pub used_at: Cell<Instant>,
+    /// What cancels it.
+    pub key: BackendKey,
+    /// Where it is; `None` on a unix socket.
+    pub remote: Option<SocketAddr>,
+    /// Our end; `None` on a unix socket.
+    pub local: Option<SocketAddr>,
+    /// What TLS was agreed on.
+    pub tls: Option<String>,
+    /// Close it at the next chance: its endpoint, its user or its age no longer fit.
+    pub close_needed: Cell<bool>,
+    /// Cancel requests on their way to it. It is not lent again while there are any, or one would
+    /// hit the next client's query.
+    pub cancels: Cell<u32>,
+}
+
+impl Server {
+    /// Whether nothing is owed, unread or half-said, and nothing is known against it.
+    pub fn is_clean(&self) -> bool {
+        self.ledger.is_clean() && self.incoming.is_between_messages() && !self.is_broken
+    }
+}

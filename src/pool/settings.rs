@@ -1,0 +1,210 @@
+//! What a session has set beyond what its server started with, and how one session's settings
+//! become another's.
+//!
+//! Names and values are data, never SQL: values travel as literals into `set_config`, which reads
+//! them exactly as a startup packet would, list parameters included.
+//!
+//! See <https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-SET>.
+
+use tidegate_proto::error::EncodeError;
+use tidegate_proto::frontend::Query;
+
+use crate::limits::SETTINGS_COUNT_MAX;
+
+/// Settings of a session by name. Sorted by lower-case name; a name occurs once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Settings(Vec<Setting>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Setting {
+    name: Box<str>,
+    value: Box<str>,
+}
+
+/// A client set more parameters than Tidegate carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("more than {SETTINGS_COUNT_MAX} parameters are set")]
+pub struct TooManySettings;
+
+impl Settings {
+    /// Whether nothing is set.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The value of a parameter, by its name in any case.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        let at = self.position(name).ok()?;
+        self.0.get(at).map(|setting| &*setting.value)
+    }
+
+    /// Names and values, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|setting| (&*setting.name, &*setting.value))
+    }
+
+    /// Sets one parameter; a later value replaces an earlier one.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManySettings`], the client's fault; nothing is changed then.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), TooManySettings> {
+        match self.position(name) {
+            Ok(at) => {
+                if let Some(setting) = self.0.get_mut(at) {
+                    setting.value = value.into();
+                }
+            },
+            Err(_) if self.0.len() >= SETTINGS_COUNT_MAX => return Err(TooManySettings),
+            Err(at) => self.0.insert(
+                at,
+                Setting {
+                    name: name.into(),
+                    value: value.into(),
+                },
+            ),
+        }
+        Ok(())
+    }
+
+    /// These settings but for one parameter.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        if let Ok(at) = self.position(name) {
+            self.0.remove(at);
+        }
+        self
+    }
+
+    /// Appends to `out` one `Query` that takes a session from these settings to `target`, and says
+    /// whether there was anything to do.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`] if a value cannot be sent; nothing is appended then.
+    pub fn transition(&self, target: &Self, out: &mut Vec<u8>) -> Result<bool, EncodeError> {
+        let mut query = String::new();
+        for (name, _) in self.iter().filter(|(name, _)| target.value(name).is_none()) {
+            query.push_str("RESET ");
+            push_name(&mut query, name);
+            query.push(';');
+        }
+        let mut separator = "SELECT ";
+        for (name, value) in target.iter() {
+            if self.value(name) == Some(value) {
+                continue;
+            }
+            query.push_str(separator);
+            query.push_str("pg_catalog.set_config(");
+            push_literal(&mut query, name);
+            query.push(',');
+            push_literal(&mut query, value);
+            query.push_str(",false)");
+            separator = ",";
+        }
+        if query.is_empty() {
+            return Ok(false);
+        }
+        Query {
+            query: query.as_bytes(),
+        }
+        .encode(out)?;
+        Ok(true)
+    }
+
+    fn position(&self, name: &str) -> Result<usize, usize> {
+        let lower = |text: &str| text.bytes().map(|byte| byte.to_ascii_lowercase()).collect::<Vec<_>>();
+        let wanted = lower(name);
+        self.0.binary_search_by(|setting| lower(&setting.name).cmp(&wanted))
+    }
+}
+
+/// A parameter's name as identifiers: `"a"`, or `"a"."b"` for a customized option.
+fn push_name(query: &mut String, name: &str) {
+    for (index, part) in name.split('.').enumerate() {
+        if index > 0 {
+            query.push('.');
+        }
+        query.push('"');
+        query.push_str(&part.replace('"', "\"\""));
+        query.push('"');
+    }
+}
+
+/// A literal that reads the same under both values of `standard_conforming_strings`.
+fn push_literal(query: &mut String, text: &str) {
+    if text.contains('\\') {
+        query.push_str(" E");
+    }
+    query.push('\'');
+    for character in text.chars() {
+        if matches!(character, '\'' | '\\') {
+            query.push(character);
+        }
+        query.push(character);
+    }
+    query.push('\'');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(pairs: &[(&str, &str)]) -> Settings {
+        let mut settings = Settings::default();
+        for (name, value) in pairs {
+            settings.set(name, value).unwrap();
+        }
+        settings
+    }
+
+    fn transition(from: &[(&str, &str)], to: &[(&str, &str)]) -> Option<String> {
+        let mut out = Vec::new();
+        settings(from)
+            .transition(&settings(to), &mut out)
+            .unwrap()
+            .then(|| String::from_utf8(out[5..out.len() - 1].to_vec()).unwrap())
+    }
+
+    #[test]
+    fn equal_settings_need_no_query() {
+        assert_eq!(transition(&[], &[]), None);
+        assert_eq!(transition(&[("TimeZone", "UTC")], &[("timezone", "UTC")]), None);
+    }
+
+    #[test]
+    fn what_the_next_session_has_not_set_is_reset() {
+        assert_eq!(
+            transition(&[("a.b", "1"), ("TimeZone", "UTC")], &[("TimeZone", "CET")]).unwrap(),
+            "RESET \"a\".\"b\";SELECT pg_catalog.set_config('TimeZone','CET',false)"
+        );
+    }
+
+    #[test]
+    fn a_value_is_a_literal_whatever_it_holds() {
+        assert_eq!(
+            transition(&[], &[("x", r"'; DROP TABLE t; -- \'")]).unwrap(),
+            r"SELECT pg_catalog.set_config('x', E'''; DROP TABLE t; -- \\''',false)"
+        );
+    }
+
+    #[test]
+    fn a_name_is_found_in_any_case_and_occurs_once() {
+        let mut found = settings(&[("DateStyle", "ISO")]);
+        found.set("datestyle", "SQL").unwrap();
+        assert_eq!(found.value("DATESTYLE"), Some("SQL"));
+        assert_eq!(found.iter().count(), 1);
+    }
+
+    #[test]
+    fn more_settings_than_the_limit_are_refused() {
+        let mut many = Settings::default();
+        for number in 0..SETTINGS_COUNT_MAX {
+            many.set(&format!("a.p{number}"), "1").unwrap();
+        }
+        assert_eq!(many.set("a.more", "1"), Err(TooManySettings));
+        assert_eq!(many.set("a.p0", "2"), Ok(()));
+    }
+}
