@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use tidegate_proto::scram::ScramKeys;
 use tokio::time::Instant;
 
+use crate::auth::ClientKeys;
 use crate::config;
 use crate::config::PoolMode;
 use crate::net::Socket;
@@ -39,8 +39,8 @@ pub struct Arrival {
     pub pool_mode: PoolMode,
     /// Its right to be here, counted.
     pub permit: ClientPermit,
-    /// The keys that its SCRAM login proved.
-    pub scram_keys: Option<ScramKeys>,
+    /// The keys that its SCRAM login revealed, to log in to servers with.
+    pub client_keys: Option<ClientKeys>,
     /// When it was accepted.
     pub accepted_at: Instant,
 }

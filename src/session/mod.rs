@@ -1,7 +1,140 @@
-//! One authenticated client, from its arrival to its end.
+//! One authenticated client, from `AuthenticationOk` to its last byte.
 //!
-//! It never asks who a client is: the edge has.
+//! Read [`begin`], then `run.rs`: the session is one future, and `relay.rs` is all that happens to
+//! the bytes. No session ever waits for another, but in the queue of its pool.
 
 mod arrival;
+mod cancel_keys;
+mod client;
+mod end;
+mod ending;
+mod homes;
+mod inspect;
+mod login;
+mod mailbox;
+mod outgoing;
+mod refusal;
+mod registry;
+mod relay;
+mod run;
+mod snapshot;
+mod view;
 
-pub use arrival::Arrival;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::io::AsyncWriteExt;
+use tokio::task::coop::unconstrained;
+use tokio::time::Instant;
+
+pub use self::arrival::Arrival;
+pub use self::cancel_keys::CancelKey;
+pub use self::cancel_keys::CancelKeys;
+pub use self::cancel_keys::CancelTarget;
+pub use self::client::Client;
+pub use self::client::ClientState;
+pub use self::end::End;
+pub use self::ending::Ending;
+pub use self::homes::HomeKey;
+pub use self::homes::HomeSeat;
+pub use self::homes::Homes;
+pub use self::mailbox::Letter;
+pub use self::mailbox::Mailboxes;
+pub use self::registry::Registry;
+pub use self::snapshot::ClientView;
+pub use self::snapshot::PoolView;
+pub use self::snapshot::ServerView;
+pub use self::snapshot::WorkerView;
+
+use self::client::Facts;
+use self::run::Session;
+use crate::net::Socket;
+use crate::pool::Home;
+use crate::telemetry::Count;
+
+/// Runs one session to its end. The socket must be registered with this worker's runtime.
+pub async fn begin(arrival: Arrival, home: Rc<Home>, registry: Rc<Registry>, keys: Arc<CancelKeys>) {
+    let (client, end) = Box::pin(log_in(arrival, &home, &registry, &keys)).await;
+    log_end(&client, &end);
+}
+
+async fn log_in(
+    arrival: Arrival,
+    home: &Rc<Home>,
+    registry: &Rc<Registry>,
+    keys: &Arc<CancelKeys>,
+) -> (Rc<Client>, End) {
+    let pool = home.pool(&arrival.tenant, &arrival.database, &arrival.user);
+    if let Some(proven) = arrival.client_keys {
+        *pool.client_keys.borrow_mut() = Some(proven);
+    }
+    let mut socket = arrival.socket;
+    let facts = Facts {
+        pool,
+        origin: arrival.origin,
+        database_label: arrival.database_label.into(),
+        mode: arrival.pool_mode,
+        tls: socket.tls(),
+        connected_at: arrival.accepted_at,
+    };
+    let client = Client::new(facts, arrival.permit, Instant::now());
+    let _registered = registry.register(&client);
+    let target = CancelTarget {
+        worker: home.worker,
+        client: client.id,
+        tenant: arrival.tenant,
+    };
+    let granted = keys.grant(&target, arrival.protocol_minor >= 2, home.random);
+    let end = match login::welcome(&client, &arrival.parameters, &granted.key).await {
+        Ok(words) => {
+            client.pool.counters.add(Count::Logins, 1);
+            talk(socket, &client, &words).await
+        },
+        Err(end) => {
+            if let Some(report) = end.report() {
+                let mut words = Vec::new();
+                refusal::encode(&report, &mut words);
+                say_goodbye(&mut socket, &words).await;
+            }
+            end
+        },
+    };
+    (client, end)
+}
+
+async fn talk(mut socket: Socket, client: &Rc<Client>, words: &[u8]) -> End {
+    let sent = async {
+        socket.write_all(words).await?;
+        socket.flush().await
+    };
+    match sent.await {
+        Ok(()) => unconstrained(Session::new(socket, Rc::clone(client))).await,
+        Err(error) => End::ClientBroke(error),
+    }
+}
+
+async fn say_goodbye(socket: &mut Socket, words: &[u8]) {
+    let said = async {
+        socket.write_all(words).await?;
+        socket.flush().await?;
+        poll_fn(|context| socket.poll_shutdown(context)).await
+    };
+    // The client may be gone already; then nobody is left to be told.
+    drop(tokio::time::timeout(crate::limits::CLOSING_TIMEOUT, said).await);
+}
+
+/// One line per session, at its end.
+fn log_end(client: &Client, end: &End) {
+    tracing::info!(
+        target: "tidegate::connection",
+        tenant = client.pool.tenant.name(),
+        user = client.pool.key.user(),
+        database = %crate::telemetry::Untrusted::new(&*client.database_label),
+        client = %client.origin.client(),
+        reason = end.label(),
+        cause = std::error::Error::source(end).map(tracing::field::display),
+        seconds = end::seconds(client.connected_at.elapsed()),
+        "session ended"
+    );
+}

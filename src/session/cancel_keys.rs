@@ -1,0 +1,103 @@
+//! The keys that clients cancel with: unguessable, and known to every worker of the node.
+//!
+//! A key says nothing about where its session lives; it is looked up. An unknown key is no error,
+//! and is never answered.
+
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use tidegate_proto::fields::CancelKey as WireKey;
+
+use crate::pool::Randomness;
+use crate::tenancy::Tenant;
+
+/// Bytes of the secret of protocol 3.0, and of 3.2.
+const SECRET_BYTES: [usize; 2] = [4, 32];
+
+/// What a client was given in its `BackendKeyData`. Kept as the bytes of both fields.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CancelKey(Box<[u8]>);
+
+/// The session that a key cancels.
+#[derive(Debug, Clone)]
+pub struct CancelTarget {
+    /// The worker that it lives on.
+    pub worker: usize,
+    /// Its number there.
+    pub client: u64,
+    /// Whose it is: a cancel request must pass the same restrictions.
+    pub tenant: Arc<Tenant>,
+}
+
+/// All keys of the node.
+#[derive(Debug, Default)]
+pub struct CancelKeys {
+    targets: DashMap<CancelKey, CancelTarget>,
+}
+
+/// A key while its session lives.
+#[derive(Debug)]
+pub(super) struct Granted {
+    keys: Arc<CancelKeys>,
+    pub(super) key: CancelKey,
+}
+
+impl CancelKey {
+    /// The key of a `CancelRequest`.
+    pub fn new(process_id: u32, secret: &[u8]) -> Self {
+        Self([&process_id.to_be_bytes(), secret].concat().into())
+    }
+
+    pub(super) fn process_id(&self) -> u32 {
+        self.0.first_chunk().map_or(0, |word| u32::from_be_bytes(*word))
+    }
+
+    /// The secret, as `BackendKeyData` carries it; `None` for a length that no key has.
+    pub(super) fn secret(&self) -> Option<WireKey<'_>> {
+        WireKey::new(self.0.get(4..)?)
+    }
+}
+
+impl CancelKeys {
+    /// The session that a key belongs to.
+    pub fn target(&self, key: &CancelKey) -> Option<CancelTarget> {
+        self.targets.get(key).map(|target| target.clone())
+    }
+
+    /// How many sessions have one.
+    pub fn len(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// Whether no session has one.
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty()
+    }
+
+    /// Makes a key for a session; a long one for protocol 3.2.
+    pub(super) fn grant(self: &Arc<Self>, target: &CancelTarget, is_long: bool, random: Randomness) -> Granted {
+        let [short, long] = SECRET_BYTES;
+        loop {
+            let mut bytes = [0; 36];
+            random(&mut bytes);
+            let secret_bytes = if is_long { long } else { short };
+            let bytes = bytes.get(..4 + secret_bytes).unwrap_or_default();
+            // libpq prints the process id as a signed number.
+            let process_id = bytes.first_chunk().map_or(0, |word| u32::from_be_bytes(*word) >> 1);
+            let key = CancelKey::new(process_id, bytes.get(4..).unwrap_or_default());
+            if let dashmap::Entry::Vacant(vacant) = self.targets.entry(key.clone()) {
+                vacant.insert(target.clone());
+                return Granted {
+                    keys: Arc::clone(self),
+                    key,
+                };
+            }
+        }
+    }
+}
+
+impl Drop for Granted {
+    fn drop(&mut self) {
+        self.keys.targets.remove(&self.key);
+    }
+}

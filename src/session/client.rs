@@ -1,0 +1,172 @@
+//! One client as the rest of the worker sees it: what the console shows, what ends it, what a
+//! cancel request finds. The session itself is a task that nobody else touches.
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+
+use tokio::time::Instant;
+
+use crate::config::PoolMode;
+use crate::pool::Pool;
+use crate::pool::ServerCard;
+use crate::pool::Settings;
+use crate::session::Ending;
+use crate::tenancy::ClientPermit;
+use crate::tenancy::Origin;
+
+/// The state of a client, in PgBouncer's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ClientState {
+    /// Authenticated; its parameters are being settled.
+    Login,
+    /// Between transactions, without a server.
+    Idle,
+    /// With a server.
+    Active,
+    /// In the queue for a server.
+    Waiting,
+}
+
+/// One client. See the [module](self).
+#[derive(Debug)]
+pub struct Client {
+    /// A number unique in this process.
+    pub id: u64,
+    /// Where its servers come from.
+    pub pool: Rc<Pool>,
+    /// Its two addresses, and what the PROXY header said.
+    pub origin: Arc<Origin>,
+    /// The database, by the name that it gave.
+    pub database_label: Box<str>,
+    /// When its server goes back.
+    pub mode: PoolMode,
+    /// What TLS was agreed on.
+    pub tls: Option<String>,
+    /// When it was accepted.
+    pub connected_at: Instant,
+    /// What its session has set; follows it from server to server.
+    pub settings: RefCell<Rc<Settings>>,
+    /// What its startup packet set: what a reset falls back to.
+    pub startup_settings: RefCell<Rc<Settings>>,
+    /// The server that it has.
+    pub server: RefCell<Option<Rc<ServerCard>>>,
+    /// Its state.
+    pub state: Cell<ClientState>,
+    /// When the state, or the statement within it, began.
+    pub since: Cell<Instant>,
+    /// When its transaction began, if it has one.
+    pub transaction_since: Cell<Option<Instant>>,
+    /// Whether its transaction waits for it to say something.
+    pub is_idle_in_transaction: Cell<bool>,
+    /// When its session began to close.
+    closing_since: Cell<Option<Instant>>,
+    is_abandoned: Cell<bool>,
+    ending: Cell<Option<Ending>>,
+    waker: RefCell<Option<Waker>>,
+    _permit: ClientPermit,
+}
+
+impl Client {
+    /// A client that has just proven who it is.
+    pub(super) fn new(facts: Facts, permit: ClientPermit, now: Instant) -> Rc<Self> {
+        facts.pool.clients.set(facts.pool.clients.get() + 1);
+        Rc::new(Self {
+            id: facts.pool.home.next_id(),
+            pool: facts.pool,
+            origin: facts.origin,
+            database_label: facts.database_label,
+            mode: facts.mode,
+            tls: facts.tls,
+            connected_at: facts.connected_at,
+            settings: RefCell::default(),
+            startup_settings: RefCell::default(),
+            server: RefCell::default(),
+            state: Cell::new(ClientState::Login),
+            since: Cell::new(now),
+            transaction_since: Cell::new(None),
+            is_idle_in_transaction: Cell::new(false),
+            closing_since: Cell::new(None),
+            is_abandoned: Cell::new(false),
+            ending: Cell::new(None),
+            waker: RefCell::default(),
+            _permit: permit,
+        })
+    }
+
+    /// Asks the session to end, for this reason, at the next moment it can say so. The first
+    /// reason stays.
+    pub fn end(&self, ending: Ending) {
+        if self.ending.get().is_none() {
+            self.ending.set(Some(ending));
+        }
+        self.wake();
+    }
+
+    /// Why the session was asked to end, if it was.
+    #[inline]
+    pub(super) fn ending(&self) -> Option<Ending> {
+        self.ending.get()
+    }
+
+    pub(super) fn begin_closing(&self, now: Instant) {
+        self.closing_since.set(Some(now));
+    }
+
+    /// When the session began to close, if it has.
+    pub(super) fn closing_since(&self) -> Option<Instant> {
+        self.closing_since.get()
+    }
+
+    /// Gives up on telling the client anything more.
+    pub(super) fn abandon(&self) {
+        self.is_abandoned.set(true);
+        self.wake();
+    }
+
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.is_abandoned.get()
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waker.borrow().as_ref() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Keeps the waker of the session's task, which never changes.
+    pub(super) fn listen(&self, waker: &Waker) {
+        *self.waker.borrow_mut() = Some(waker.clone());
+    }
+
+    /// The application's name for itself.
+    pub fn application_name(&self) -> String {
+        let settings = self.settings.borrow();
+        settings.value("application_name").unwrap_or_default().to_owned()
+    }
+
+    pub(super) fn enter(&self, state: ClientState, now: Instant) {
+        self.state.set(state);
+        self.since.set(now);
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let clients = &self.pool.clients;
+        clients.set(clients.get().saturating_sub(1));
+    }
+}
+
+/// What is known of a client before it is one.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) pool: Rc<Pool>,
+    pub(super) origin: Arc<Origin>,
+    pub(super) database_label: Box<str>,
+    pub(super) mode: PoolMode,
+    pub(super) tls: Option<String>,
+    pub(super) connected_at: Instant,
+}

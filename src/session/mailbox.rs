@@ -1,0 +1,77 @@
+//! What can be said to a worker from outside: by other workers, by the console, by signals.
+//!
+//! Letters are read between two polls of the worker's runtime. Nothing in a transaction writes one.
+
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+
+use crate::limits::LETTERS_COUNT_MAX;
+use crate::session::Arrival;
+use crate::session::Ending;
+use crate::session::HomeSeat;
+use crate::session::WorkerView;
+
+/// Something said to a worker.
+#[derive(Debug)]
+pub enum Letter {
+    /// A client whose pool lives there. Its socket is parked.
+    Arrival(Box<Arrival>, HomeSeat),
+    /// A cancel request for a client, by its number; restrictions were checked.
+    Cancel(u64),
+    /// The configuration was replaced.
+    Reloaded,
+    /// What does it look like there?
+    View(oneshot::Sender<WorkerView>),
+    /// A client is to be ended, by its number; answered with whether it was there.
+    Kill(u64, oneshot::Sender<bool>),
+    /// All clients are to be ended.
+    EndAll(Ending),
+    /// No more clients will come: go when the last has gone.
+    Drain,
+}
+
+/// The way to every worker of the node, by its number.
+#[derive(Debug, Clone)]
+pub struct Mailboxes(Vec<mpsc::Sender<Letter>>);
+
+impl Mailboxes {
+    /// One mailbox per worker, and what each worker reads from.
+    pub fn new(workers: usize) -> (Self, Vec<mpsc::Receiver<Letter>>) {
+        let (senders, receivers) = (0..workers).map(|_| mpsc::channel(LETTERS_COUNT_MAX)).unzip();
+        (Self(senders), receivers)
+    }
+
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Says something to a worker; waits while its mailbox is full. False if the worker is gone,
+    /// and the letter with it.
+    pub async fn send(&self, worker: usize, letter: Letter) -> bool {
+        match self.0.get(worker) {
+            Some(mailbox) => mailbox.send(letter).await.is_ok(),
+            None => false,
+        }
+    }
+
+    /// Says something to a worker unless its mailbox is full. False if it was not said.
+    pub fn try_send(&self, worker: usize, letter: Letter) -> bool {
+        self.0.get(worker).is_some_and(|mailbox| mailbox.try_send(letter).is_ok())
+    }
+
+    /// Asks every worker what it looks like there, in the order of their numbers. A worker that is
+    /// gone is left out.
+    pub async fn views(&self) -> Vec<WorkerView> {
+        let mut views = Vec::new();
+        for worker in 0..self.workers() {
+            let (answer, question) = oneshot::channel();
+            if self.send(worker, Letter::View(answer)).await
+                && let Ok(view) = question.await
+            {
+                views.push(view);
+            }
+        }
+        views
+    }
+}

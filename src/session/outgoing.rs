@@ -1,0 +1,84 @@
+//! Bytes that a socket could not take yet, in one direction of one session.
+//!
+//! While any are left, nothing more is read from the other side: that bounds them by one scratch
+//! buffer and what is injected before it.
+
+use std::io;
+use std::task::Context;
+use std::task::Poll;
+
+use crate::net::Socket;
+
+/// Bytes waiting for a socket. `0 <= sent <= bytes.len()`.
+#[derive(Debug, Default)]
+pub(super) struct Outgoing {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl Outgoing {
+    /// Writes `first` and `second` at once; what the socket does not take stays in `slot`.
+    ///
+    /// # Errors
+    ///
+    /// The socket's.
+    #[inline]
+    pub(super) fn send(
+        slot: &mut Option<Box<Self>>,
+        socket: &mut Socket,
+        context: &mut Context<'_>,
+        (first, second): (&[u8], &[u8]),
+    ) -> io::Result<()> {
+        if slot.is_none() {
+            let taken = match socket.poll_write(context, first, second) {
+                Poll::Ready(taken) => taken?,
+                Poll::Pending => 0,
+            };
+            if taken == first.len() + second.len() && socket.poll_flush(context)?.is_ready() {
+                return Ok(());
+            }
+            let rest = slot.insert(Box::default());
+            rest.bytes.extend_from_slice(first.get(taken..).unwrap_or_default());
+            let taken = taken.saturating_sub(first.len());
+            rest.bytes.extend_from_slice(second.get(taken..).unwrap_or_default());
+        } else if let Some(rest) = slot {
+            rest.bytes.extend_from_slice(first);
+            rest.bytes.extend_from_slice(second);
+        }
+        // The first try may have been cut short without saying that the socket is full.
+        Self::flush(slot, socket, context).map(drop)
+    }
+
+    /// Puts `bytes` behind what is left, to be flushed later.
+    pub(super) fn append(slot: &mut Option<Box<Self>>, bytes: &[u8]) {
+        slot.get_or_insert_default().bytes.extend_from_slice(bytes);
+    }
+
+    /// Writes what is left; `Ready` when nothing is.
+    ///
+    /// # Errors
+    ///
+    /// The socket's.
+    #[inline]
+    pub(super) fn flush(
+        slot: &mut Option<Box<Self>>,
+        socket: &mut Socket,
+        context: &mut Context<'_>,
+    ) -> io::Result<Poll<()>> {
+        let Some(rest) = slot else {
+            return Ok(Poll::Ready(()));
+        };
+        while let Some(bytes @ [_, ..]) = rest.bytes.get(rest.sent..) {
+            match socket.poll_write(context, bytes, &[]) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(taken) => rest.sent += taken?,
+                Poll::Pending => return Ok(Poll::Pending),
+            }
+        }
+        if socket.poll_flush(context)?.is_pending() {
+            return Ok(Poll::Pending);
+        }
+        *slot = None;
+        Ok(Poll::Ready(()))
+    }
+}

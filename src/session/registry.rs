@@ -1,0 +1,121 @@
+//! The live sessions of one worker: for the console, for cancel requests, and for everything that
+//! ends sessions by time or by a change of the rules.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::limits::CLOSING_TIMEOUT;
+use crate::session::Client;
+use crate::session::ClientState;
+use crate::session::Ending;
+
+/// The live sessions of one worker, by number.
+#[derive(Debug, Default)]
+pub struct Registry {
+    clients: RefCell<BTreeMap<u64, Rc<Client>>>,
+}
+
+/// A session's entry; dropping it takes the session out.
+#[derive(Debug)]
+pub(super) struct Registered {
+    registry: Rc<Registry>,
+    id: u64,
+}
+
+impl Registry {
+    pub(super) fn register(self: &Rc<Self>, client: &Rc<Client>) -> Registered {
+        self.clients.borrow_mut().insert(client.id, Rc::clone(client));
+        Registered {
+            registry: Rc::clone(self),
+            id: client.id,
+        }
+    }
+
+    /// The client with this number, if it is still there.
+    pub fn client(&self, id: u64) -> Option<Rc<Client>> {
+        self.clients.borrow().get(&id).map(Rc::clone)
+    }
+
+    /// All clients, in the order in which they came.
+    pub fn clients(&self) -> Vec<Rc<Client>> {
+        self.clients.borrow().values().map(Rc::clone).collect()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.clients.borrow().len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.clients.borrow().is_empty()
+    }
+
+    /// Ends the sessions whose time is up.
+    pub fn tick(&self, now: Instant) {
+        for client in self.clients.borrow().values() {
+            match client.closing_since() {
+                Some(since) if now.duration_since(since) >= CLOSING_TIMEOUT => client.abandon(),
+                Some(_) => {},
+                None => {
+                    if let Some(ending) = overdue(client, now) {
+                        client.end(ending);
+                    }
+                },
+            }
+        }
+    }
+
+    /// Asks every session to end.
+    pub fn end_all(&self, ending: Ending) {
+        for client in self.clients.borrow().values() {
+            client.end(ending);
+        }
+    }
+}
+
+/// The limit in time that a client is over, if any.
+fn overdue(client: &Client, now: Instant) -> Option<Ending> {
+    let user = client.pool.user();
+    let settings = &user.pool;
+    let is_over = |limit: Duration, since: Instant| {
+        !limit.is_zero() && now.duration_since(since) >= limit
+    };
+    if is_over(settings.client_lifetime, client.connected_at) {
+        return Some(Ending::LifetimeOver);
+    }
+    let since = client.since.get();
+    match client.state.get() {
+        ClientState::Idle => {
+            is_over(settings.client_idle_timeout, since).then_some(Ending::IdleTimeout)
+        },
+        ClientState::Active if client.is_idle_in_transaction.get() => {
+            is_over(settings.idle_transaction_timeout, since)
+                .then_some(Ending::IdleTransactionTimeout)
+                .or_else(|| transaction_overdue(client, is_over))
+        },
+        ClientState::Active => is_over(settings.query_timeout, since)
+            .then_some(Ending::QueryTimeout)
+            .or_else(|| transaction_overdue(client, is_over)),
+        ClientState::Login | ClientState::Waiting => None,
+    }
+}
+
+fn transaction_overdue(
+    client: &Client,
+    is_over: impl Fn(Duration, Instant) -> bool,
+) -> Option<Ending> {
+    let limit = client.pool.user().pool.transaction_timeout;
+    let since = client.transaction_since.get()?;
+    is_over(limit, since).then_some(Ending::TransactionTimeout)
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.registry.clients.borrow_mut().remove(&self.id);
+    }
+}

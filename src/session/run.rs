@@ -1,0 +1,412 @@
+//! The task of one session: from the first query to the last, as one hand-written future.
+//!
+//! It polls both sockets at each wake-up, in this order: what waits for the client, what the server
+//! said, the queue, what the client says. It holds no buffer while nothing is half-said, takes no
+//! lock and registers no timer; what ends by time is ended by the worker's tick.
+//!
+//! ```text
+//!   idle ── client speaks ──▶ waiting ── granted ──▶ active ── clean ReadyForQuery ──▶ idle
+//!     │                          │                     │
+//!     └──────────────────────────┴──── any End ────────┴──▶ closing ──▶ done
+//! ```
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Context;
+use std::task::Poll;
+
+use tidegate_proto::backend::TransactionStatus;
+use tidegate_proto::error::Sender;
+use tidegate_proto::exchange::Owner;
+use tidegate_proto::fault::Fault;
+use tidegate_proto::frame::FrameHeader;
+use tidegate_proto::frontend::tag as frontend;
+use tokio::time::Instant;
+
+use crate::config::PoolMode;
+use crate::limits::HELD_BYTES_MAX;
+use crate::limits::LEDGER_ENTRIES_MAX;
+use crate::limits::SESSION_STEPS_MAX;
+use crate::net::Socket;
+use crate::pool;
+use crate::pool::Checkout;
+use crate::pool::Lease;
+use crate::pool::Seat;
+use crate::pool::Waiting;
+use crate::session::Client;
+use crate::session::ClientState;
+use crate::session::End;
+use crate::session::outgoing::Outgoing;
+use crate::session::refusal;
+use crate::session::relay;
+use crate::session::view::Conversation;
+use crate::session::view::View;
+use crate::telemetry::Count;
+
+/// One session, from the first query on. See the [module](self).
+pub(super) struct Session {
+    socket: Socket,
+    client: Rc<Client>,
+    lease: Option<Lease>,
+    waiting: Option<Waiting>,
+    seat: Option<Rc<Seat>>,
+    to_client: Option<Box<Outgoing>>,
+    to_server: Option<Box<Outgoing>>,
+    /// Bytes of the client that cannot go on yet: half a header, or all it said while it waits.
+    held: Vec<u8>,
+    stream: relay::ClientStream,
+    conversation: Conversation,
+    end: Option<End>,
+    is_listening: bool,
+}
+
+impl Session {
+    pub(super) fn new(socket: Socket, client: Rc<Client>) -> Self {
+        Self {
+            socket,
+            client,
+            lease: None,
+            waiting: None,
+            seat: None,
+            to_client: None,
+            to_server: None,
+            held: Vec::new(),
+            stream: relay::ClientStream::default(),
+            conversation: Conversation::default(),
+            end: None,
+            is_listening: false,
+        }
+    }
+}
+
+impl Future for Session {
+    type Output = End;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<End> {
+        let session = &mut *self;
+        if !session.is_listening {
+            session.client.listen(context.waker());
+            session.is_listening = true;
+        }
+        for _ in 0..SESSION_STEPS_MAX {
+            if session.end.is_some() {
+                return session.close(context);
+            }
+            match session.step(context) {
+                Ok(true) => {},
+                Ok(false) => return Poll::Pending,
+                Err(end) => session.finish(end),
+            }
+        }
+        // Others want their turn.
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Session {
+    /// One round over everything that can move; whether anything did.
+    fn step(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
+        self.check_ending()?;
+        let mut has_moved = false;
+        let flushed = Outgoing::flush(&mut self.to_client, &mut self.socket, context);
+        let is_client_taking = flushed.map_err(End::ClientBroke)?.is_ready();
+        if let Some(lease) = &mut self.lease {
+            let flushed = Outgoing::flush(&mut self.to_server, &mut lease.socket, context);
+            self.note_deafness(flushed.is_err());
+            if is_client_taking {
+                has_moved |= self.read_server(context)?;
+            }
+        }
+        if let Some(waiting) = &self.waiting
+            && let Poll::Ready(outcome) = waiting.poll(context)
+        {
+            self.granted(outcome.map_err(End::NoServer)?, context)?;
+            has_moved = true;
+        }
+        if self.conversation.is_over {
+            return self.end_if_answered().map(|()| has_moved);
+        }
+        if self.may_read_client() {
+            has_moved |= self.read_client(context)?;
+        }
+        Ok(has_moved)
+    }
+
+    fn check_ending(&self) -> Result<(), End> {
+        match self.client.ending() {
+            Some(ending) if ending.waits_for_the_transaction() && self.is_in_transaction() => Ok(()),
+            Some(ending) => Err(End::Ended(ending)),
+            None => Ok(()),
+        }
+    }
+
+    fn is_in_transaction(&self) -> bool {
+        self.waiting.is_some() || self.lease.as_ref().is_some_and(|lease| !lease.ledger.is_clean())
+    }
+
+    /// A client that said goodbye still gets what it asked for before.
+    fn end_if_answered(&self) -> Result<(), End> {
+        let is_owed = self.waiting.is_some()
+            || self.to_server.is_some()
+            || self.to_client.is_some()
+            || self.lease.as_ref().is_some_and(|lease| lease.ledger.is_busy());
+        if is_owed { Ok(()) } else { Err(End::Terminated) }
+    }
+
+    fn may_read_client(&self) -> bool {
+        self.to_server.is_none()
+            && !self.conversation.is_server_deaf
+            && self.held.len() < HELD_BYTES_MAX
+            && self.lease.as_ref().is_none_or(|lease| lease.ledger.owed() < LEDGER_ENTRIES_MAX)
+    }
+
+    fn read_server(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
+        let Some(lease) = &mut self.lease else {
+            return Ok(false);
+        };
+        let pool = Rc::clone(&lease.pool);
+        let mut scratch = pool.home.scratch();
+        let held = lease.incoming.held.len();
+        let Some((front, room)) = scratch.read.split_at_mut_checked(held) else {
+            return Err(End::ServerGone { has_said_why: false });
+        };
+        let count = match lease.socket.poll_read(context, room) {
+            Poll::Pending => return Ok(false),
+            Poll::Ready(Ok(0)) => return Err(self.server_gone()),
+            Poll::Ready(Err(_broken)) => return Err(self.server_gone()),
+            Poll::Ready(Ok(count)) => count,
+        };
+        front.copy_from_slice(&lease.incoming.held);
+        lease.incoming.held.clear();
+        let bytes = scratch.read.get_mut(..held + count).unwrap_or_default();
+        let mut view = View::new(&self.client, &mut self.conversation);
+        let range = relay::from_server(lease, bytes, &mut view).map_err(End::ServerViolation)?;
+        let forwarded = bytes.get(range).unwrap_or_default();
+        self.client.pool.counters.add(Count::SentBytes, forwarded.len() as u64);
+        if !forwarded.is_empty() {
+            let both: (&[u8], &[u8]) = (&[], forwarded);
+            Outgoing::send(&mut self.to_client, &mut self.socket, context, both)
+                .map_err(End::ClientBroke)?;
+        }
+        drop(scratch);
+        self.after_server()?;
+        Ok(true)
+    }
+
+    /// What a server's words may have led to: a refused setting, the end of a transaction.
+    fn after_server(&mut self) -> Result<(), End> {
+        if let Some(error) = self.conversation.refused.take() {
+            return Err(End::SettingsRefused(error));
+        }
+        let Some(lease) = &mut self.lease else {
+            return Ok(());
+        };
+        if let Some(settings) = self.conversation.changed.take() {
+            lease.settings = Rc::clone(&settings);
+            *self.client.settings.borrow_mut() = settings;
+        }
+        if lease.ledger.is_doubtful() && !lease.ledger.is_busy() {
+            return Err(End::ServerGone { has_said_why: false });
+        }
+        let is_in_block = lease.ledger.status() != TransactionStatus::Idle;
+        if self.client.mode == PoolMode::Statement && is_in_block && !lease.ledger.is_busy() {
+            return Err(End::TransactionInStatementMode);
+        }
+        let is_done = lease.is_clean()
+            && self.to_server.is_none()
+            && !self.conversation.is_server_deaf && self.stream.body_bytes == 0;
+        if !is_done {
+            return Ok(());
+        }
+        self.conversation.settle(&self.client, lease);
+        if self.client.mode != PoolMode::Session && !self.conversation.keeps_server() {
+            self.give_back();
+        }
+        Ok(())
+    }
+
+    fn give_back(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            let now = Instant::now();
+            self.left_server(now);
+            pool::release(lease, now);
+        }
+    }
+
+    fn left_server(&mut self, now: Instant) {
+        self.conversation.left_server();
+        *self.client.server.borrow_mut() = None;
+        self.client.transaction_since.set(None);
+        self.client.is_idle_in_transaction.set(false);
+        self.client.enter(ClientState::Idle, now);
+    }
+
+    fn read_client(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
+        let pool = Rc::clone(&self.client.pool);
+        let mut scratch = pool.home.scratch();
+        let scratch = &mut *scratch;
+        // While it waits, what it says is only gathered.
+        let held = if self.waiting.is_some() { 0 } else { self.held.len() };
+        let Some((front, room)) = scratch.read.split_at_mut_checked(held) else {
+            return Ok(false);
+        };
+        let count = match self.socket.poll_read(context, room) {
+            Poll::Pending => return Ok(false),
+            Poll::Ready(Ok(0)) => return Err(End::ClientGone),
+            Poll::Ready(Err(error)) => return Err(End::ClientBroke(error)),
+            Poll::Ready(Ok(count)) => count,
+        };
+        pool.counters.add(Count::ReceivedBytes, count as u64);
+        if self.waiting.is_some() {
+            self.held.extend_from_slice(room.get(..count).unwrap_or_default());
+            return Ok(true);
+        }
+        front.copy_from_slice(&self.held);
+        self.held.clear();
+        let bytes = scratch.read.get(..held + count).unwrap_or_default();
+        scratch.injected.clear();
+        let now = Instant::now();
+        if self.lease.is_none() && !self.obtain(bytes, &mut scratch.injected, now)? {
+            self.held.extend_from_slice(bytes);
+            return Ok(true);
+        }
+        self.client.since.set(now);
+        self.client.is_idle_in_transaction.set(false);
+        self.forward(&scratch.injected, bytes, context)?;
+        Ok(true)
+    }
+
+    /// Gets a server for what the client said; false if it must wait, or has not said enough.
+    fn obtain(&mut self, bytes: &[u8], injected: &mut Vec<u8>, now: Instant) -> Result<bool, End> {
+        let header = FrameHeader::parse(Sender::Frontend, bytes).map_err(End::ClientViolation)?;
+        let Some(header) = header else {
+            return Ok(false);
+        };
+        if header.tag() == frontend::TERMINATE {
+            return Err(End::Terminated);
+        }
+        match self.client.pool.checkout(&mut self.seat, now) {
+            Checkout::Ready(lease) => {
+                self.enter_server(lease, injected, now)?;
+                Ok(true)
+            },
+            Checkout::Wait(waiting) => {
+                self.waiting = Some(waiting);
+                self.client.enter(ClientState::Waiting, now);
+                Ok(false)
+            },
+            Checkout::Refused(error) => Err(End::NoServer(error)),
+        }
+    }
+
+    /// The queue has come to this client: what it said meanwhile goes on.
+    fn granted(&mut self, lease: Lease, context: &mut Context<'_>) -> Result<(), End> {
+        let now = Instant::now();
+        if let Some(waiting) = self.waiting.take() {
+            let waited = now.duration_since(waiting.since());
+            let waited = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
+            self.client.pool.counters.add(Count::WaitMicroseconds, waited);
+        }
+        let pool = Rc::clone(&self.client.pool);
+        let mut scratch = pool.home.scratch();
+        scratch.injected.clear();
+        self.enter_server(lease, &mut scratch.injected, now)?;
+        let held = std::mem::take(&mut self.held);
+        self.forward(&scratch.injected, &held, context)
+    }
+
+    /// Makes the server's session the client's own, in the same write as what the client said.
+    fn enter_server(&mut self, mut lease: Lease, injected: &mut Vec<u8>, now: Instant) -> Result<(), End> {
+        lease.card.client.set(Some(self.client.id));
+        let settings = Rc::clone(&self.client.settings.borrow());
+        if !Rc::ptr_eq(&settings, &lease.settings) {
+            if lease.settings.transition(&settings, injected)? {
+                lease.ledger.sent(frontend::QUERY, Owner::Pooler).map_err(End::ClientViolation)?;
+            }
+            lease.settings = settings;
+        }
+        *self.client.server.borrow_mut() = Some(Rc::clone(&lease.card));
+        self.client.transaction_since.set(Some(now));
+        self.client.enter(ClientState::Active, now);
+        self.client.pool.counters.add(Count::ServerAssignments, 1);
+        self.lease = Some(lease);
+        Ok(())
+    }
+
+    fn forward(&mut self, injected: &[u8], bytes: &[u8], context: &mut Context<'_>) -> Result<(), End> {
+        let Some(lease) = &mut self.lease else {
+            return Ok(());
+        };
+        let mut view = View::new(&self.client, &mut self.conversation);
+        let read = relay::from_client(&mut self.stream, lease, bytes, &mut view)
+            .map_err(End::ClientViolation)?;
+        if self.conversation.is_statement_lost {
+            return Err(End::UnnamedStatementLost);
+        }
+        let (going, staying) = bytes.split_at_checked(read.forwarded).unwrap_or((bytes, &[]));
+        let sent = Outgoing::send(&mut self.to_server, &mut lease.socket, context, (injected, going));
+        self.note_deafness(sent.is_err());
+        self.conversation.is_over = read.is_over;
+        if !read.is_over {
+            self.held.extend_from_slice(staying);
+        }
+        // Nothing may be owed for what it said: a stray CopyData, a Flush.
+        self.after_server()
+    }
+
+    /// A server that takes nothing more may still have said why: it is read to its end.
+    fn note_deafness(&mut self, is_deaf: bool) {
+        if is_deaf {
+            self.to_server = None;
+            self.conversation.is_server_deaf = true;
+        }
+    }
+
+    fn server_gone(&self) -> End {
+        End::ServerGone { has_said_why: self.conversation.is_error_open }
+    }
+
+    /// Ends the conversation: the server goes back or is closed, the client is told why.
+    fn finish(&mut self, end: End) {
+        let now = Instant::now();
+        let is_between_messages =
+            self.lease.as_ref().is_none_or(|lease| lease.incoming.body_bytes == 0);
+        if is_between_messages && let Some(report) = end.report() {
+            refusal::queue(&mut self.to_client, &report);
+        }
+        self.waiting = None;
+        self.to_server = None;
+        self.held = Vec::new();
+        if let Some(mut lease) = self.lease.take() {
+            lease.is_broken |= end.fault() == Fault::Server;
+            let leaves_state =
+                self.client.mode == PoolMode::Session || self.conversation.keeps_server();
+            self.left_server(now);
+            if leaves_state {
+                pool::release_after_reset(lease, now);
+            } else {
+                pool::release(lease, now);
+            }
+        }
+        self.client.enter(ClientState::Idle, now);
+        self.client.begin_closing(now);
+        self.end = Some(end);
+    }
+
+    /// Sends what is left to say, then the end of the stream.
+    fn close(&mut self, context: &mut Context<'_>) -> Poll<End> {
+        let is_heard = !matches!(self.end, Some(End::ClientGone | End::ClientBroke(_)));
+        if is_heard && !self.client.is_abandoned() {
+            let flushed = Outgoing::flush(&mut self.to_client, &mut self.socket, context);
+            if matches!(flushed, Ok(Poll::Pending)) {
+                return Poll::Pending;
+            }
+            if flushed.is_ok() && self.socket.poll_shutdown(context).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(self.end.take().unwrap_or(End::Terminated))
+    }
+}

@@ -1,0 +1,192 @@
+//! What a session notices of the conversation that passes: what its client leaves behind in the
+//! server, which settings changed, where errors and transactions end.
+
+use std::rc::Rc;
+
+use tidegate_proto::backend::TransactionStatus;
+use tidegate_proto::frontend::tag as frontend;
+use tokio::time::Instant;
+
+use crate::pool::Lease;
+use crate::pool::PoolError;
+use crate::pool::Settings;
+use crate::pool::injected;
+use crate::session::Client;
+use crate::session::inspect;
+use crate::session::relay::Observer;
+use crate::telemetry::Count;
+
+/// What is known of the conversation with the server of the moment.
+#[derive(Debug, Default)]
+pub(super) struct Conversation {
+    /// The client has state that only this server has.
+    is_pinned: bool,
+    /// The client's unnamed statement is on this server.
+    has_unnamed_statement: bool,
+    /// It was parsed, but not bound yet: the client will want it in its next round.
+    awaits_bind: bool,
+    /// `RESET ALL` or `DISCARD ALL` was sent, not answered yet.
+    resets: bool,
+    discards: bool,
+    /// The unnamed statement was used on a server that does not have it.
+    pub(super) is_statement_lost: bool,
+    /// The last thing that the server said to the client was an error.
+    pub(super) is_error_open: bool,
+    /// The server takes nothing more.
+    pub(super) is_server_deaf: bool,
+    /// The client said `Terminate`.
+    pub(super) is_over: bool,
+    /// The client's settings, if the server reported a change.
+    pub(super) changed: Option<Rc<Settings>>,
+    /// The server refused what was injected.
+    pub(super) refused: Option<PoolError>,
+}
+
+impl Conversation {
+    /// Whether the client must keep the server that it has.
+    pub(super) fn keeps_server(&self) -> bool {
+        self.is_pinned || self.awaits_bind
+    }
+
+    /// Nothing is owed and no transaction is open: settings that were reset are what they were at
+    /// the login of each.
+    pub(super) fn settle(&mut self, client: &Client, lease: &mut Lease) {
+        if !self.resets {
+            return;
+        }
+        self.resets = false;
+        lease.settings = Rc::default();
+        let startup = Rc::clone(&client.startup_settings.borrow());
+        *client.settings.borrow_mut() = startup;
+        if self.discards {
+            self.discards = false;
+            self.is_pinned = false;
+            self.has_unnamed_statement = false;
+            self.awaits_bind = false;
+        } else if self.is_pinned {
+            // The client stays here, and so do its settings.
+            lease.settings = Rc::clone(&client.settings.borrow());
+        }
+    }
+
+    /// The server has gone, and with it all that was only there.
+    pub(super) fn left_server(&mut self) {
+        let is_over = self.is_over;
+        *self = Self { is_over, ..Self::default() };
+    }
+}
+
+/// The conversation and its client, while bytes pass.
+pub(super) struct View<'a> {
+    client: &'a Client,
+    conversation: &'a mut Conversation,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(client: &'a Client, conversation: &'a mut Conversation) -> Self {
+        Self { client, conversation }
+    }
+
+    fn sql(&mut self, text: &[u8]) {
+        let pool = &self.client.pool;
+        let found = inspect::effects(text, |name| pool.welcomes.borrow().reports(name));
+        self.conversation.is_pinned |= found.pins;
+        self.conversation.resets |= found.resets;
+        self.conversation.discards |= found.discards;
+    }
+}
+
+impl Observer for View<'_> {
+    fn client_message(&mut self, tag: u8, body: &[u8]) {
+        match tag {
+            frontend::QUERY => self.sql(body),
+            frontend::PARSE => {
+                self.client.pool.counters.add(Count::ClientParses, 1);
+                let text = body.iter().position(|byte| *byte == 0).map_or(0, |end| end + 1);
+                if text == 1 {
+                    self.conversation.has_unnamed_statement = true;
+                    self.conversation.awaits_bind = true;
+                } else {
+                    // Statement names are the client's own, and only this server knows this one.
+                    self.conversation.is_pinned = true;
+                }
+                self.sql(body.get(text..).unwrap_or_default());
+            },
+            frontend::BIND => {
+                self.client.pool.counters.add(Count::Binds, 1);
+                if names_unnamed_statement(body) {
+                    self.conversation.is_statement_lost |= !self.conversation.has_unnamed_statement;
+                    self.conversation.awaits_bind = false;
+                }
+            },
+            frontend::DESCRIBE if body.starts_with(b"S\0") => {
+                self.conversation.is_statement_lost |= !self.conversation.has_unnamed_statement;
+            },
+            _ => {},
+        }
+    }
+
+    fn parameter_status(&mut self, body: &[u8]) {
+        let Some((name, value)) = injected::parameter_status(body) else {
+            return;
+        };
+        if !can_be_set(name) {
+            return;
+        }
+        let mut settings = match &self.conversation.changed {
+            Some(settings) => Settings::clone(settings),
+            None => Settings::clone(&self.client.settings.borrow()),
+        };
+        // A server reports a dozen parameters at most; one that reports more is not believed.
+        if settings.set(name, value).is_ok() {
+            self.conversation.changed = Some(Rc::new(settings));
+        }
+    }
+
+    fn injected_failed(&mut self, body: &[u8]) {
+        self.conversation.refused = Some(PoolError::refused_by_server(body));
+    }
+
+    fn error(&mut self) {
+        self.conversation.is_error_open = true;
+    }
+
+    fn ready(&mut self, status: TransactionStatus) {
+        self.conversation.is_error_open = false;
+        let (client, counters) = (self.client, &self.client.pool.counters);
+        let now = Instant::now();
+        let micros = |since: Instant| {
+            u64::try_from(now.duration_since(since).as_micros()).unwrap_or(u64::MAX)
+        };
+        counters.add(Count::Queries, 1);
+        counters.add(Count::QueryMicroseconds, micros(client.since.get()));
+        if status == TransactionStatus::Idle {
+            counters.add(Count::Transactions, 1);
+            let since = client.transaction_since.replace(Some(now)).unwrap_or(now);
+            counters.add(Count::TransactionMicroseconds, micros(since));
+            client.is_idle_in_transaction.set(false);
+        } else {
+            client.is_idle_in_transaction.set(true);
+        }
+        client.since.set(now);
+    }
+}
+
+/// Whether a `Bind` names the unnamed statement: an empty string after the portal's name.
+fn names_unnamed_statement(body: &[u8]) -> bool {
+    let end = body.iter().position(|byte| *byte == 0);
+    end.and_then(|end| body.get(end + 1)) == Some(&0)
+}
+
+/// Parameters that a server reports of itself, and that nobody can set.
+fn can_be_set(name: &str) -> bool {
+    !matches!(
+        name,
+        "in_hot_standby"
+            | "integer_datetimes"
+            | "is_superuser"
+            | "server_encoding"
+            | "server_version"
+            | "session_authorization"
+    )
+}
