@@ -14,17 +14,26 @@ use clap::Subcommand;
 
 use tidegate::config;
 use tidegate::config::Finding;
+use tidegate::worker;
 
 /// A multi-tenant PostgreSQL connection pooler that understands the PROXY protocol.
 #[derive(Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, max_term_width = 100, args_conflicts_with_subcommands = true)]
+#[command(arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    /// The configuration to serve with: short for `run FILE`.
+    file: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    /// Serve until a signal says to end. SIGHUP reloads the configuration.
+    Run {
+        /// The configuration.
+        file: PathBuf,
+    },
     /// Tell every mistake of a configuration, with file, line and key.
     Check {
         /// The configuration.
@@ -46,13 +55,35 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         },
     };
+    let command = arguments.command.or(arguments.file.map(|file| Command::Run { file }));
     let mut output = io::stdout().lock();
-    let done = match arguments.command {
-        Command::Check { file } => check(&file, &mut output),
-        Command::Settings => settings(&mut output),
+    let done = match command {
+        Some(Command::Check { file }) => check(&file, &mut output),
+        Some(Command::Settings) => settings(&mut output),
+        Some(Command::Run { file }) => {
+            drop(output);
+            return serve(&file);
+        },
+        // clap has asked for one of them.
+        None => Ok(ExitCode::from(2)),
     };
     // A reader that went away (`| head`) is no failure worth a message.
     done.unwrap_or(ExitCode::FAILURE)
+}
+
+fn serve(file: &Path) -> ExitCode {
+    let Err(error) = worker::run(file) else {
+        return ExitCode::SUCCESS;
+    };
+    let mut text = error.to_string();
+    let mut next = std::error::Error::source(&error);
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    // Standard error may be closed; the exit code says it too.
+    writeln!(io::stderr(), "{text}").ok();
+    ExitCode::FAILURE
 }
 
 fn check(file: &Path, output: &mut impl Write) -> io::Result<ExitCode> {

@@ -1,0 +1,76 @@
+//! From the edge to the home: a client that has proven who it is moves, once, to the worker that
+//! owns its pool.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::edge;
+use crate::edge::Accepted;
+use crate::edge::Closed;
+use crate::edge::ClosedReason;
+use crate::edge::ListenerRuntime;
+use crate::edge::Outcome;
+use crate::session;
+use crate::session::Arrival;
+use crate::session::HomeKey;
+use crate::session::HomeSeat;
+use crate::session::Letter;
+use crate::worker::thread::Place;
+
+/// Takes a connection from accept to the end of its session, here or at its home.
+pub(super) async fn receive(accepted: Accepted, listener: Arc<ListenerRuntime>, place: Rc<Place>) {
+    let outcome = Box::pin(edge::serve(accepted, &listener, &place.node.gate)).await;
+    match outcome {
+        Outcome::Session(arrival) => bring_home(arrival, place).await,
+        Outcome::Operator(operator) => drop(operator),
+        Outcome::Closed(closed) => count(&closed, &place),
+    }
+}
+
+async fn bring_home(mut arrival: Box<Arrival>, place: Rc<Place>) {
+    let seat = place.node.homes.assign(HomeKey {
+        tenant: arrival.tenant.slot(),
+        database: arrival.database.as_str().into(),
+        user: arrival.user.name.as_str().into(),
+    });
+    if seat.worker == place.home.worker {
+        return welcome(arrival, seat, place).await;
+    }
+    match arrival.socket.transport_mut().park() {
+        Ok(()) => {
+            let home = seat.worker;
+            if !place.node.mailboxes.send(home, Letter::Arrival(arrival, seat)).await {
+                tracing::debug!(worker = home, "a client came while its worker was leaving");
+            }
+        },
+        Err(error) => tracing::warn!(%error, "a client was lost on the way to its home"),
+    }
+}
+
+/// A client that comes from another worker.
+pub(super) async fn arrive(mut arrival: Box<Arrival>, seat: HomeSeat, place: Rc<Place>) {
+    match arrival.socket.transport_mut().unpark() {
+        Ok(()) => welcome(arrival, seat, place).await,
+        Err(error) => tracing::warn!(%error, "a client was lost on the way to its home"),
+    }
+}
+
+/// The session, until its end; the client is counted at this home for as long.
+async fn welcome(arrival: Box<Arrival>, seat: HomeSeat, place: Rc<Place>) {
+    let home = Rc::clone(&place.home);
+    let registry = Rc::clone(&place.registry);
+    let keys = Arc::clone(&place.node.cancel_keys);
+    Box::pin(session::begin(*arrival, home, registry, keys)).await;
+    drop(seat);
+}
+
+fn count(closed: &Closed, place: &Place) {
+    if let ClosedReason::Failed(error) = &closed.reason
+        && let Some(reason) = error.reason()
+    {
+        match &closed.tenant {
+            Some(tenant) => place.home.counters.tenant(tenant.slot()).refuse(reason),
+            None => place.home.counters.nameless().refuse(reason),
+        }
+    }
+}

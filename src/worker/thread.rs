@@ -1,0 +1,166 @@
+//! One worker: a thread with a runtime of its own, and everything that lives on it.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::runtime::Builder;
+use tokio::runtime::LocalOptions;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio::time::MissedTickBehavior;
+
+use crate::edge::Bound;
+use crate::edge::ListenerRuntime;
+use crate::edge::SocketOptions;
+use crate::limits::TICK_INTERVAL;
+use crate::pool;
+use crate::pool::Home;
+use crate::session::Client;
+use crate::session::Ending;
+use crate::session::HomeKey;
+use crate::session::Letter;
+use crate::session::Registry;
+use crate::session::WorkerView;
+use crate::worker::home_coming;
+use crate::worker::node::NodeState;
+
+/// What the tasks of one worker share.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) node: Arc<NodeState>,
+    pub(super) home: Rc<Home>,
+    pub(super) registry: Rc<Registry>,
+}
+
+/// What a worker is given to begin with.
+#[derive(Debug)]
+pub(super) struct Equipment {
+    pub(super) number: usize,
+    pub(super) sockets: Vec<(Bound, Arc<ListenerRuntime>)>,
+    pub(super) letters: mpsc::Receiver<Letter>,
+    pub(super) node: Arc<NodeState>,
+}
+
+/// The body of a worker's thread: until it is told to drain and the last client has gone.
+pub(super) fn work(equipment: Equipment) {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+    match runtime {
+        Ok(runtime) => runtime.block_on(live(equipment)),
+        Err(error) => tracing::error!(%error, "a worker has no runtime"),
+    }
+}
+
+async fn live(equipment: Equipment) {
+    let Equipment { number, sockets, mut letters, node } = equipment;
+    let home = Home::new(number, Arc::clone(&node.counts), node.gate.random);
+    let place = Rc::new(Place { node, home, registry: Rc::default() });
+    let mut accepting = Vec::new();
+    for (bound, listener) in sockets {
+        match accept_on(bound, listener, &place) {
+            Ok(task) => accepting.push(task),
+            Err(error) => tracing::error!(%error, "a listening socket cannot be used"),
+        }
+    }
+    let mut ticks = tokio::time::interval(TICK_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut leave_at = None;
+    loop {
+        tokio::select! {
+            letter = letters.recv() => match letter {
+                Some(Letter::Drain) => {
+                    accepting.drain(..).for_each(|task| task.abort());
+                    let timeout = place.node.config.load().node.shutdown_timeout;
+                    leave_at = Some(Instant::now() + timeout);
+                },
+                Some(letter) => read(letter, &place),
+                None => break,
+            },
+            _ = ticks.tick() => tick(&place),
+        }
+        if leave_at.is_some_and(|at| place.registry.is_empty() || Instant::now() >= at) {
+            break;
+        }
+    }
+    place.home.close();
+}
+
+fn accept_on(
+    bound: Bound,
+    listener: Arc<ListenerRuntime>,
+    place: &Rc<Place>,
+) -> std::io::Result<JoinHandle<()>> {
+    let mut socket = bound.register()?;
+    let place = Rc::clone(place);
+    Ok(tokio::task::spawn_local(async move {
+        #[expect(clippy::infinite_loop, reason = "the task is aborted when the worker drains")]
+        loop {
+            let options = SocketOptions::new(&place.node.config.load().node);
+            let accepted = socket.accept(&options).await;
+            let (listener, place) = (Arc::clone(&listener), Rc::clone(&place));
+            tokio::task::spawn_local(home_coming::receive(accepted, listener, place));
+        }
+    }))
+}
+
+fn tick(place: &Place) {
+    let now = Instant::now();
+    for key in place.home.tick(now) {
+        place.node.homes.forget(&HomeKey {
+            tenant: key.tenant(),
+            database: key.database().into(),
+            user: key.user().into(),
+        });
+    }
+    place.registry.tick(now);
+}
+
+fn read(letter: Letter, place: &Rc<Place>) {
+    match letter {
+        Letter::Arrival(arrival, seat) => {
+            tokio::task::spawn_local(home_coming::arrive(arrival, seat, Rc::clone(place)));
+        },
+        Letter::Cancel(id) => {
+            if let Some(client) = place.registry.client(id) {
+                cancel(&client);
+            }
+        },
+        Letter::Reloaded => {
+            place.home.reload(Instant::now());
+            look_again(place);
+        },
+        Letter::View(answer) => {
+            // Whoever asked may have gone away meanwhile.
+            drop(answer.send(WorkerView::of(&place.home, &place.registry, Instant::now())));
+        },
+        Letter::Kill(id, answer) => {
+            let client = place.registry.client(id);
+            if let Some(client) = &client {
+                client.end(Ending::Killed);
+            }
+            answer.send(client.is_some()).ok();
+        },
+        Letter::EndAll(ending) => place.registry.end_all(ending),
+        // Read by the loop itself.
+        Letter::Drain => {},
+    }
+}
+
+/// Cancels what a client has a server do. A client without one has nothing to cancel.
+fn cancel(client: &Client) {
+    if let Some(card) = client.server.borrow().as_ref() {
+        pool::cancel_server(&client.pool, card);
+    }
+}
+
+/// Holds every live session against the restrictions of the new configuration.
+fn look_again(place: &Place) {
+    for client in place.registry.clients() {
+        let tenant = &client.pool.tenant;
+        if tenant.is_gone() {
+            client.end(Ending::TenantGone);
+        } else if place.node.gate.admission.check_network(tenant, &client.origin).is_err() {
+            client.end(Ending::NotAllowed);
+        }
+    }
+}
