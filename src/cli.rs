@@ -55,7 +55,9 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         },
     };
-    let command = arguments.command.or(arguments.file.map(|file| Command::Run { file }));
+    let command = arguments
+        .command
+        .or(arguments.file.map(|file| Command::Run { file }));
     let mut output = io::stdout().lock();
     let done = match command {
         Some(Command::Check { file }) => check(&file, &mut output),

@@ -12,8 +12,7 @@
 
 use std::sync::Arc;
 
-use tidegate_proto::scram::ScramKeys;
-
+use crate::auth::ClientKeys;
 use crate::config;
 use crate::edge::deadline::Deadline;
 use crate::edge::line::Line;
@@ -149,7 +148,7 @@ pub(super) struct Proven {
 #[derive(Debug)]
 pub(super) enum Seat {
     /// In a tenant, with the keys that its SCRAM proof revealed.
-    Tenant(TenantPlace, Option<ScramKeys>),
+    Tenant(TenantPlace, Option<ClientKeys>),
     /// At the console.
     Console(OperatorRole),
 }

@@ -45,7 +45,7 @@ pub(super) async fn prove(
             ))
         },
         AuthType::ScramSha256 | AuthType::Md5 | AuthType::Plain => {
-            let first = scram(candidate, gate);
+            let (first, secret) = scram(candidate, gate);
             let can_bind = candidate
                 .tls
                 .as_ref()
@@ -55,7 +55,7 @@ pub(super) async fn prove(
             } else {
                 &[Mechanism::ScramSha256]
             };
-            exchange::scram(&mut candidate.line, first, offered).await
+            exchange::scram(&mut candidate.line, first, secret, offered).await
         },
     }
 }
@@ -68,7 +68,7 @@ const fn without_proof(candidate: &Candidate, is_known: bool) -> Proof {
     }
 }
 
-fn scram(candidate: &Candidate, gate: &Gate) -> ServerFirst {
+fn scram(candidate: &Candidate, gate: &Gate) -> (ServerFirst, Option<ScramSecret>) {
     let mut nonce = RawNonce::default();
     (gate.random)(&mut nonce);
     let binding = candidate.tls.as_ref().and_then(|tls| tls.binding.clone());
@@ -84,10 +84,11 @@ fn scram(candidate: &Candidate, gate: &Gate) -> ServerFirst {
         ScramSecret::from_password(text.as_bytes(), &salt, iterations).ok()
     });
     if let Some(secret) = secret {
-        return ServerFirst::new(secret, binding, nonce);
+        let first = ServerFirst::new(secret.clone(), binding, nonce);
+        return (first, Some(secret));
     }
     let mock = gate.mock_key.secret(tenant, user, iterations);
-    ServerFirst::doomed(mock, binding, nonce)
+    (ServerFirst::doomed(mock, binding, nonce), None)
 }
 
 fn secret(candidate: &Candidate, gate: &Gate) -> Option<SecretText> {

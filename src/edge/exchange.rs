@@ -8,25 +8,28 @@ use tidegate_proto::backend::Authentication;
 use tidegate_proto::frontend::SaslInitialResponse;
 use tidegate_proto::scram::Mechanism;
 use tidegate_proto::scram::ScramError;
-use tidegate_proto::scram::ScramKeys;
+use tidegate_proto::scram::ScramSecret;
 use tidegate_proto::scram::ServerFirst;
 use tidegate_proto::scram::Verdict;
 
+use crate::auth::ClientKeys;
 use crate::edge::EdgeError;
 use crate::edge::line::Line;
 
 /// What came of it. The client was told nothing yet.
 pub(super) enum Proof {
     /// It is who it says. What is due before `AuthenticationOk` is outgoing.
-    Proven(Option<ScramKeys>),
+    Proven(Option<ClientKeys>),
     /// It is not.
     Failed,
 }
 
-/// Asks for a proof by SCRAM.
+/// Asks for a proof by SCRAM. `secret` is what the proof is checked against, unless nothing is
+/// right.
 pub(super) async fn scram(
     line: &mut Line,
     first: ServerFirst,
+    secret: Option<ScramSecret>,
     offered: &[Mechanism],
 ) -> Result<Proof, EdgeError> {
     let names: Vec<_> = offered.iter().map(|mechanism| mechanism.as_str()).collect();
@@ -52,7 +55,9 @@ pub(super) async fn scram(
             }
             .encode(line.outgoing())
             .map_err(EdgeError::Encode)?;
-            Ok(Proof::Proven(Some(keys)))
+            Ok(Proof::Proven(
+                secret.map(|secret| ClientKeys { keys, secret }),
+            ))
         },
     }
 }

@@ -45,7 +45,7 @@ pub(super) async fn welcome(
                 parameters: claim.parameters,
             })))
         },
-        Seat::Tenant(place, _) => {
+        Seat::Tenant(place, client_keys) => {
             let destination = match Destination::of(&claim, &place, listener_mode) {
                 Ok(destination) => destination,
                 Err(error) => return Err(line.refuse(error).await),
@@ -63,7 +63,7 @@ pub(super) async fn welcome(
                 protocol_minor: claim.protocol_minor,
                 pool_mode: destination.pool_mode,
                 permit: place.permit,
-                client_keys: None,
+                client_keys,
                 accepted_at,
             })))
         },

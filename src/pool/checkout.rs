@@ -122,6 +122,8 @@ impl Server {
             return true;
         }
         let mut context = Context::from_waker(Waker::noop());
-        self.socket.poll_read(&mut context, &mut [0; 1]).is_pending()
+        self.socket
+            .poll_read(&mut context, &mut [0; 1])
+            .is_pending()
     }
 }

@@ -160,7 +160,10 @@ async fn connect_unix(endpoint: &Endpoint, mut path: PathBuf) -> Result<Transpor
 /// sends before the handshake was not encrypted and may be injected (CVE-2021-23222). An error
 /// message sent in its place is not believed either (CVE-2024-10977).
 async fn ask_for_tls(transport: &mut Transport) -> Result<(), TlsFailure> {
-    transport.write_all(&SslRequest::BYTES).await.map_err(TlsFailure::Handshake)?;
+    transport
+        .write_all(&SslRequest::BYTES)
+        .await
+        .map_err(TlsFailure::Handshake)?;
     match transport.read_u8().await.map_err(TlsFailure::Handshake)? {
         b'S' => Ok(()),
         b'N' => Err(TlsFailure::NotOffered),

@@ -174,7 +174,8 @@ impl PoolError {
             Self::Tls { .. }
             | Self::Login(_)
             | Self::Secret(_)
-            | Self::ServerViolation(_) | Self::ReplyTooLarge => (
+            | Self::ServerViolation(_)
+            | Self::ReplyTooLarge => (
                 SqlState::CONNECTION_FAILURE,
                 "The tenant's administrator must look at the endpoint's configuration.",
             ),
@@ -191,9 +192,10 @@ impl PoolError {
         };
         Report {
             sqlstate,
-            message: match self {
-                Self::QueryWaitTimeout { .. } => "query_wait_timeout".to_owned(),
-                _ => self.to_string(),
+            message: if let Self::QueryWaitTimeout { .. } = self {
+                "query_wait_timeout".to_owned()
+            } else {
+                self.to_string()
             },
             detail: self.causes(),
             hint: hint.to_owned(),

@@ -136,7 +136,7 @@ impl Home {
         self.pools()
             .iter()
             .filter(|pool| pool.tenant.slot() == tenant.slot() && pool.key != asking.key)
-            .any(|pool| pool.evict_idle())
+            .any(Pool::evict_idle)
     }
 
     /// Closes every idle server and forgets every pool: the end of the worker.

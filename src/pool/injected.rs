@@ -50,7 +50,11 @@ pub(crate) async fn converse(
     mut observe: impl FnMut(u8, &[u8]),
 ) -> Result<(), PoolError> {
     server.is_broken = true;
-    server.socket.write_all(messages).await.map_err(PoolError::Broke)?;
+    server
+        .socket
+        .write_all(messages)
+        .await
+        .map_err(PoolError::Broke)?;
     server.socket.flush().await.map_err(PoolError::Broke)?;
     let mut refused = None;
     let mut read = Vec::new();
@@ -77,7 +81,10 @@ pub(crate) async fn converse(
 /// The name and the value of a `ParameterStatus`; `None` if it is cut off or no text.
 pub(crate) fn parameter_status(body: &[u8]) -> Option<(&str, &str)> {
     let status = ParameterStatus::decode(body).ok()?;
-    Some((std::str::from_utf8(status.name).ok()?, std::str::from_utf8(status.value).ok()?))
+    Some((
+        std::str::from_utf8(status.name).ok()?,
+        std::str::from_utf8(status.value).ok()?,
+    ))
 }
 
 async fn read_some(server: &mut Server, read: &mut Vec<u8>) -> Result<(), PoolError> {

@@ -29,7 +29,10 @@ impl Deref for Lease {
     type Target = Server;
 
     #[inline]
-    #[expect(clippy::expect_used, reason = "only `into_server`, which consumes the lease, empties it")]
+    #[expect(
+        clippy::expect_used,
+        reason = "only `into_server`, which consumes the lease, empties it"
+    )]
     fn deref(&self) -> &Server {
         self.0.as_ref().expect("a lease holds its server")
     }
@@ -37,7 +40,10 @@ impl Deref for Lease {
 
 impl DerefMut for Lease {
     #[inline]
-    #[expect(clippy::expect_used, reason = "only `into_server`, which consumes the lease, empties it")]
+    #[expect(
+        clippy::expect_used,
+        reason = "only `into_server`, which consumes the lease, empties it"
+    )]
     fn deref_mut(&mut self) -> &mut Server {
         self.0.as_mut().expect("a lease holds its server")
     }

@@ -1,5 +1,6 @@
 //! What happens to a pool by time: one round of it, run by the worker several times a second.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use tokio::time::Instant;
@@ -30,14 +31,18 @@ impl Pool {
     }
 
     /// Takes the idle servers out that must go. Those used last stay longest.
-    fn take_expired(&self, now: Instant) -> Vec<Box<Server>> {
+    fn take_expired(&self, now: Instant) -> VecDeque<Box<Server>> {
         let (idle_timeout, lifetime, minimum) = {
             let user = self.user.borrow();
-            (user.pool.server_idle_timeout, user.pool.server_lifetime, user.pool.min_pool_size)
+            (
+                user.pool.server_idle_timeout,
+                user.pool.server_lifetime,
+                user.pool.min_pool_size,
+            )
         };
         let minimum = if self.clients.get() > 0 { minimum } else { 0 };
         let mut spare = self.opened.get().saturating_sub(minimum);
-        let mut expired = Vec::new();
+        let mut expired = VecDeque::new();
         let mut idle = self.idle.borrow_mut();
         let mut kept = std::mem::take(&mut *idle);
         while let Some(mut server) = kept.pop_front() {
@@ -49,7 +54,7 @@ impl Pool {
             let is_over = now.duration_since(card.connected_at) >= lifetime;
             if is_idle_too_long || is_over || card.close_needed.get() || !is_quiet {
                 spare = spare.saturating_sub(1);
-                expired.push(server);
+                expired.push_back(server);
             } else {
                 idle.push_back(server);
             }

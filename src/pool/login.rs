@@ -48,10 +48,7 @@ pub(super) async fn log_in(pool: &Pool, socket: &mut Socket) -> Result<LoggedIn,
     let mut authentication = Some(credentials::authentication(pool, socket)?);
     let mut message = Vec::new();
     let user = credentials::server_user(pool);
-    let parameters = [
-        ("user", user.as_str()),
-        ("database", pool.key.database()),
-    ];
+    let parameters = [("user", user.as_str()), ("database", pool.key.database())];
     let parameters = parameters.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
     StartupMessage::encode(ProtocolVersion::V3_0, parameters, &mut message)?;
     send(socket, &message).await?;
@@ -99,7 +96,10 @@ async fn answer(
             ServerStep::Derive { derivation, next } => {
                 let keys = credentials::derive(&pool.home, &derivation).await;
                 // A password of the configuration, not a guess: worth remembering at once.
-                pool.home.derived_keys.borrow_mut().insert(&derivation, keys.clone());
+                pool.home
+                    .derived_keys
+                    .borrow_mut()
+                    .insert(&derivation, keys.clone());
                 next.resume(&keys).map_err(PoolError::Login)?
             },
         };
@@ -127,8 +127,12 @@ async fn send(socket: &mut Socket, bytes: &[u8]) -> Result<(), PoolError> {
 /// Reads one message of at most `LOGIN_MESSAGE_BYTES_MAX`.
 async fn receive(socket: &mut Socket, body: &mut Vec<u8>) -> Result<u8, PoolError> {
     let mut header = [0; FRAME_HEADER_BYTES];
-    socket.read_exact(&mut header).await.map_err(PoolError::Broke)?;
-    let header = FrameHeader::parse(Sender::Backend, &header).map_err(PoolError::ServerViolation)?;
+    socket
+        .read_exact(&mut header)
+        .await
+        .map_err(PoolError::Broke)?;
+    let header =
+        FrameHeader::parse(Sender::Backend, &header).map_err(PoolError::ServerViolation)?;
     let Some(header) = header else {
         return Err(PoolError::Broke(io::ErrorKind::UnexpectedEof.into()));
     };

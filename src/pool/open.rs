@@ -56,7 +56,10 @@ impl Pool {
     }
 
     fn is_before_retry(&self, now: Instant) -> bool {
-        self.outage.borrow().as_ref().is_some_and(|outage| now < outage.retry_at)
+        self.outage
+            .borrow()
+            .as_ref()
+            .is_some_and(|outage| now < outage.retry_at)
     }
 
     /// How many more servers the pool's own size allows.
@@ -65,7 +68,11 @@ impl Pool {
         if user.pool.pool_size == 0 {
             return u32::MAX;
         }
-        let reserve = if may_use_reserve { user.pool.reserve_pool_size } else { 0 };
+        let reserve = if may_use_reserve {
+            user.pool.reserve_pool_size
+        } else {
+            0
+        };
         (user.pool.pool_size.saturating_add(reserve)).saturating_sub(self.opened.get())
     }
 
@@ -132,7 +139,12 @@ impl Pool {
     fn open_failed(self: &Rc<Self>, error: PoolError, now: Instant) {
         self.counters.add(Count::ServerOpenFailures, 1);
         let error = Rc::new(error);
-        let failures = self.outage.borrow().as_ref().map_or(0, |outage| outage.failures) + 1;
+        let failures = self
+            .outage
+            .borrow()
+            .as_ref()
+            .map_or(0, |outage| outage.failures)
+            + 1;
         let retry_at = now + retry_delay(failures, self.user.borrow().pool.server_login_retry);
         tracing::warn!(
             tenant = self.tenant.name(),
@@ -189,7 +201,9 @@ struct Opening(Rc<Pool>);
 impl Drop for Opening {
     fn drop(&mut self) {
         self.0.opened.set(self.0.opened.get().saturating_sub(1));
-        self.0.connecting.set(self.0.connecting.get().saturating_sub(1));
+        self.0
+            .connecting
+            .set(self.0.connecting.get().saturating_sub(1));
     }
 }
 

@@ -54,7 +54,7 @@ pub struct Pool {
     pub(super) idle: RefCell<VecDeque<Box<Server>>>,
     pub(super) waiting: RefCell<VecDeque<Rc<Seat>>>,
     /// Clean servers that a cancel request is still on its way to.
-    pub(super) canceled: RefCell<Vec<Box<Server>>>,
+    pub(super) canceled: RefCell<VecDeque<Box<Server>>>,
     pub(super) cards: RefCell<Vec<Rc<ServerCard>>>,
     /// Servers, whether connecting, idle, lent or otherwise.
     pub(super) opened: Cell<u32>,

@@ -29,21 +29,21 @@ impl Pool {
         debug_assert!(server.is_clean(), "only a clean server comes back");
         server.card.client.set(None);
         server.card.used_at.set(now);
-        if server.card.close_needed.get() || self.is_over_age(&server, now) || self.tenant.is_gone() {
+        if server.card.close_needed.get() || self.is_over_age(&server, now) || self.tenant.is_gone()
+        {
             self.close(server);
             return;
         }
         if server.card.cancels.get() > 0 {
             server.card.state.set(ServerState::BeingCanceled);
-            self.canceled.borrow_mut().push(server);
+            self.canceled.borrow_mut().push_back(server);
             return;
         }
-        match self.next_waiting() {
-            Some(seat) => seat.grant(Ok(lend(server, now))),
-            None => {
-                server.card.state.set(ServerState::Idle);
-                self.idle.borrow_mut().push_back(server);
-            },
+        if let Some(seat) = self.next_waiting() {
+            seat.grant(Ok(lend(server, now)));
+        } else {
+            server.card.state.set(ServerState::Idle);
+            self.idle.borrow_mut().push_back(server);
         }
     }
 
@@ -54,7 +54,7 @@ impl Pool {
             let at = canceled
                 .iter()
                 .position(|server| server.card.id == server_id && server.card.cancels.get() == 0);
-            at.map(|at| canceled.swap_remove(at))
+            at.and_then(|at| canceled.remove(at))
         };
         if let Some(server) = freed {
             self.take_back(server, now);

@@ -25,7 +25,12 @@ pub fn release_after_reset(mut lease: Lease, now: Instant) {
     lease.card.client.set(None);
     lease.card.used_at.set(now);
     tokio::task::spawn_local(async move {
-        match within(RESET_TIMEOUT, injected::run(&mut lease, query.as_bytes(), |_, _| ())).await {
+        match within(
+            RESET_TIMEOUT,
+            injected::run(&mut lease, query.as_bytes(), |_, _| ()),
+        )
+        .await
+        {
             Ok(()) => {
                 lease.settings = Rc::default();
                 release(lease, Instant::now());

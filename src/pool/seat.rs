@@ -73,7 +73,10 @@ impl Waiting {
             return Poll::Ready(outcome);
         }
         let mut waker = self.0.waker.borrow_mut();
-        if !waker.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
+        if !waker
+            .as_ref()
+            .is_some_and(|known| known.will_wake(context.waker()))
+        {
             *waker = Some(context.waker().clone());
         }
         Poll::Pending

@@ -44,14 +44,18 @@ impl ServerTlsCache {
     ///
     /// [`TlsFailure::Files`]: a file cannot be read or used. The operator's fault.
     pub fn config(&self, settings: &ServerTls) -> Result<Arc<ClientConfig>, TlsFailure> {
-        let known = self.0.borrow().iter().find_map(|(known, config)| {
-            (known == settings).then(|| Arc::clone(config))
-        });
+        let known = self
+            .0
+            .borrow()
+            .iter()
+            .find_map(|(known, config)| (known == settings).then(|| Arc::clone(config)));
         if let Some(config) = known {
             return Ok(config);
         }
         let config = Arc::new(load(settings).map_err(TlsFailure::Files)?);
-        self.0.borrow_mut().push((settings.clone(), Arc::clone(&config)));
+        self.0
+            .borrow_mut()
+            .push((settings.clone(), Arc::clone(&config)));
         Ok(config)
     }
 
@@ -70,7 +74,8 @@ fn load(settings: &ServerTls) -> io::Result<ClientConfig> {
         chain: match settings.mode {
             ServerTlsMode::VerifyCa | ServerTlsMode::VerifyFull => {
                 let roots = Arc::new(roots(settings.ca.as_deref())?);
-                let built = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
+                let built =
+                    WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
                 Some(built.build().map_err(io::Error::other)?)
             },
             ServerTlsMode::Disable | ServerTlsMode::Require => None,
@@ -78,12 +83,17 @@ fn load(settings: &ServerTls) -> io::Result<ClientConfig> {
         is_name_checked: settings.mode == ServerTlsMode::VerifyFull,
         provider,
     };
-    let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    let builder = builder
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
     let mut config = match &settings.certificate {
         Some(files) => {
             let chain = certificates(&files.certificate)?;
-            let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| unusable(&files.key, error))?;
-            builder.with_client_auth_cert(chain, key).map_err(io::Error::other)?
+            let key = PrivateKeyDer::from_pem_file(&files.key)
+                .map_err(|error| unusable(&files.key, error))?;
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(io::Error::other)?
         },
         None => builder.with_no_client_auth(),
     };
@@ -95,7 +105,9 @@ fn roots(ca: Option<&Path>) -> io::Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     if let Some(path) = ca {
         for certificate in certificates(path)? {
-            roots.add(certificate).map_err(|error| unusable(path, error))?;
+            roots
+                .add(certificate)
+                .map_err(|error| unusable(path, error))?;
         }
     } else {
         let native = rustls_native_certs::load_native_certs();
@@ -111,7 +123,10 @@ fn certificates(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
 }
 
 fn unusable(path: &Path, error: impl std::error::Error) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", path.display()))
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("{}: {error}", path.display()),
+    )
 }
 
 /// Checks as much of a server's certificate as the mode demands; always that the server has its key.
@@ -150,7 +165,12 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signed,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -159,10 +179,17 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signed,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

@@ -115,9 +115,14 @@ impl Settings {
     }
 
     fn position(&self, name: &str) -> Result<usize, usize> {
-        let lower = |text: &str| text.bytes().map(|byte| byte.to_ascii_lowercase()).collect::<Vec<_>>();
+        let lower = |text: &str| {
+            text.bytes()
+                .map(|byte| byte.to_ascii_lowercase())
+                .collect::<Vec<_>>()
+        };
         let wanted = lower(name);
-        self.0.binary_search_by(|setting| lower(&setting.name).cmp(&wanted))
+        self.0
+            .binary_search_by(|setting| lower(&setting.name).cmp(&wanted))
     }
 }
 
@@ -171,7 +176,10 @@ mod tests {
     #[test]
     fn equal_settings_need_no_query() {
         assert_eq!(transition(&[], &[]), None);
-        assert_eq!(transition(&[("TimeZone", "UTC")], &[("timezone", "UTC")]), None);
+        assert_eq!(
+            transition(&[("TimeZone", "UTC")], &[("timezone", "UTC")]),
+            None
+        );
     }
 
     #[test]

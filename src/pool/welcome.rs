@@ -74,7 +74,9 @@ impl Welcomes {
     /// Whether the servers report a parameter when it changes.
     pub fn reports(&self, name: &str) -> bool {
         self.server.as_ref().is_some_and(|reported| {
-            reported.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
+            reported
+                .iter()
+                .any(|(known, _)| known.eq_ignore_ascii_case(name))
         })
     }
 }

@@ -49,7 +49,9 @@ impl CancelKey {
     }
 
     pub(super) fn process_id(&self) -> u32 {
-        self.0.first_chunk().map_or(0, |word| u32::from_be_bytes(*word))
+        self.0
+            .first_chunk()
+            .map_or(0, |word| u32::from_be_bytes(*word))
     }
 
     /// The secret, as `BackendKeyData` carries it; `None` for a length that no key has.
@@ -75,7 +77,12 @@ impl CancelKeys {
     }
 
     /// Makes a key for a session; a long one for protocol 3.2.
-    pub(super) fn grant(self: &Arc<Self>, target: &CancelTarget, is_long: bool, random: Randomness) -> Granted {
+    pub(super) fn grant(
+        self: &Arc<Self>,
+        target: &CancelTarget,
+        is_long: bool,
+        random: Randomness,
+    ) -> Granted {
         let [short, long] = SECRET_BYTES;
         loop {
             let mut bytes = [0; 36];
@@ -83,7 +90,9 @@ impl CancelKeys {
             let secret_bytes = if is_long { long } else { short };
             let bytes = bytes.get(..4 + secret_bytes).unwrap_or_default();
             // libpq prints the process id as a signed number.
-            let process_id = bytes.first_chunk().map_or(0, |word| u32::from_be_bytes(*word) >> 1);
+            let process_id = bytes
+                .first_chunk()
+                .map_or(0, |word| u32::from_be_bytes(*word) >> 1);
             let key = CancelKey::new(process_id, bytes.get(4..).unwrap_or_default());
             if let dashmap::Entry::Vacant(vacant) = self.targets.entry(key.clone()) {
                 vacant.insert(target.clone());

@@ -144,7 +144,10 @@ impl Client {
     /// The application's name for itself.
     pub fn application_name(&self) -> String {
         let settings = self.settings.borrow();
-        settings.value("application_name").unwrap_or_default().to_owned()
+        settings
+            .value("application_name")
+            .unwrap_or_default()
+            .to_owned()
     }
 
     pub(super) fn enter(&self, state: ClientState, now: Instant) {

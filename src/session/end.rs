@@ -132,7 +132,9 @@ impl End {
                 "In this mode a server goes back to its pool after each statement.",
                 "Use pool_mode = transaction.",
             ),
-            Self::ServerGone { has_said_why: false } => report(
+            Self::ServerGone {
+                has_said_why: false,
+            } => report(
                 SqlState::CONNECTION_FAILURE,
                 "the server closed the connection unexpectedly",
                 "",

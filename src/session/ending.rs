@@ -49,7 +49,9 @@ impl Ending {
             Self::NotAllowed => "connections from this address are no longer allowed",
             Self::TenantGone => "this tenant is no longer served here",
             Self::IdleTimeout => "terminating connection due to client_idle_timeout",
-            Self::IdleTransactionTimeout => "terminating connection due to idle_transaction_timeout",
+            Self::IdleTransactionTimeout => {
+                "terminating connection due to idle_transaction_timeout"
+            },
             Self::QueryTimeout => "terminating connection due to query_timeout",
             Self::TransactionTimeout => "terminating connection due to transaction_timeout",
             Self::LifetimeOver => "terminating connection due to client_lifetime",

@@ -85,8 +85,14 @@ impl Homes {
     }
 
     fn least_loaded(&self) -> usize {
-        let loads = self.clients.iter().map(|clients| clients.load(Ordering::Relaxed));
-        loads.enumerate().min_by_key(|(_, load)| *load).map_or(0, |(worker, _)| worker)
+        let loads = self
+            .clients
+            .iter()
+            .map(|clients| clients.load(Ordering::Relaxed));
+        loads
+            .enumerate()
+            .min_by_key(|(_, load)| *load)
+            .map_or(0, |(worker, _)| worker)
     }
 }
 
@@ -131,7 +137,10 @@ mod tests {
         homes.forget(&key("a"));
         assert!(homes.assigned.contains_key(&key("a")));
         drop(seat);
-        assert!(homes.assigned.contains_key(&key("a")), "the pool may still have servers");
+        assert!(
+            homes.assigned.contains_key(&key("a")),
+            "the pool may still have servers"
+        );
         homes.forget(&key("a"));
         assert!(homes.assigned.is_empty());
     }

@@ -29,9 +29,9 @@ pub(super) fn effects(text: &[u8], is_reported: impl Fn(&str) -> bool) -> Effect
             Token::Semicolon => is_first = true,
             Token::Word(word) => {
                 let found = if is_first {
-                    command(word, words, &is_reported)
+                    command(word, words.clone(), &is_reported)
                 } else {
-                    within(word, words)
+                    within(word, &words)
                 };
                 effects.pins |= found.pins;
                 effects.resets |= found.resets;
@@ -43,8 +43,15 @@ pub(super) fn effects(text: &[u8], is_reported: impl Fn(&str) -> bool) -> Effect
     effects
 }
 
-const NOTHING: Effects = Effects { pins: false, resets: false, discards: false };
-const PINS: Effects = Effects { pins: true, ..NOTHING };
+const NOTHING: Effects = Effects {
+    pins: false,
+    resets: false,
+    discards: false,
+};
+const PINS: Effects = Effects {
+    pins: true,
+    ..NOTHING
+};
 
 fn command(word: &[u8], mut rest: Words<'_>, is_reported: impl Fn(&str) -> bool) -> Effects {
     let mut second = || match rest.next() {
@@ -56,17 +63,36 @@ fn command(word: &[u8], mut rest: Words<'_>, is_reported: impl Fn(&str) -> bool)
         if is(name, "session") {
             name = second();
         }
-        return if is_carried(name, is_reported) { NOTHING } else { PINS };
+        return if is_carried(name, is_reported) {
+            NOTHING
+        } else {
+            PINS
+        };
     }
     if is(word, "reset") {
-        return if is(second(), "all") { Effects { resets: true, ..NOTHING } } else { PINS };
+        return if is(second(), "all") {
+            Effects {
+                resets: true,
+                ..NOTHING
+            }
+        } else {
+            PINS
+        };
     }
     if is(word, "discard") {
         let is_all = is(second(), "all");
-        return Effects { pins: false, resets: is_all, discards: is_all };
+        return Effects {
+            pins: false,
+            resets: is_all,
+            discards: is_all,
+        };
     }
     if is(word, "prepare") {
-        return if is(second(), "transaction") { NOTHING } else { PINS };
+        return if is(second(), "transaction") {
+            NOTHING
+        } else {
+            PINS
+        };
     }
     if is(word, "listen") || is(word, "load") {
         return PINS;
@@ -88,9 +114,10 @@ fn is_carried(name: &[u8], is_reported: impl Fn(&str) -> bool) -> bool {
 }
 
 /// Words that leave something behind wherever they stand.
-fn within(word: &[u8], rest: Words<'_>) -> Effects {
+fn within(word: &[u8], rest: &Words<'_>) -> Effects {
     let is_lock = |prefix: &str| {
-        word.get(..prefix.len()).is_some_and(|start| is(start, prefix))
+        word.get(..prefix.len())
+            .is_some_and(|start| is(start, prefix))
     };
     let pins = match word.first().map(u8::to_ascii_lowercase) {
         Some(b't') => is(word, "temp") || is(word, "temporary"),
@@ -111,13 +138,13 @@ enum Token<'a> {
     Semicolon,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Words<'a> {
     text: &'a [u8],
     at: usize,
 }
 
-impl<'a> Words<'a> {
+impl Words<'_> {
     fn peek(&self, ahead: usize) -> u8 {
         self.text.get(self.at + ahead).copied().unwrap_or(0)
     }
@@ -153,7 +180,8 @@ impl<'a> Iterator for Words<'a> {
                 b'-' if self.peek(0) == b'-' => self.skip_past(b"\n"),
                 b'/' if self.peek(0) == b'*' => self.skip_past(b"*/"),
                 byte if byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80 => {
-                    while matches!(self.peek(0), b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'$' | 0x80..) {
+                    while matches!(self.peek(0), b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'$' | 0x80..)
+                    {
                         self.at += 1;
                     }
                     return self.text.get(start..self.at).map(Token::Word);
@@ -171,7 +199,11 @@ mod tests {
 
     fn pins(text: &str) -> bool {
         let reported = ["TimeZone", "application_name", "client_encoding"];
-        let is_reported = |name: &str| reported.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let is_reported = |name: &str| {
+            reported
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(name))
+        };
         effects(text.as_bytes(), is_reported).pins
     }
 
@@ -231,7 +263,14 @@ mod tests {
     #[test]
     fn discard_all_leaves_nothing() {
         let found = effects(b"DISCARD ALL", |_| false);
-        assert_eq!(found, Effects { pins: false, resets: true, discards: true });
+        assert_eq!(
+            found,
+            Effects {
+                pins: false,
+                resets: true,
+                discards: true
+            }
+        );
         assert!(effects(b"reset all;", |_| false).resets);
         assert!(!effects(b"DISCARD PLANS", |_| false).discards);
     }

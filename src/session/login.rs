@@ -146,7 +146,9 @@ async fn try_out(client: &Client, lease: &mut Lease, asked: &Settings) -> Result
     let baseline = welcomes.server().unwrap_or_default();
     let spelt = |name: &str, asked: &str| {
         let now = find(&reported, name).or_else(|| before.value(name));
-        now.or_else(|| find(&baseline, name)).unwrap_or(asked).to_owned()
+        now.or_else(|| find(&baseline, name))
+            .unwrap_or(asked)
+            .to_owned()
     };
     let mut settings = Settings::default();
     for (name, value) in asked.iter() {
@@ -171,6 +173,9 @@ async fn try_out(client: &Client, lease: &mut Lease, asked: &Settings) -> Result
 
 fn find<'a>(reported: &'a Reported, name: &str) -> Option<&'a str> {
     // The last report of a name is the one that holds.
-    let found = reported.iter().rev().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    let found = reported
+        .iter()
+        .rev()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name));
     found.map(|(_, value)| &**value)
 }

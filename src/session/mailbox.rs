@@ -37,7 +37,9 @@ pub struct Mailboxes(Vec<mpsc::Sender<Letter>>);
 impl Mailboxes {
     /// One mailbox per worker, and what each worker reads from.
     pub fn new(workers: usize) -> (Self, Vec<mpsc::Receiver<Letter>>) {
-        let (senders, receivers) = (0..workers).map(|_| mpsc::channel(LETTERS_COUNT_MAX)).unzip();
+        let (senders, receivers) = (0..workers)
+            .map(|_| mpsc::channel(LETTERS_COUNT_MAX))
+            .unzip();
         (Self(senders), receivers)
     }
 
@@ -57,7 +59,9 @@ impl Mailboxes {
 
     /// Says something to a worker unless its mailbox is full. False if it was not said.
     pub fn try_send(&self, worker: usize, letter: Letter) -> bool {
-        self.0.get(worker).is_some_and(|mailbox| mailbox.try_send(letter).is_ok())
+        self.0
+            .get(worker)
+            .is_some_and(|mailbox| mailbox.try_send(letter).is_ok())
     }
 
     /// Asks every worker what it looks like there, in the order of their numbers. A worker that is

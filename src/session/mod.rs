@@ -54,7 +54,12 @@ use crate::pool::Home;
 use crate::telemetry::Count;
 
 /// Runs one session to its end. The socket must be registered with this worker's runtime.
-pub async fn begin(arrival: Arrival, home: Rc<Home>, registry: Rc<Registry>, keys: Arc<CancelKeys>) {
+pub async fn begin(
+    arrival: Arrival,
+    home: Rc<Home>,
+    registry: Rc<Registry>,
+    keys: Arc<CancelKeys>,
+) {
     let (client, end) = Box::pin(log_in(arrival, &home, &registry, &keys)).await;
     log_end(&client, &end);
 }

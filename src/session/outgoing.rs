@@ -38,9 +38,11 @@ impl Outgoing {
                 return Ok(());
             }
             let rest = slot.insert(Box::default());
-            rest.bytes.extend_from_slice(first.get(taken..).unwrap_or_default());
+            rest.bytes
+                .extend_from_slice(first.get(taken..).unwrap_or_default());
             let taken = taken.saturating_sub(first.len());
-            rest.bytes.extend_from_slice(second.get(taken..).unwrap_or_default());
+            rest.bytes
+                .extend_from_slice(second.get(taken..).unwrap_or_default());
         } else if let Some(rest) = slot {
             rest.bytes.extend_from_slice(first);
             rest.bytes.extend_from_slice(second);

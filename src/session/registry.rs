@@ -28,7 +28,9 @@ pub(super) struct Registered {
 
 impl Registry {
     pub(super) fn register(self: &Rc<Self>, client: &Rc<Client>) -> Registered {
-        self.clients.borrow_mut().insert(client.id, Rc::clone(client));
+        self.clients
+            .borrow_mut()
+            .insert(client.id, Rc::clone(client));
         Registered {
             registry: Rc::clone(self),
             id: client.id,
@@ -82,9 +84,8 @@ impl Registry {
 fn overdue(client: &Client, now: Instant) -> Option<Ending> {
     let user = client.pool.user();
     let settings = &user.pool;
-    let is_over = |limit: Duration, since: Instant| {
-        !limit.is_zero() && now.duration_since(since) >= limit
-    };
+    let is_over =
+        |limit: Duration, since: Instant| !limit.is_zero() && now.duration_since(since) >= limit;
     if is_over(settings.client_lifetime, client.connected_at) {
         return Some(Ending::LifetimeOver);
     }

@@ -74,14 +74,20 @@ pub(super) fn from_client(
             break;
         }
         if header.tag() == frontend::TERMINATE {
-            return Ok(FromClient { forwarded: at, is_over: true });
+            return Ok(FromClient {
+                forwarded: at,
+                is_over: true,
+            });
         }
         observer.client_message(header.tag(), body);
         server.ledger.sent(header.tag(), Owner::Client)?;
         stream.body_bytes = header.body_bytes();
         at = skip_body(&mut stream.body_bytes, at + FRAME_HEADER_BYTES, bytes.len());
     }
-    Ok(FromClient { forwarded: at, is_over: false })
+    Ok(FromClient {
+        forwarded: at,
+        is_over: false,
+    })
 }
 
 /// Reads the headers of what a server sent, takes out what answers the pooler's own messages, and
@@ -114,13 +120,20 @@ pub(super) fn from_server(
         let verdict = receive(server, header, body, observer)?;
         let start = at;
         server.incoming.body_bytes = header.body_bytes();
-        at = skip_body(&mut server.incoming.body_bytes, at + FRAME_HEADER_BYTES, bytes.len());
+        at = skip_body(
+            &mut server.incoming.body_bytes,
+            at + FRAME_HEADER_BYTES,
+            bytes.len(),
+        );
         server.incoming.swallows = verdict == Verdict::Swallow;
         if verdict == Verdict::Forward {
             kept.keep(bytes, start..at);
         }
     }
-    server.incoming.held.extend_from_slice(bytes.get(at..).unwrap_or_default());
+    server
+        .incoming
+        .held
+        .extend_from_slice(bytes.get(at..).unwrap_or_default());
     Ok(0..kept.end)
 }
 

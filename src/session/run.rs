@@ -136,14 +136,20 @@ impl Session {
 
     fn check_ending(&self) -> Result<(), End> {
         match self.client.ending() {
-            Some(ending) if ending.waits_for_the_transaction() && self.is_in_transaction() => Ok(()),
+            Some(ending) if ending.waits_for_the_transaction() && self.is_in_transaction() => {
+                Ok(())
+            },
             Some(ending) => Err(End::Ended(ending)),
             None => Ok(()),
         }
     }
 
     fn is_in_transaction(&self) -> bool {
-        self.waiting.is_some() || self.lease.as_ref().is_some_and(|lease| !lease.ledger.is_clean())
+        self.waiting.is_some()
+            || self
+                .lease
+                .as_ref()
+                .is_some_and(|lease| !lease.ledger.is_clean())
     }
 
     /// A client that said goodbye still gets what it asked for before.
@@ -151,15 +157,25 @@ impl Session {
         let is_owed = self.waiting.is_some()
             || self.to_server.is_some()
             || self.to_client.is_some()
-            || self.lease.as_ref().is_some_and(|lease| lease.ledger.is_busy());
-        if is_owed { Ok(()) } else { Err(End::Terminated) }
+            || self
+                .lease
+                .as_ref()
+                .is_some_and(|lease| lease.ledger.is_busy());
+        if is_owed {
+            Ok(())
+        } else {
+            Err(End::Terminated)
+        }
     }
 
     fn may_read_client(&self) -> bool {
         self.to_server.is_none()
             && !self.conversation.is_server_deaf
             && self.held.len() < HELD_BYTES_MAX
-            && self.lease.as_ref().is_none_or(|lease| lease.ledger.owed() < LEDGER_ENTRIES_MAX)
+            && self
+                .lease
+                .as_ref()
+                .is_none_or(|lease| lease.ledger.owed() < LEDGER_ENTRIES_MAX)
     }
 
     fn read_server(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
@@ -170,7 +186,9 @@ impl Session {
         let mut scratch = pool.home.scratch();
         let held = lease.incoming.held.len();
         let Some((front, room)) = scratch.read.split_at_mut_checked(held) else {
-            return Err(End::ServerGone { has_said_why: false });
+            return Err(End::ServerGone {
+                has_said_why: false,
+            });
         };
         let count = match lease.socket.poll_read(context, room) {
             Poll::Pending => return Ok(false),
@@ -184,7 +202,10 @@ impl Session {
         let mut view = View::new(&self.client, &mut self.conversation);
         let range = relay::from_server(lease, bytes, &mut view).map_err(End::ServerViolation)?;
         let forwarded = bytes.get(range).unwrap_or_default();
-        self.client.pool.counters.add(Count::SentBytes, forwarded.len() as u64);
+        self.client
+            .pool
+            .counters
+            .add(Count::SentBytes, forwarded.len() as u64);
         if !forwarded.is_empty() {
             let both: (&[u8], &[u8]) = (&[], forwarded);
             Outgoing::send(&mut self.to_client, &mut self.socket, context, both)
@@ -208,7 +229,9 @@ impl Session {
             *self.client.settings.borrow_mut() = settings;
         }
         if lease.ledger.is_doubtful() && !lease.ledger.is_busy() {
-            return Err(End::ServerGone { has_said_why: false });
+            return Err(End::ServerGone {
+                has_said_why: false,
+            });
         }
         let is_in_block = lease.ledger.status() != TransactionStatus::Idle;
         if self.client.mode == PoolMode::Statement && is_in_block && !lease.ledger.is_busy() {
@@ -216,7 +239,8 @@ impl Session {
         }
         let is_done = lease.is_clean()
             && self.to_server.is_none()
-            && !self.conversation.is_server_deaf && self.stream.body_bytes == 0;
+            && !self.conversation.is_server_deaf
+            && self.stream.body_bytes == 0;
         if !is_done {
             return Ok(());
         }
@@ -248,7 +272,11 @@ impl Session {
         let mut scratch = pool.home.scratch();
         let scratch = &mut *scratch;
         // While it waits, what it says is only gathered.
-        let held = if self.waiting.is_some() { 0 } else { self.held.len() };
+        let held = if self.waiting.is_some() {
+            0
+        } else {
+            self.held.len()
+        };
         let Some((front, room)) = scratch.read.split_at_mut_checked(held) else {
             return Ok(false);
         };
@@ -260,7 +288,8 @@ impl Session {
         };
         pool.counters.add(Count::ReceivedBytes, count as u64);
         if self.waiting.is_some() {
-            self.held.extend_from_slice(room.get(..count).unwrap_or_default());
+            self.held
+                .extend_from_slice(room.get(..count).unwrap_or_default());
             return Ok(true);
         }
         front.copy_from_slice(&self.held);
@@ -307,7 +336,10 @@ impl Session {
         if let Some(waiting) = self.waiting.take() {
             let waited = now.duration_since(waiting.since());
             let waited = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
-            self.client.pool.counters.add(Count::WaitMicroseconds, waited);
+            self.client
+                .pool
+                .counters
+                .add(Count::WaitMicroseconds, waited);
         }
         let pool = Rc::clone(&self.client.pool);
         let mut scratch = pool.home.scratch();
@@ -318,12 +350,20 @@ impl Session {
     }
 
     /// Makes the server's session the client's own, in the same write as what the client said.
-    fn enter_server(&mut self, mut lease: Lease, injected: &mut Vec<u8>, now: Instant) -> Result<(), End> {
+    fn enter_server(
+        &mut self,
+        mut lease: Lease,
+        injected: &mut Vec<u8>,
+        now: Instant,
+    ) -> Result<(), End> {
         lease.card.client.set(Some(self.client.id));
         let settings = Rc::clone(&self.client.settings.borrow());
         if !Rc::ptr_eq(&settings, &lease.settings) {
             if lease.settings.transition(&settings, injected)? {
-                lease.ledger.sent(frontend::QUERY, Owner::Pooler).map_err(End::ClientViolation)?;
+                lease
+                    .ledger
+                    .sent(frontend::QUERY, Owner::Pooler)
+                    .map_err(End::ClientViolation)?;
             }
             lease.settings = settings;
         }
@@ -335,7 +375,12 @@ impl Session {
         Ok(())
     }
 
-    fn forward(&mut self, injected: &[u8], bytes: &[u8], context: &mut Context<'_>) -> Result<(), End> {
+    fn forward(
+        &mut self,
+        injected: &[u8],
+        bytes: &[u8],
+        context: &mut Context<'_>,
+    ) -> Result<(), End> {
         let Some(lease) = &mut self.lease else {
             return Ok(());
         };
@@ -345,8 +390,15 @@ impl Session {
         if self.conversation.is_statement_lost {
             return Err(End::UnnamedStatementLost);
         }
-        let (going, staying) = bytes.split_at_checked(read.forwarded).unwrap_or((bytes, &[]));
-        let sent = Outgoing::send(&mut self.to_server, &mut lease.socket, context, (injected, going));
+        let (going, staying) = bytes
+            .split_at_checked(read.forwarded)
+            .unwrap_or((bytes, &[]));
+        let sent = Outgoing::send(
+            &mut self.to_server,
+            &mut lease.socket,
+            context,
+            (injected, going),
+        );
         self.note_deafness(sent.is_err());
         self.conversation.is_over = read.is_over;
         if !read.is_over {
@@ -365,14 +417,18 @@ impl Session {
     }
 
     fn server_gone(&self) -> End {
-        End::ServerGone { has_said_why: self.conversation.is_error_open }
+        End::ServerGone {
+            has_said_why: self.conversation.is_error_open,
+        }
     }
 
     /// Ends the conversation: the server goes back or is closed, the client is told why.
     fn finish(&mut self, end: End) {
         let now = Instant::now();
-        let is_between_messages =
-            self.lease.as_ref().is_none_or(|lease| lease.incoming.body_bytes == 0);
+        let is_between_messages = self
+            .lease
+            .as_ref()
+            .is_none_or(|lease| lease.incoming.body_bytes == 0);
         if is_between_messages && let Some(report) = end.report() {
             refusal::queue(&mut self.to_client, &report);
         }

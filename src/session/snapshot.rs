@@ -111,8 +111,16 @@ impl WorkerView {
     pub fn of(home: &Home, registry: &Registry, now: Instant) -> Self {
         Self {
             worker: home.worker,
-            pools: home.pools().iter().map(|pool| PoolView::of(pool, now)).collect(),
-            clients: registry.clients().iter().map(|client| ClientView::of(client, now)).collect(),
+            pools: home
+                .pools()
+                .iter()
+                .map(|pool| PoolView::of(pool, now))
+                .collect(),
+            clients: registry
+                .clients()
+                .iter()
+                .map(|client| ClientView::of(client, now))
+                .collect(),
             totals: home.counters.totals(),
         }
     }
@@ -132,7 +140,11 @@ impl PoolView {
             waiting,
             waited_max: first.map_or(Duration::ZERO, |since| now.duration_since(since)),
             connecting: pool.connecting(),
-            servers: pool.server_cards().iter().map(|card| ServerView::of(card, now)).collect(),
+            servers: pool
+                .server_cards()
+                .iter()
+                .map(|card| ServerView::of(card, now))
+                .collect(),
         }
     }
 }

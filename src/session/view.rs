@@ -72,7 +72,10 @@ impl Conversation {
     /// The server has gone, and with it all that was only there.
     pub(super) fn left_server(&mut self) {
         let is_over = self.is_over;
-        *self = Self { is_over, ..Self::default() };
+        *self = Self {
+            is_over,
+            ..Self::default()
+        };
     }
 }
 
@@ -84,7 +87,10 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     pub(super) fn new(client: &'a Client, conversation: &'a mut Conversation) -> Self {
-        Self { client, conversation }
+        Self {
+            client,
+            conversation,
+        }
     }
 
     fn sql(&mut self, text: &[u8]) {
@@ -102,7 +108,10 @@ impl Observer for View<'_> {
             frontend::QUERY => self.sql(body),
             frontend::PARSE => {
                 self.client.pool.counters.add(Count::ClientParses, 1);
-                let text = body.iter().position(|byte| *byte == 0).map_or(0, |end| end + 1);
+                let text = body
+                    .iter()
+                    .position(|byte| *byte == 0)
+                    .map_or(0, |end| end + 1);
                 if text == 1 {
                     self.conversation.has_unnamed_statement = true;
                     self.conversation.awaits_bind = true;

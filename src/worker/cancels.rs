@@ -26,7 +26,8 @@ impl CancelSink for Cancels {
         if let Some(target) = self.keys.target(&wire(key)) {
             // A worker whose mailbox is full has more to do than to cancel; the client may ask
             // again, as with any cancel request that comes too late.
-            self.mailboxes.try_send(target.worker, Letter::Cancel(target.client));
+            self.mailboxes
+                .try_send(target.worker, Letter::Cancel(target.client));
         }
     }
 }

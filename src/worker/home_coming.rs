@@ -39,7 +39,12 @@ async fn bring_home(mut arrival: Box<Arrival>, place: Rc<Place>) {
     match arrival.socket.transport_mut().park() {
         Ok(()) => {
             let home = seat.worker;
-            if !place.node.mailboxes.send(home, Letter::Arrival(arrival, seat)).await {
+            if !place
+                .node
+                .mailboxes
+                .send(home, Letter::Arrival(arrival, seat))
+                .await
+            {
                 tracing::debug!(worker = home, "a client came while its worker was leaving");
             }
         },

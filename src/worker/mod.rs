@@ -45,7 +45,11 @@ pub fn run(path: &Path) -> Result<(), StartError> {
 async fn serve(started: Started) -> Result<(), StartError> {
     let Started { node, threads } = started;
     let mut signals = Signals::listen().map_err(StartError::Runtime)?;
-    tracing::info!(workers = node.mailboxes.workers(), "process up: Tidegate {}", env!("CARGO_PKG_VERSION"));
+    tracing::info!(
+        workers = node.mailboxes.workers(),
+        "process up: Tidegate {}",
+        env!("CARGO_PKG_VERSION")
+    );
     loop {
         match signals.next().await {
             signals::Wish::Reload => reload::reload(&node).await,
@@ -65,7 +69,9 @@ async fn serve(started: Started) -> Result<(), StartError> {
 async fn drain(node: &Arc<NodeState>) {
     for worker in 0..node.mailboxes.workers() {
         node.mailboxes.send(worker, Letter::Drain).await;
-        node.mailboxes.send(worker, Letter::EndAll(Ending::ShuttingDown)).await;
+        node.mailboxes
+            .send(worker, Letter::EndAll(Ending::ShuttingDown))
+            .await;
     }
 }
 

@@ -33,10 +33,16 @@ fn load(node: &NodeState) -> Result<config::Changes, String> {
     let mut terms = Vec::new();
     for runtime in &node.listeners {
         let name = &runtime.terms().listener.name;
-        let listener = next.listeners.iter().find(|listener| listener.name == *name);
+        let listener = next
+            .listeners
+            .iter()
+            .find(|listener| listener.name == *name);
         let Some(listener) = listener else { continue };
         let loaded = Terms::load(Arc::clone(listener));
-        terms.push((runtime, loaded.map_err(|error| format!("listener {name}: {error}"))?));
+        terms.push((
+            runtime,
+            loaded.map_err(|error| format!("listener {name}: {error}"))?,
+        ));
     }
     // From here on nothing can fail.
     for (runtime, terms) in terms {

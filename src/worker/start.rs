@@ -110,9 +110,18 @@ pub(super) fn start(path: &Path) -> Result<Started, StartError> {
     let mut threads = Vec::new();
     for (number, (sockets, letters)) in sockets.into_iter().zip(letters).enumerate() {
         let node = Arc::clone(&node);
-        let equipment = Equipment { number, sockets, letters, node };
+        let equipment = Equipment {
+            number,
+            sockets,
+            letters,
+            node,
+        };
         let builder = thread::Builder::new().name(format!("worker-{number}"));
-        threads.push(builder.spawn(move || work(equipment)).map_err(StartError::Runtime)?);
+        threads.push(
+            builder
+                .spawn(move || work(equipment))
+                .map_err(StartError::Runtime)?,
+        );
     }
     Ok(Started { node, threads })
 }
@@ -196,7 +205,9 @@ fn load_terms(listener: &Arc<config::Listener>) -> Result<ListenerRuntime, Start
 /// across restarts and nodes, else a random one.
 fn mock_key(config: &Config) -> Result<MockKey, StartError> {
     if let Some(secret) = &config.node.mock_key {
-        return Ok(MockKey::new(Sha256::digest(secret.reveal().as_bytes()).into()));
+        return Ok(MockKey::new(
+            Sha256::digest(secret.reveal().as_bytes()).into(),
+        ));
     }
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(StartError::Randomness)?;
@@ -204,7 +215,10 @@ fn mock_key(config: &Config) -> Result<MockKey, StartError> {
 }
 
 /// Random bytes from the operating system.
-#[expect(clippy::expect_used, reason = "start-up proved that the system gives random bytes; a key that is not random must not be given out")]
+#[expect(
+    clippy::expect_used,
+    reason = "start-up proved that the system gives random bytes; a key that is not random must not be given out"
+)]
 fn random_bytes(bytes: &mut [u8]) {
     getrandom::fill(bytes).expect("the operating system gives random bytes");
 }

@@ -44,7 +44,9 @@ pub(super) struct Equipment {
 
 /// The body of a worker's thread: until it is told to drain and the last client has gone.
 pub(super) fn work(equipment: Equipment) {
-    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build_local(LocalOptions::default());
     match runtime {
         Ok(runtime) => runtime.block_on(live(equipment)),
         Err(error) => tracing::error!(%error, "a worker has no runtime"),
@@ -52,9 +54,18 @@ pub(super) fn work(equipment: Equipment) {
 }
 
 async fn live(equipment: Equipment) {
-    let Equipment { number, sockets, mut letters, node } = equipment;
+    let Equipment {
+        number,
+        sockets,
+        mut letters,
+        node,
+    } = equipment;
     let home = Home::new(number, Arc::clone(&node.counts), node.gate.random);
-    let place = Rc::new(Place { node, home, registry: Rc::default() });
+    let place = Rc::new(Place {
+        node,
+        home,
+        registry: Rc::default(),
+    });
     let mut accepting = Vec::new();
     for (bound, listener) in sockets {
         match accept_on(bound, listener, &place) {
@@ -92,8 +103,8 @@ fn accept_on(
 ) -> std::io::Result<JoinHandle<()>> {
     let mut socket = bound.register()?;
     let place = Rc::clone(place);
+    // The task is aborted when the worker drains.
     Ok(tokio::task::spawn_local(async move {
-        #[expect(clippy::infinite_loop, reason = "the task is aborted when the worker drains")]
         loop {
             let options = SocketOptions::new(&place.node.config.load().node);
             let accepted = socket.accept(&options).await;
@@ -159,7 +170,13 @@ fn look_again(place: &Place) {
         let tenant = &client.pool.tenant;
         if tenant.is_gone() {
             client.end(Ending::TenantGone);
-        } else if place.node.gate.admission.check_network(tenant, &client.origin).is_err() {
+        } else if place
+            .node
+            .gate
+            .admission
+            .check_network(tenant, &client.origin)
+            .is_err()
+        {
             client.end(Ending::NotAllowed);
         }
     }

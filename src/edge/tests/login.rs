@@ -57,7 +57,7 @@ async fn a_user_with_its_password_arrives() {
     );
     let name = ("application_name".to_owned(), "test".to_owned());
     assert_eq!(arrival.parameters, [name]);
-    assert!(arrival.scram_keys.is_some());
+    assert!(arrival.client_keys.is_some());
     assert_eq!(world.gate.backlog.in_all(), 0);
     drop(arrival);
     assert!(world.is_empty());
