@@ -1,0 +1,103 @@
+//! Real programs for the tests and the demo: Postgres, HAProxy, Tidegate, psql, pgbench, Python.
+//!
+//! Everything is started in a temporary folder, on loopback, on a free port, and is gone at the
+//! end: dropped values stop their server, and whatever is left when the process ends (a `static`,
+//! a panic, Ctrl-C, SIGKILL) is ended by the [keeper](crate#what-ends-a-server). The harness
+//! installs nothing; `cargo xtask test` does.
+//!
+//! # A test in a few lines
+//!
+//! ```no_run
+//! use tidegate_harness::Cluster;
+//! use tidegate_harness::Pooler;
+//! use tidegate_harness::Ready;
+//! use tidegate_harness::free_port;
+//!
+//! # fn configuration(_: u16, _: &tidegate_harness::Database) -> String { String::new() }
+//! #[test]
+//! fn a_row_comes_back_through_the_pooler() {
+//!     // One cluster for all tests of this program; `None` if the machine has no Postgres.
+//!     let Some(cluster) = Cluster::shared() else { return };
+//!     // Names of this test's own, so that tests do not see one another.
+//!     let database = cluster.database().unwrap();
+//!     let port = free_port().unwrap();
+//!     let config = configuration(port, &database);
+//!     let pooler = Pooler::start(&config, Ready::Port(port)).unwrap();
+//!     let dsn = database.dsn_through(port, &format!("{}.acme", database.user));
+//!     assert_eq!(cluster.binaries().psql(&dsn, "select 1").unwrap(), "1");
+//!     assert!(pooler.log_lines().iter().any(|line| line.contains("acme")));
+//! }
+//! ```
+//!
+//! # What there is
+//!
+//! | value | what it is |
+//! | --- | --- |
+//! | [`Cluster::shared`] | one running Postgres for all tests of a program, in the version that `cargo xtask test` asks for |
+//! | [`Cluster::start`], [`Cluster::start_with`] | a Postgres of the test's own: to kill it, or with settings, `pg_hba.conf` lines or TLS |
+//! | [`Cluster::database`] | a [`Database`] with a user and a password of its own |
+//! | [`Cluster::psql`] | SQL as the superuser, past the pooler |
+//! | [`tools::Binaries::psql`], [`tools::Binaries::pgbench`] | a libpq client on any connection string |
+//! | [`programs::python`] | a driver test program under `tests/drivers/` |
+//! | [`HaProxy::start`] | a real HAProxy with the PROXY header of your choice, checks, TLS |
+//! | [`Pooler::start`], [`Pooler::reload`], [`Pooler::log_lines`] | a real Tidegate |
+//! | [`Authority::new`] | throw-away certificates |
+//! | [`free_port`], [`polling::until`], [`http_get`] | what such tests need besides |
+//!
+//! Every function returns a [`Failure`] that carries what the program said; a test unwraps it.
+//! Open a test file with `#![cfg(test)]` below its `//!`, and clippy knows its helper functions as
+//! test code.
+//!
+//! # When something is missing
+//!
+//! Without Postgres, `cargo test` passes and prints `SKIPPED …` for each test that had none. Under
+//! `cargo xtask test` a lack of what it installed is a failure; see [`skip`]. For HAProxy and
+//! Python: `let Some(haproxy) = skip::unless(HaProxy::start(&options)) else { return };`.
+//!
+//! # What ends a server
+//!
+//! 1. `Drop`: the server's own signal (SIGQUIT for Postgres, as `pg_ctl stop -m immediate`), then
+//!    SIGKILL after ten seconds. Its folder goes afterwards.
+//! 2. The keeper, a shell process that reads a pipe which only this process holds. When the pipe
+//!    ends it does the same for whatever is left.
+//!
+//! As root, Postgres runs under the account `postgres` or `nobody`, because it refuses root.
+
+mod account;
+mod certificates;
+mod cluster;
+mod database;
+mod failure;
+mod folder;
+mod haproxy;
+mod keeper;
+pub mod polling;
+mod pooler;
+mod port;
+mod process;
+pub mod programs;
+mod reachable;
+pub mod skip;
+pub mod tools;
+mod version;
+
+pub use crate::certificates::Authority;
+pub use crate::certificates::KeyPair;
+pub use crate::cluster::Cluster;
+pub use crate::cluster::ClusterOptions;
+pub use crate::cluster::SUPERUSER;
+pub use crate::cluster::SUPERUSER_PASSWORD;
+pub use crate::database::Database;
+pub use crate::failure::Failure;
+pub use crate::folder::Folder;
+pub use crate::haproxy::HaProxy;
+pub use crate::haproxy::HaProxyOptions;
+pub use crate::haproxy::SendProxy;
+pub use crate::pooler::Pooler;
+pub use crate::pooler::Ready;
+pub use crate::pooler::http_get;
+pub use crate::port::free_port;
+pub use crate::process::ServerProcess;
+pub use crate::process::StopSignal;
+pub use crate::version::VERSION_VARIABLE;
+pub use crate::version::Version;

@@ -1,0 +1,151 @@
+//! Runs programs that end by themselves, such as psql, and takes what they print.
+
+use std::path::Path;
+use std::process::Command;
+use std::process::Stdio;
+
+use crate::failure::Failure;
+use crate::tools;
+use crate::tools::Binaries;
+
+/// Variables that would change what a libpq program does.
+const LIBPQ_VARIABLES: [&str; 14] = [
+    "PGHOST",
+    "PGHOSTADDR",
+    "PGPORT",
+    "PGDATABASE",
+    "PGUSER",
+    "PGPASSWORD",
+    "PGPASSFILE",
+    "PGSERVICE",
+    "PGOPTIONS",
+    "PGSSLMODE",
+    "PGSSLNEGOTIATION",
+    "PGAPPNAME",
+    "PGCLIENTENCODING",
+    "PGCHANNELBINDING",
+];
+
+/// Seconds that a libpq program may take to connect, before it is said to hang.
+const CONNECT_TIMEOUT_S: &str = "20";
+
+impl Binaries {
+    /// A libpq program without anything that the caller's environment would add.
+    pub fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(self.program(name));
+        without_libpq_variables(&mut command);
+        command
+    }
+
+    /// Runs SQL with psql and returns the rows: one a line, fields parted by `|`, no header.
+    /// `dsn` is a libpq connection string; a string of several statements is one simple query.
+    ///
+    /// # Errors
+    /// [`Failure::Exited`] with what psql printed if it cannot connect or a statement fails.
+    pub fn psql(&self, dsn: &str, sql: &str) -> Result<String, Failure> {
+        let mut command = self.command("psql");
+        command.args([
+            "-X",
+            "-A",
+            "-t",
+            "-q",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-v",
+            "VERBOSITY=verbose",
+        ]);
+        command.args(["-d", dsn, "-c", sql]);
+        Ok(output_of(command)?.trim_end_matches('\n').to_owned())
+    }
+
+    /// Runs pgbench with these arguments and returns its report.
+    ///
+    /// # Errors
+    /// [`Failure::Exited`] with what it printed if a connection or a transaction fails.
+    pub fn pgbench(&self, dsn: &str, arguments: &[&str]) -> Result<String, Failure> {
+        let mut command = self.command("pgbench");
+        command.args(arguments).arg(dsn);
+        output_of(command)
+    }
+}
+
+/// Runs a Python program (with psycopg at hand) and returns what it printed.
+///
+/// # Errors
+/// [`Failure::Missing`] without our Python environment; [`Failure::Exited`] if the program fails.
+pub fn python(program: &Path, arguments: &[&str]) -> Result<String, Failure> {
+    let mut command = Command::new(tools::python()?);
+    without_libpq_variables(&mut command);
+    command.arg(program).args(arguments);
+    output_of(command)
+}
+
+/// Runs a command to its end and returns its standard output.
+///
+/// # Errors
+/// [`Failure::Exited`] with both outputs if it ends with an error, [`Failure::Io`] if it cannot
+/// be started.
+pub fn output_of(mut command: Command) -> Result<String, Failure> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.map_err(Failure::io(format!("start {program}")))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() {
+        return Ok(text);
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    Err(Failure::Exited {
+        command: line_of(&command),
+        status: output.status,
+        output: format!("{text}{errors}"),
+    })
+}
+
+/// The command as one would type it.
+pub fn line_of(command: &Command) -> String {
+    let program = Path::new(command.get_program())
+        .file_name()
+        .unwrap_or_default();
+    let words = std::iter::once(program).chain(command.get_args());
+    let quoted = words.map(|word| {
+        let word = word.to_string_lossy();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@".contains(c);
+        let bare = !word.is_empty() && word.chars().all(plain);
+        if bare {
+            word.into_owned()
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    });
+    quoted.collect::<Vec<String>>().join(" ")
+}
+
+fn without_libpq_variables(command: &mut Command) {
+    for variable in LIBPQ_VARIABLES {
+        command.env_remove(variable);
+    }
+    command.env("PGCONNECT_TIMEOUT", CONNECT_TIMEOUT_S);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_as_one_would_type_it() {
+        let mut command = Command::new("/usr/bin/psql");
+        command.args(["-d", "host=a user=b", "-c", "select 'x'"]);
+        assert_eq!(
+            line_of(&command),
+            r"psql -d 'host=a user=b' -c 'select '\''x'\'''"
+        );
+    }
+
+    #[test]
+    fn a_failing_program_is_a_failure_with_both_of_its_outputs() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo out; echo err >&2; exit 3"]);
+        let text = output_of(command).unwrap_err().to_string();
+        assert!(text.ends_with("exit status: 3:\nout\nerr\n"), "{text}");
+    }
+}
