@@ -165,6 +165,13 @@ mod tests {
     }
 
     #[test]
+    fn the_largest_lengths_are_those_of_a_server() {
+        // MaxAllocSize is 0x3fffffff; a body that is built has one byte less, and then its word.
+        assert_eq!(message_bytes_max(Sender::Frontend), 0x3fff_fffe);
+        assert_eq!(message_bytes_max(Sender::Backend), 0x4000_0002);
+    }
+
+    #[test]
     fn the_smallest_and_the_largest_length_are_legal() {
         for sender in [Sender::Frontend, Sender::Backend] {
             for length in [4, 5, message_bytes_max(sender)] {

@@ -247,6 +247,15 @@ mod tests {
     }
 
     #[test]
+    fn the_first_of_two_failures_is_reported() {
+        let mut buffer = Vec::new();
+        let writer = query(&mut buffer)
+            .cstr("first", b"\0")
+            .cstr("second", b"\0");
+        assert_eq!(writer.finish().unwrap_err().field, "first");
+    }
+
+    #[test]
     fn a_message_that_is_never_finished_leaves_no_trace() {
         let mut buffer = b"before".to_vec();
         drop(query(&mut buffer).u8(1));

@@ -70,3 +70,24 @@ pub const fn name(tag: u8) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_messages_with_data_may_be_large() {
+        let large = (0..=u8::MAX).filter(|&tag| message_bytes_max(tag) > Some(10_000));
+        assert!(large.eq(*b"BFPQd"));
+        let small = (0..=u8::MAX).filter(|&tag| message_bytes_max(tag) == Some(10_000));
+        assert!(small.eq(*b"CDEHSXcf"));
+    }
+
+    #[test]
+    fn every_message_after_authentication_has_a_name() {
+        for tag in 0..=u8::MAX {
+            let is_known = message_bytes_max(tag).is_some() || tag == PASSWORD;
+            assert_eq!(name(tag).is_some(), is_known, "{tag}");
+        }
+    }
+}

@@ -78,6 +78,24 @@ fn a_message_of_any_small_length_is_read_or_refused_in_its_own_name() {
     }
 }
 
+#[test]
+fn a_message_without_a_body_has_none() {
+    let bodyless = [
+        (Sender::Frontend, &b"HSXc"[..]),
+        (Sender::Backend, b"123Icns"),
+    ];
+    for (sender, tags) in bodyless {
+        for &tag in tags {
+            let bare = [tag, 0, 0, 0, 4];
+            let (frame, _) = Frame::split(sender, &bare).unwrap().unwrap();
+            decode(sender, frame).unwrap();
+            let with_body = [tag, 0, 0, 0, 5, 0];
+            let (frame, _) = Frame::split(sender, &with_body).unwrap().unwrap();
+            decode(sender, frame).unwrap_err();
+        }
+    }
+}
+
 /// A body up to a length or a count inside it, and what follows.
 struct Inner {
     sender: Sender,
