@@ -147,3 +147,6 @@ pub const LOGIN_MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 /// Parameters that a server may report at login.
 pub const REPORTED_COUNT_MAX: usize = 256;
+
+/// How long one lookup of a secret may take, connecting included and again for the query.
+pub const AUTH_QUERY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -45,7 +45,7 @@ pub fn send(pool: &Rc<Pool>, card: &Rc<ServerCard>) {
 }
 
 async fn deliver(pool: &Pool, endpoint: &Endpoint, card: &ServerCard) -> Result<(), PoolError> {
-    let mut socket = connect::open_socket(pool, endpoint, card.remote).await?;
+    let mut socket = connect::open_socket(&pool.home.server_tls, endpoint, card.remote).await?;
     let mut request = Vec::new();
     let Some(key) = CancelKey::new(&card.key.secret) else {
         return Ok(());

@@ -27,8 +27,10 @@ use crate::pool::PoolError;
 use crate::pool::Reported;
 use crate::pool::ServerCard;
 use crate::pool::ServerState;
+use crate::pool::ServerTlsCache;
 use crate::pool::TlsFailure;
-use crate::pool::login;
+use crate::pool::credentials;
+use crate::pool::login::Login;
 use crate::pool::reset::within;
 
 /// A server that has said `ReadyForQuery` for the first time.
@@ -48,8 +50,16 @@ pub(super) struct Opened {
 pub(super) async fn connect(pool: &Pool, endpoint: &Endpoint) -> Result<Opened, PoolError> {
     let limit = pool.user().pool.server_connect_timeout;
     within(limit, async {
-        let mut socket = open_socket(pool, endpoint, None).await?;
-        let logged_in = login::log_in(pool, &mut socket).await?;
+        let mut socket = open_socket(&pool.home.server_tls, endpoint, None).await?;
+        let user = credentials::server_user(pool);
+        let login = Login {
+            user: &user,
+            database: pool.key.database(),
+            settings: &[],
+            authentication: credentials::authentication(pool, &socket)?,
+            keys: &pool.home.derived_keys,
+        };
+        let logged_in = login.log_in(&mut socket).await?;
         let (remote, local) = addresses(&socket);
         let now = Instant::now();
         let card = ServerCard {
@@ -80,7 +90,7 @@ pub(super) async fn connect(pool: &Pool, endpoint: &Endpoint) -> Result<Opened, 
 ///
 /// [`PoolError`]: no address, none that answers, or no TLS as configured.
 pub(super) async fn open_socket(
-    pool: &Pool,
+    tls: &ServerTlsCache,
     endpoint: &Endpoint,
     only: Option<SocketAddr>,
 ) -> Result<Socket, PoolError> {
@@ -104,7 +114,7 @@ pub(super) async fn open_socket(
         source,
     };
     ask_for_tls(&mut transport).await.map_err(failed)?;
-    let config = pool.home.server_tls.config(&endpoint.tls).map_err(failed)?;
+    let config = tls.config(&endpoint.tls).map_err(failed)?;
     let name = server_name(endpoint).map_err(failed)?;
     let connector = tokio_rustls::TlsConnector::from(config);
     let stream = connector.connect(name, transport).await;

@@ -4,12 +4,13 @@
 //! stored, or nothing, the keys that the client's own login revealed are used: they open a server
 //! that stores the same secret, and nothing else.
 
-use std::rc::Rc;
+use std::cell::RefCell;
 
 use tidegate_proto::scram::RawNonce;
 use tidegate_proto::scram::ScramKeys;
 
 use crate::auth::Derivation;
+use crate::auth::DerivedKeys;
 use crate::auth::Protection;
 use crate::auth::Secret;
 use crate::auth::ServerAuthentication;
@@ -18,7 +19,6 @@ use crate::auth::ServerSecret;
 use crate::auth::channel_binding;
 use crate::net::Socket;
 use crate::net::Transport;
-use crate::pool::Home;
 use crate::pool::Pool;
 use crate::pool::PoolError;
 
@@ -72,9 +72,9 @@ pub(super) fn authentication(
 }
 
 /// Derives keys where it delays nobody, unless they were derived before.
-pub(super) async fn derive(home: &Rc<Home>, derivation: &Derivation) -> ScramKeys {
-    let known = home.derived_keys.borrow_mut().get(derivation);
-    match known {
+pub(super) async fn derive(known: &RefCell<DerivedKeys>, derivation: &Derivation) -> ScramKeys {
+    let found = known.borrow_mut().get(derivation);
+    match found {
         Some(keys) => keys,
         None => run(derivation.clone()).await,
     }
@@ -87,7 +87,7 @@ async fn run(derivation: Derivation) -> ScramKeys {
     derived.unwrap_or_else(|_| again.run())
 }
 
-fn protection(socket: &Socket) -> Protection {
+pub(super) fn protection(socket: &Socket) -> Protection {
     match socket {
         Socket::Tls(stream) => Protection::Tls {
             binding: stream

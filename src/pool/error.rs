@@ -75,6 +75,11 @@ pub enum PoolError {
     /// The server's answer to a query of the pooler is larger than any such answer.
     #[error("the server's answer is too large")]
     ReplyTooLarge,
+    /// `auth_query` gave something else than one row of name and secret.
+    #[error(
+        "auth_query must give one row of two columns: the name that was asked for, and the secret"
+    )]
+    BadAuthQuery,
     /// A message for the server could not be written.
     #[error("a message could not be written")]
     Unwritable(#[from] EncodeError),
@@ -133,7 +138,9 @@ impl PoolError {
     /// Who caused it.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::NoEndpoint | Self::Secret(_) | Self::Unwritable(_) => Fault::Pooler,
+            Self::NoEndpoint | Self::BadAuthQuery | Self::Secret(_) | Self::Unwritable(_) => {
+                Fault::Pooler
+            },
             Self::Unresolved { .. }
             | Self::Unreachable { .. }
             | Self::Tls { .. }
@@ -174,6 +181,7 @@ impl PoolError {
             Self::Tls { .. }
             | Self::Login(_)
             | Self::Secret(_)
+            | Self::BadAuthQuery
             | Self::ServerViolation(_)
             | Self::ReplyTooLarge => (
                 SqlState::CONNECTION_FAILURE,

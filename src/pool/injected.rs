@@ -11,6 +11,7 @@ use tidegate_proto::backend::TransactionStatus;
 use tidegate_proto::backend::tag;
 use tidegate_proto::error::Sender;
 use tidegate_proto::error::Violation;
+use tidegate_proto::exchange::Ledger;
 use tidegate_proto::exchange::Owner;
 use tidegate_proto::frame::FRAME_HEADER_BYTES;
 use tidegate_proto::frame::FrameHeader;
@@ -18,6 +19,7 @@ use tidegate_proto::frontend;
 use tokio::io::AsyncWriteExt;
 
 use crate::limits::INJECTED_REPLY_BYTES_MAX;
+use crate::net::Socket;
 use crate::pool::PoolError;
 use crate::pool::Server;
 
@@ -47,22 +49,36 @@ pub(crate) async fn run(
 pub(crate) async fn converse(
     server: &mut Server,
     messages: &[u8],
-    mut observe: impl FnMut(u8, &[u8]),
+    observe: impl FnMut(u8, &[u8]),
 ) -> Result<(), PoolError> {
     server.is_broken = true;
-    server
-        .socket
-        .write_all(messages)
-        .await
-        .map_err(PoolError::Broke)?;
-    server.socket.flush().await.map_err(PoolError::Broke)?;
+    let (socket, ledger) = (&mut server.socket, &mut server.ledger);
+    let (is_whole, answered) = exchange(socket, ledger, messages, observe).await?;
+    server.is_broken = !is_whole;
+    answered
+}
+
+/// The conversation itself. Once nothing is owed: whether not a byte is left over, and what the
+/// server said.
+///
+/// # Errors
+///
+/// What broke; the connection is of no further use then.
+pub(super) async fn exchange(
+    socket: &mut Socket,
+    ledger: &mut Ledger,
+    messages: &[u8],
+    mut observe: impl FnMut(u8, &[u8]),
+) -> Result<(bool, Result<(), PoolError>), PoolError> {
+    socket.write_all(messages).await.map_err(PoolError::Broke)?;
+    socket.flush().await.map_err(PoolError::Broke)?;
     let mut refused = None;
     let mut read = Vec::new();
-    while server.ledger.is_busy() {
-        read_some(server, &mut read).await?;
+    while ledger.is_busy() {
+        read_some(socket, &mut read).await?;
         let mut at = 0;
         while let Some((header, body)) = complete(read.get(at..).unwrap_or_default())? {
-            receive(server, header, body)?;
+            receive(ledger, header, body)?;
             if header.tag() == tag::ERROR_RESPONSE {
                 refused = Some(PoolError::refused_by_server(body));
             }
@@ -74,8 +90,7 @@ pub(crate) async fn converse(
             return Err(PoolError::ReplyTooLarge);
         }
     }
-    server.is_broken = !read.is_empty();
-    refused.map_or(Ok(()), Err)
+    Ok((read.is_empty(), refused.map_or(Ok(()), Err)))
 }
 
 /// The name and the value of a `ParameterStatus`; `None` if it is cut off or no text.
@@ -87,9 +102,9 @@ pub(crate) fn parameter_status(body: &[u8]) -> Option<(&str, &str)> {
     ))
 }
 
-async fn read_some(server: &mut Server, read: &mut Vec<u8>) -> Result<(), PoolError> {
+async fn read_some(socket: &mut Socket, read: &mut Vec<u8>) -> Result<(), PoolError> {
     let mut chunk = [0; 4096];
-    let count = poll_fn(|context| server.socket.poll_read(context, &mut chunk)).await;
+    let count = poll_fn(|context| socket.poll_read(context, &mut chunk)).await;
     match count.map_err(PoolError::Broke)? {
         0 => Err(PoolError::Broke(io::ErrorKind::UnexpectedEof.into())),
         count => {
@@ -108,14 +123,14 @@ fn complete(bytes: &[u8]) -> Result<Option<(FrameHeader, &[u8])>, PoolError> {
     }))
 }
 
-fn receive(server: &mut Server, header: FrameHeader, body: &[u8]) -> Result<(), PoolError> {
+fn receive(ledger: &mut Ledger, header: FrameHeader, body: &[u8]) -> Result<(), PoolError> {
     let result = if header.tag() == tag::READY_FOR_QUERY {
         let status = body.first().copied().and_then(TransactionStatus::from_byte);
         status
             .ok_or(Violation::out_of_place(Sender::Backend, header.tag()))
-            .and_then(|status| server.ledger.ready(status))
+            .and_then(|status| ledger.ready(status))
     } else {
-        server.ledger.received(header.tag())
+        ledger.received(header.tag())
     };
     result.map(drop).map_err(PoolError::ServerViolation)
 }

@@ -6,6 +6,7 @@
 //!
 //! See "Start-up", <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP>.
 
+use std::cell::RefCell;
 use std::io;
 
 use tidegate_proto::backend::BackendKeyData;
@@ -20,13 +21,13 @@ use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 
 use crate::auth::AuthError;
+use crate::auth::DerivedKeys;
 use crate::auth::ServerAuthentication;
 use crate::auth::ServerStep;
 use crate::limits::LOGIN_MESSAGE_BYTES_MAX;
 use crate::limits::REPORTED_COUNT_MAX;
 use crate::net::Socket;
 use crate::pool::BackendKey;
-use crate::pool::Pool;
 use crate::pool::PoolError;
 use crate::pool::Reported;
 use crate::pool::credentials;
@@ -39,48 +40,64 @@ pub(super) struct LoggedIn {
     pub(super) parameters: Reported,
 }
 
-/// Logs in over a fresh connection.
-///
-/// # Errors
-///
-/// [`PoolError`]: the server's own words if it refused, otherwise what went wrong.
-pub(super) async fn log_in(pool: &Pool, socket: &mut Socket) -> Result<LoggedIn, PoolError> {
-    let mut authentication = Some(credentials::authentication(pool, socket)?);
-    let mut message = Vec::new();
-    let user = credentials::server_user(pool);
-    let parameters = [("user", user.as_str()), ("database", pool.key.database())];
-    let parameters = parameters.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-    StartupMessage::encode(ProtocolVersion::V3_0, parameters, &mut message)?;
-    send(socket, &message).await?;
-    let mut logged_in = LoggedIn::default();
-    let mut body = Vec::new();
-    loop {
-        let tag = receive(socket, &mut body).await?;
-        match tag {
-            tag::AUTHENTICATION => {
-                let asked = authentication.take().ok_or(out_of_place(tag))?;
-                authentication = answer(pool, socket, asked.receive(&body)).await?;
-            },
-            tag::ERROR_RESPONSE => return Err(PoolError::refused_by_server(&body)),
-            _ if authentication.is_some() => return Err(out_of_place(tag)),
-            tag::PARAMETER_STATUS => learn(&body, &mut logged_in)?,
-            tag::BACKEND_KEY_DATA => {
-                let data = BackendKeyData::decode(&body).map_err(PoolError::ServerViolation)?;
-                logged_in.key = BackendKey {
-                    process_id: data.process_id,
-                    secret: data.key.as_bytes().into(),
-                };
-            },
-            tag::READY_FOR_QUERY => return Ok(logged_in),
-            tag::NOTICE_RESPONSE | tag::NEGOTIATE_PROTOCOL_VERSION => {},
-            unexpected => return Err(out_of_place(unexpected)),
+/// Who logs in, and to what.
+pub(super) struct Login<'a> {
+    /// The user, by its name on the server.
+    pub(super) user: &'a str,
+    /// The database.
+    pub(super) database: &'a str,
+    /// Settings of the session.
+    pub(super) settings: &'a [(&'a str, &'a str)],
+    /// How the user proves who it is.
+    pub(super) authentication: ServerAuthentication,
+    /// Keys that were derived before.
+    pub(super) keys: &'a RefCell<DerivedKeys>,
+}
+
+impl Login<'_> {
+    /// Logs in over a fresh connection.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolError`]: the server's own words if it refused, otherwise what went wrong.
+    pub(super) async fn log_in(self, socket: &mut Socket) -> Result<LoggedIn, PoolError> {
+        let who = [("user", self.user), ("database", self.database)];
+        let parameters = who.iter().chain(self.settings);
+        let parameters = parameters.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let mut message = Vec::new();
+        StartupMessage::encode(ProtocolVersion::V3_0, parameters, &mut message)?;
+        send(socket, &message).await?;
+        let mut authentication = Some(self.authentication);
+        let mut logged_in = LoggedIn::default();
+        let mut body = Vec::new();
+        loop {
+            let tag = receive(socket, &mut body).await?;
+            match tag {
+                tag::AUTHENTICATION => {
+                    let asked = authentication.take().ok_or(out_of_place(tag))?;
+                    authentication = answer(self.keys, socket, asked.receive(&body)).await?;
+                },
+                tag::ERROR_RESPONSE => return Err(PoolError::refused_by_server(&body)),
+                _ if authentication.is_some() => return Err(out_of_place(tag)),
+                tag::PARAMETER_STATUS => learn(&body, &mut logged_in)?,
+                tag::BACKEND_KEY_DATA => {
+                    let data = BackendKeyData::decode(&body).map_err(PoolError::ServerViolation)?;
+                    logged_in.key = BackendKey {
+                        process_id: data.process_id,
+                        secret: data.key.as_bytes().into(),
+                    };
+                },
+                tag::READY_FOR_QUERY => return Ok(logged_in),
+                tag::NOTICE_RESPONSE | tag::NEGOTIATE_PROTOCOL_VERSION => {},
+                unexpected => return Err(out_of_place(unexpected)),
+            }
         }
     }
 }
 
 /// Answers one request of the server; `None` once we are logged in.
 async fn answer(
-    pool: &Pool,
+    known: &RefCell<DerivedKeys>,
     socket: &mut Socket,
     step: Result<ServerStep, AuthError>,
 ) -> Result<Option<ServerAuthentication>, PoolError> {
@@ -94,12 +111,9 @@ async fn answer(
             ServerStep::Wait { next } => return Ok(Some(next)),
             ServerStep::Done => return Ok(None),
             ServerStep::Derive { derivation, next } => {
-                let keys = credentials::derive(&pool.home, &derivation).await;
+                let keys = credentials::derive(known, &derivation).await;
                 // A password of the configuration, not a guess: worth remembering at once.
-                pool.home
-                    .derived_keys
-                    .borrow_mut()
-                    .insert(&derivation, keys.clone());
+                known.borrow_mut().insert(&derivation, keys.clone());
                 next.resume(&keys).map_err(PoolError::Login)?
             },
         };

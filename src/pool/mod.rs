@@ -4,6 +4,7 @@
 //! [`Pool::checkout`] and [`release`] are the two ends of every transaction. A [`Lease`] that is
 //! dropped closes its server.
 
+mod auth_query;
 mod cancel;
 mod checkout;
 mod connect;
@@ -26,6 +27,7 @@ mod server_tls;
 mod settings;
 mod welcome;
 
+pub use self::auth_query::SecretConnection;
 pub use self::cancel::send as cancel_server;
 pub use self::checkout::Checkout;
 pub use self::error::PoolError;
