@@ -9,6 +9,7 @@ use tidegate_proto::frame::Frame;
 use tidegate_proto::frame::FrameHeader;
 use tidegate_proto::frame::message_bytes_max;
 use tidegate_proto::frontend::FrontendMessage;
+use tidegate_proto::trace::Trace;
 
 /// Checks `data` as a stream of either direction.
 ///
@@ -18,6 +19,7 @@ pub fn run(data: &[u8]) {
     for sender in [Sender::Frontend, Sender::Backend] {
         let whole = headers(sender, data);
         check_header(sender, data);
+        check_trace(sender, data, &whole);
         // What was found in a prefix of the stream stays found, and a violation stays one.
         for cut in [data.len() / 2, data.len().saturating_sub(1)] {
             let (found, end) = headers(sender, &data[..cut]);
@@ -50,6 +52,15 @@ fn headers(sender: Sender, mut data: &[u8]) -> (Vec<FrameHeader>, Option<Violati
             },
         }
     }
+}
+
+/// A trace has one line for every message, whatever is in it.
+fn check_trace(sender: Sender, data: &[u8], whole: &(Vec<FrameHeader>, Option<Violation>)) {
+    let mut trace = Trace::new();
+    let traced = trace.stream(sender, data);
+    let bytes = whole.0.iter().map(|header| header.total_bytes()).sum();
+    assert_eq!(traced, whole.1.map_or(Ok(bytes), Err));
+    assert_eq!(trace.as_str().lines().count(), whole.0.len());
 }
 
 fn check_header(sender: Sender, data: &[u8]) {
