@@ -13,7 +13,6 @@ use clap::Parser;
 use clap::Subcommand;
 
 use tidegate::config;
-use tidegate::config::Finding;
 use tidegate::worker;
 
 /// A multi-tenant PostgreSQL connection pooler that understands the PROXY protocol.
@@ -94,12 +93,7 @@ fn check(file: &Path, output: &mut impl Write) -> io::Result<ExitCode> {
         Err(refused) => (refused.report.mistakes, refused.report.warnings, None),
     };
     for warning in &warnings {
-        let Finding {
-            place,
-            key,
-            problem,
-        } = warning;
-        writeln!(output, "{place}: warning: {key}: {problem}")?;
+        writeln!(output, "warning: {warning}")?;
     }
     for mistake in &mistakes {
         writeln!(output, "{mistake}")?;

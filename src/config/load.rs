@@ -152,7 +152,7 @@ fn read_config(mut root: Section<'_>, loading: Loading<'_>) -> Config {
     let console = root.section("console").map(Console::load);
     let defaults = root.section("pool").map(Defaults::load).unwrap_or_default();
     let (listeners, open) = read_listeners(&mut root, console.is_some());
-    let mut tenants = Tenants::new();
+    let mut tenants = Tenants::new(&listeners);
     for section in root.sections("tenant") {
         tenants.add(section, &defaults);
     }

@@ -13,22 +13,28 @@ use crate::config::reading::loading::Loading;
 use crate::config::reading::problem::Problem;
 use crate::config::reading::section::Section;
 use crate::config::reading::source::Source;
+use crate::config::sections::auth_type::AuthType;
 use crate::config::sections::defaults::Defaults;
+use crate::config::sections::listener::ClientCertificate;
+use crate::config::sections::listener::Listener;
+use crate::config::sections::listener::ListenerTls;
 use crate::config::sections::names::Names;
 use crate::config::sections::tenant::Tenant;
 
 /// The tenants of all files.
-pub(in crate::config) struct Tenants {
+pub(in crate::config) struct Tenants<'a> {
+    listeners: &'a [Arc<Listener>],
     names: Names,
-    tenants: BTreeMap<String, Arc<Tenant>>,
+    by_name: BTreeMap<String, Arc<Tenant>>,
 }
 
-impl Tenants {
-    /// None yet.
-    pub(in crate::config) fn new() -> Self {
+impl<'a> Tenants<'a> {
+    /// None yet; the listeners are those at which their clients will arrive.
+    pub(in crate::config) fn new(listeners: &'a [Arc<Listener>]) -> Self {
         Self {
+            listeners,
             names: Names::of("tenant"),
-            tenants: BTreeMap::new(),
+            by_name: BTreeMap::new(),
         }
     }
 
@@ -36,13 +42,31 @@ impl Tenants {
     pub(in crate::config) fn add(&mut self, mut section: Section<'_>, defaults: &Defaults) {
         let tenant = Tenant::load(&mut section, defaults);
         self.names.claim(&tenant.name, "name", &section);
+        self.check_terms(&tenant, &section);
         section.finish();
-        self.tenants.insert(tenant.name.clone(), Arc::new(tenant));
+        self.by_name.insert(tenant.name.clone(), Arc::new(tenant));
+    }
+
+    /// What no listener offers, no client can meet.
+    fn check_terms(&self, tenant: &Tenant, section: &Section<'_>) {
+        let offers = |offer: fn(&Listener) -> bool| self.listeners.iter().any(|at| offer(at));
+        if tenant.tls_required && !offers(|at| at.tls != ListenerTls::Disable) {
+            section.mistake_here(
+                "tls_required",
+                Problem::Contradiction("no listener offers tls, so no client could connect"),
+            );
+        }
+        let verifies = |at: &Listener| at.tls_client_certificate != ClientCertificate::Ignore;
+        if tenant.auth_type == Some(AuthType::Cert) && !offers(verifies) {
+            section.mistake_here("auth_type", Problem::Contradiction(
+                "no listener has tls_client_certificate require or optional, so no client could prove itself",
+            ));
+        }
     }
 
     /// All of them, by name.
     pub(in crate::config) fn into_inner(self) -> BTreeMap<String, Arc<Tenant>> {
-        self.tenants
+        self.by_name
     }
 }
 
@@ -52,7 +76,7 @@ pub(in crate::config) fn read(
     loading: Loading<'_>,
     tell: &dyn Fn(Problem),
     defaults: &Defaults,
-    tenants: &mut Tenants,
+    tenants: &mut Tenants<'_>,
 ) {
     let entries = match loading.surroundings.list(folder) {
         Ok(entries) => entries,

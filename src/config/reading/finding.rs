@@ -1,6 +1,7 @@
 //! Where something is wrong, and the report of everything that is.
 
 use std::fmt;
+use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -51,12 +52,26 @@ pub struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: ", self.place)?;
+        let mut line = format!("{}: ", self.place);
         if !self.key.is_empty() {
-            write!(formatter, "{}: ", self.key)?;
+            line.push_str(&self.key);
+            line.push_str(": ");
         }
-        write!(formatter, "{}", self.problem)
+        line.push_str(&self.problem.to_string());
+        write_on_one_line(formatter, &line)
     }
+}
+
+/// A finding is one line wherever it is written: what the file holds must not begin another.
+fn write_on_one_line(formatter: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    for character in text.chars() {
+        if character.is_control() {
+            write!(formatter, "{}", character.escape_default())?;
+        } else {
+            formatter.write_char(character)?;
+        }
+    }
+    Ok(())
 }
 
 /// Everything that was found; a mistake makes the configuration unusable, a warning does not.

@@ -97,3 +97,15 @@ fn a_byte_order_mark_and_line_ends_of_windows_do_no_harm() {
     let text = format!("\u{feff}{LISTENER}{TENANT}").replace('\n', "\r\n");
     assert_eq!(mistakes(&text), [""; 0]);
 }
+
+#[test]
+fn a_mistake_is_one_line_whatever_the_file_holds() {
+    let text = "\"a\\nb\\u001b\" = 1\n[node]\ninclude_tenants = \"x\\ny\"\nmock_key = { env = \"A\\nB\" }\n";
+    let found = mistakes(&format!("{text}{LISTENER}name2 = \"\"\n{TENANT}"));
+    assert_eq!(found.len(), 4, "{found:#?}");
+    assert!(
+        found.iter().all(|line| !line.contains(char::is_control)),
+        "{found:#?}"
+    );
+    assert_eq!(found[0], "1:1: a\\nb\\u{1b}: unknown key");
+}

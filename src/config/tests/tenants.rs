@@ -2,6 +2,7 @@
 
 use crate::config::Rate;
 use crate::config::tests::LISTENER;
+use crate::config::tests::Sample;
 use crate::config::tests::TENANT;
 use crate::config::tests::config;
 use crate::config::tests::mistakes;
@@ -66,6 +67,26 @@ fn trust_is_for_a_listener_to_give() {
         found,
         ["6:1: tenant.auth_type: trust is for a listener to give; set it in [[listener]]"]
     );
+}
+
+#[test]
+fn a_tenant_asks_for_nothing_that_no_listener_offers() {
+    for line in ["tls_required = true", "auth_type = \"cert\""] {
+        let tenant = TENANT.replace(
+            "[[tenant.endpoint]]",
+            &format!("{line}\n[[tenant.endpoint]]"),
+        );
+        let found = mistakes(&format!("{LISTENER}{tenant}"));
+        assert_eq!(found.len(), 1, "{line}: {found:#?}");
+        assert!(found[0].contains("no listener"), "{found:#?}");
+        let sample = Sample::default().with_certificate("/etc/a.crt", "/etc/a.key");
+        let terms = "tls = \"allow\"\ntls_certificates = [{ certificate = \"a.crt\", key = \"a.key\" }]\n\
+                     tls_client_certificate = \"optional\"\ntls_client_ca = \"a.crt\"\n";
+        assert_eq!(
+            sample.mistakes(&format!("{LISTENER}{terms}{tenant}")),
+            [""; 0]
+        );
+    }
 }
 
 #[test]
