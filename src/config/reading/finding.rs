@@ -84,6 +84,21 @@ pub struct Report {
 }
 
 impl Report {
+    /// The mistakes as an error tells them.
+    fn on_one_line(&self) -> String {
+        let told = self
+            .mistakes
+            .iter()
+            .take(TOLD_COUNT_MAX)
+            .map(ToString::to_string);
+        let mut told: Vec<String> = told.collect();
+        let more = self.mistakes.len() - told.len();
+        if more > 0 {
+            told.push(format!("and {more} more"));
+        }
+        told.join("; ")
+    }
+
     /// Sorts by file and line, so that one pass through the files cures everything, and drops what
     /// may only follow from text that was not understood.
     pub(in crate::config) fn settle(&mut self) {
@@ -110,9 +125,12 @@ impl Report {
     }
 }
 
+/// How many mistakes an error tells in one line; `tidegate check` tells all, a line each.
+const TOLD_COUNT_MAX: usize = 20;
+
 /// A configuration was refused; nothing of it is used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the configuration has {} mistake{}", .report.mistakes.len(), if .report.mistakes.len() == 1 { "" } else { "s" })]
+#[error("the configuration is refused: {}", .report.on_one_line())]
 pub struct Refused {
     /// Every mistake, at least one, and the warnings.
     pub report: Report,

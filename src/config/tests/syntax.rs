@@ -68,7 +68,10 @@ fn a_file_that_is_not_there_is_told_without_a_line() {
         lines,
         ["absent.toml: cannot read absent.toml: entity not found"]
     );
-    assert_eq!(refused.to_string(), "the configuration has 1 mistake");
+    assert_eq!(
+        refused.to_string(),
+        "the configuration is refused: absent.toml: cannot read absent.toml: entity not found"
+    );
 }
 
 #[test]
@@ -108,4 +111,15 @@ fn a_mistake_is_one_line_whatever_the_file_holds() {
         "{found:#?}"
     );
     assert_eq!(found[0], "1:1: a\\nb\\u{1b}: unknown key");
+}
+
+#[test]
+fn an_error_tells_a_few_mistakes_in_one_line_and_counts_the_others() {
+    let keys: Vec<String> = (0..30).map(|number| format!("x{number} = 1\n")).collect();
+    let keys = keys.concat();
+    let refused = parse(&format!("{keys}{LISTENER}{TENANT}")).expect_err("unknown keys");
+    assert_eq!(refused.report.mistakes.len(), 30);
+    let text = refused.to_string();
+    assert!(text.contains("config.toml:1:1: x0: unknown key; ") && text.ends_with("; and 10 more"));
+    assert!(!text.contains('\n'));
 }
