@@ -6,6 +6,7 @@
 
 pub mod backend;
 mod backend_oracle;
+pub mod config;
 pub mod frame;
 pub mod frontend;
 pub mod naive_tlvs;
@@ -29,6 +30,7 @@ pub struct Target {
 #[rustfmt::skip] // One line a target.
 pub const TARGETS: &[Target] = &[
     Target { name: "backend", run: backend::run },
+    Target { name: "config", run: config::run },
     Target { name: "frame", run: frame::run },
     Target { name: "frontend", run: frontend::run },
     Target { name: "proxy_v1", run: proxy_v1::run },
