@@ -12,6 +12,8 @@
 
 use std::sync::Arc;
 
+use tidegate_proto::startup::Replication;
+
 use crate::auth::ClientKeys;
 use crate::config;
 use crate::edge::deadline::Deadline;
@@ -56,7 +58,7 @@ pub(super) struct Wish {
     pub(super) database: Option<String>,
     /// The parameter as it came.
     pub(super) options: Option<Vec<u8>>,
-    pub(super) replication: bool,
+    pub(super) replication: Replication,
     /// All others, in order.
     pub(super) parameters: Vec<(String, String)>,
     /// 0, or 2.
@@ -87,7 +89,7 @@ pub(super) struct Claim {
     /// Without the tenant.
     pub(super) user: String,
     pub(super) database: String,
-    pub(super) replication: bool,
+    pub(super) replication: Replication,
     /// With those of `options` in front, and without those that are Tidegate's own.
     pub(super) parameters: Vec<(String, String)>,
     /// 0, or 2.

@@ -7,7 +7,6 @@
 
 use tidegate_proto::backend::NegotiateProtocolVersion;
 use tidegate_proto::startup::CancelRequest;
-use tidegate_proto::startup::Replication;
 use tidegate_proto::startup::Request;
 use tidegate_proto::startup::StartupMessage;
 
@@ -75,7 +74,7 @@ fn wish(packet: &[u8], outgoing: &mut Vec<u8>) -> Result<Wish, EdgeError> {
             .map_err(EdgeError::Encode)?;
     }
     let replication = match message.replication() {
-        Ok(replication) => replication != Replication::None,
+        Ok(replication) => replication,
         Err(value) => return Err(refused(refusal::no_replication_value(value))),
     };
     let parameters = message

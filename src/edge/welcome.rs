@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use tidegate_proto::backend::Authentication;
+use tidegate_proto::startup::Replication;
 use tokio::time::Instant;
 
 use crate::config;
@@ -106,7 +107,7 @@ impl Destination {
             Some(mode) if !user.pool.pool_mode_set => mode,
             Some(_) | None => user.pool.pool_mode,
         };
-        if claim.replication && pool_mode != PoolMode::Session {
+        if claim.replication != Replication::None && pool_mode != PoolMode::Session {
             let report = refusal::replication_needs_session_mode();
             return Err(EdgeError::Refused(Box::new(report)));
         }

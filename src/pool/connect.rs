@@ -52,10 +52,12 @@ pub(super) async fn connect(pool: &Pool, endpoint: &Endpoint) -> Result<Opened, 
     within(limit, async {
         let mut socket = open_socket(&pool.home.server_tls, endpoint, None).await?;
         let user = credentials::server_user(pool);
+        let settings = pool.session.iter().map(|(name, value)| (&**name, &**value));
+        let settings: Vec<_> = settings.collect();
         let login = Login {
             user: &user,
             database: pool.key.database(),
-            settings: &[],
+            settings: &settings,
             authentication: credentials::authentication(pool, &socket)?,
             keys: &pool.home.derived_keys,
         };

@@ -17,6 +17,7 @@ use crate::config;
 use crate::limits::SCRATCH_BUFFER_BYTES;
 use crate::pool::Pool;
 use crate::pool::PoolKey;
+use crate::pool::ServerSession;
 use crate::pool::ServerTlsCache;
 use crate::telemetry::WorkerCounters;
 use crate::tenancy::NodeCounts;
@@ -96,10 +97,33 @@ impl Home {
         user: &Arc<config::User>,
     ) -> Rc<Pool> {
         let key = PoolKey::new(tenant, database, &user.name);
+        self.pool_with(key, tenant, user, ServerSession::default())
+    }
+
+    /// A pool for one client alone, whose servers are logged in to with settings of that client:
+    /// replication. They are never lent to another.
+    pub fn dedicated_pool(
+        self: &Rc<Self>,
+        tenant: &Arc<Tenant>,
+        database: &str,
+        user: &Arc<config::User>,
+        session: ServerSession,
+    ) -> Rc<Pool> {
+        let key = PoolKey::new(tenant, database, &user.name).dedicated_to(self.next_id());
+        self.pool_with(key, tenant, user, session)
+    }
+
+    fn pool_with(
+        self: &Rc<Self>,
+        key: PoolKey,
+        tenant: &Arc<Tenant>,
+        user: &Arc<config::User>,
+        session: ServerSession,
+    ) -> Rc<Pool> {
         let mut pools = self.pools.borrow_mut();
         let pool = pools
             .entry(key.clone())
-            .or_insert_with(|| Pool::new(self, key, Arc::clone(tenant), Arc::clone(user)));
+            .or_insert_with(|| Pool::new(self, key, session, Arc::clone(tenant), Arc::clone(user)));
         Rc::clone(pool)
     }
 
@@ -109,14 +133,17 @@ impl Home {
     }
 
     /// One round of what happens by time: servers that are too old or idle for too long go, waits
-    /// that are over end, pools that nobody uses are forgotten. Returns the names of these.
+    /// that are over end, pools that nobody uses are forgotten. Returns the names of these,
+    /// but for pools of one client alone.
     pub fn tick(&self, now: Instant) -> Vec<PoolKey> {
         let mut forgotten = Vec::new();
         for pool in self.pools() {
             pool.tick(now);
             if pool.is_unused() {
                 self.pools.borrow_mut().remove(&pool.key);
-                forgotten.push(pool.key.clone());
+                if !pool.key.is_dedicated() {
+                    forgotten.push(pool.key.clone());
+                }
             }
         }
         forgotten

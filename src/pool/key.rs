@@ -11,6 +11,8 @@ pub struct PoolKey {
     tenant: TenantSlot,
     database: Rc<str>,
     user: Rc<str>,
+    /// The one client that the pool is for: a replication connection is nobody else's.
+    client: Option<u64>,
 }
 
 impl PoolKey {
@@ -20,7 +22,22 @@ impl PoolKey {
             tenant: tenant.slot(),
             database: database.into(),
             user: user.into(),
+            client: None,
         }
+    }
+
+    /// The key of a pool for one client alone.
+    #[must_use]
+    pub fn dedicated_to(self, client: u64) -> Self {
+        Self {
+            client: Some(client),
+            ..self
+        }
+    }
+
+    /// Whether the pool is for one client alone.
+    pub const fn is_dedicated(&self) -> bool {
+        self.client.is_some()
     }
 
     /// Whose it is.

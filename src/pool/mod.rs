@@ -38,6 +38,7 @@ pub use self::home::Scratch;
 pub use self::key::PoolKey;
 pub use self::lease::Lease;
 pub use self::pool::Pool;
+pub use self::pool::ServerSession;
 pub use self::release::release;
 pub use self::reset::release_after_reset;
 pub use self::seat::Seat;

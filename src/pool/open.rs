@@ -45,7 +45,7 @@ impl Pool {
     /// Keeps `min_pool_size` servers while the pool has clients.
     pub(super) fn keep_minimum(self: &Rc<Self>, now: Instant) {
         let minimum = self.user.borrow().pool.min_pool_size;
-        if self.clients.get() == 0 || self.is_before_retry(now) {
+        if self.clients.get() == 0 || self.key.is_dedicated() || self.is_before_retry(now) {
             return;
         }
         while self.opened.get() < minimum && self.room(false) > 0 {

@@ -39,6 +39,8 @@ pub struct Pool {
     pub home: Rc<Home>,
     /// Its name.
     pub key: PoolKey,
+    /// What its servers' sessions begin with.
+    pub session: ServerSession,
     /// Whose it is.
     pub tenant: Arc<Tenant>,
     /// The tenant's counters on this worker.
@@ -62,6 +64,9 @@ pub struct Pool {
     pub(super) outage: RefCell<Option<Outage>>,
 }
 
+/// Settings that servers are logged in to with: none, but for replication.
+pub type ServerSession = Box<[(Box<str>, Box<str>)]>;
+
 /// The endpoint could not be reached.
 #[derive(Debug, Clone)]
 pub(super) struct Outage {
@@ -74,6 +79,7 @@ impl Pool {
     pub(super) fn new(
         home: &Rc<Home>,
         key: PoolKey,
+        session: ServerSession,
         tenant: Arc<Tenant>,
         user: Arc<config::User>,
     ) -> Rc<Self> {
@@ -82,6 +88,7 @@ impl Pool {
             home: Rc::clone(home),
             counters: home.counters.tenant(tenant.slot()),
             key,
+            session,
             tenant,
             clients: Cell::new(0),
             welcomes: RefCell::default(),

@@ -14,10 +14,10 @@ use crate::pool::injected;
 use crate::pool::release;
 
 /// Resets a server in a task of its own, and gives it back if that worked. One that is not clean,
-/// or whose pool has no reset query, is closed.
+/// whose pool has no reset query or is for one client alone, is closed.
 pub fn release_after_reset(mut lease: Lease, now: Instant) {
     let query = lease.pool.user().pool.server_reset_query.clone();
-    if !lease.is_clean() || query.is_empty() {
+    if !lease.is_clean() || query.is_empty() || lease.pool.key.is_dedicated() {
         drop(lease);
         return;
     }

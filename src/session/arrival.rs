@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tidegate_proto::startup::Replication;
 use tokio::time::Instant;
 
 use crate::auth::ClientKeys;
@@ -31,8 +32,8 @@ pub struct Arrival {
     /// The startup parameters in their order, `options` split, without user, database,
     /// replication, protocol options and the words that name the tenant.
     pub parameters: Vec<(String, String)>,
-    /// It asked for replication; then the pool mode is session.
-    pub replication: bool,
+    /// What it wants to replicate; if anything, then the pool mode is session.
+    pub replication: Replication,
     /// The minor protocol version: 0, or 2 for long cancel keys.
     pub protocol_minor: u16,
     /// When its servers go back.

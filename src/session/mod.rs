@@ -24,6 +24,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use tidegate_proto::startup::Replication;
 use tokio::io::AsyncWriteExt;
 use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
@@ -51,6 +52,7 @@ use self::client::Facts;
 use self::run::Session;
 use crate::net::Socket;
 use crate::pool::Home;
+use crate::pool::Pool;
 use crate::telemetry::Count;
 
 /// Runs one session to its end. The socket must be registered with this worker's runtime.
@@ -65,12 +67,12 @@ pub async fn begin(
 }
 
 async fn log_in(
-    arrival: Arrival,
+    mut arrival: Arrival,
     home: &Rc<Home>,
     registry: &Rc<Registry>,
     keys: &Arc<CancelKeys>,
 ) -> (Rc<Client>, End) {
-    let pool = home.pool(&arrival.tenant, &arrival.database, &arrival.user);
+    let pool = pool_for(&mut arrival, home);
     if let Some(proven) = arrival.client_keys {
         *pool.client_keys.borrow_mut() = Some(proven);
     }
@@ -106,6 +108,21 @@ async fn log_in(
         },
     };
     (client, end)
+}
+
+/// The client's pool. A replication connection has one of its own, whose server is logged in to with
+/// the client's parameters: a server that replicates understands no `set_config`.
+fn pool_for(arrival: &mut Arrival, home: &Rc<Home>) -> Rc<Pool> {
+    let word = match arrival.replication {
+        Replication::None => return home.pool(&arrival.tenant, &arrival.database, &arrival.user),
+        Replication::Physical => "true",
+        Replication::Logical => "database",
+    };
+    let own = (Box::from("replication"), Box::from(word));
+    let asked = std::mem::take(&mut arrival.parameters).into_iter();
+    let asked = asked.map(|(name, value)| (name.into(), value.into()));
+    let session = std::iter::once(own).chain(asked).collect();
+    home.dedicated_pool(&arrival.tenant, &arrival.database, &arrival.user, session)
 }
 
 async fn talk(mut socket: Socket, client: &Rc<Client>, words: &[u8]) -> End {

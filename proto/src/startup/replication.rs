@@ -1,9 +1,10 @@
 //! The `replication` parameter of a startup message: half a boolean, half a word.
 
 /// What a client wants to replicate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Replication {
     /// Nothing: an ordinary session.
+    #[default]
     None,
     /// The whole cluster; the session belongs to no database.
     Physical,

@@ -169,7 +169,11 @@ async fn replication_needs_session_mode() {
     let Outcome::Session(arrival) = outcome else {
         panic!("{outcome:?}");
     };
-    assert!(arrival.replication && arrival.pool_mode == PoolMode::Session);
+    assert_ne!(
+        arrival.replication,
+        tidegate_proto::startup::Replication::None
+    );
+    assert_eq!(arrival.pool_mode, PoolMode::Session);
 }
 
 #[tokio::test(start_paused = true)]
