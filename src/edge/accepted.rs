@@ -88,6 +88,8 @@ pub(super) enum Place {
 pub(super) struct Claim {
     /// Without the tenant.
     pub(super) user: String,
+    /// As the client wrote it.
+    pub(super) name_sent: String,
     pub(super) database: String,
     pub(super) replication: Replication,
     /// With those of `options` in front, and without those that are Tidegate's own.
@@ -144,12 +146,14 @@ pub(super) struct Proven {
     pub(super) line: Line,
     pub(super) claim: Claim,
     pub(super) seat: Seat,
+    /// What is due before `AuthenticationOk`; may be empty.
+    pub(super) message: Vec<u8>,
 }
 
 /// Where a client that has proven who it is will be.
 #[derive(Debug)]
 pub(super) enum Seat {
-    /// In a tenant, with the keys that its SCRAM proof revealed.
+    /// In a tenant, with what its proof revealed.
     Tenant(TenantPlace, Option<ClientKeys>),
     /// At the console.
     Console(OperatorRole),

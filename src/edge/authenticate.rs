@@ -37,9 +37,9 @@ pub(super) async fn authenticate(
             return Err(EdgeError::Denied(Box::new(denial)));
         },
     };
-    let (outcome, keys) = match credentials::prove(&mut candidate, terms, gate).await {
-        Ok(Proof::Proven(keys)) => (LoginOutcome::Proven, keys),
-        Ok(Proof::Failed) => (LoginOutcome::Failed, None),
+    let (outcome, message, keys) = match credentials::prove(&mut candidate, terms, gate).await {
+        Ok(Proof::Proven { message, keys }) => (LoginOutcome::Proven, message, keys),
+        Ok(Proof::Failed) => (LoginOutcome::Failed, Vec::new(), None),
         Err(error) => return Err(candidate.line.refuse(error).await),
     };
     let now = Instant::now().into_std();
@@ -64,7 +64,12 @@ pub(super) async fn authenticate(
             ))));
         },
     };
-    Ok(Proven { line, claim, seat })
+    Ok(Proven {
+        line,
+        claim,
+        seat,
+        message,
+    })
 }
 
 fn begin(candidate: &Candidate, gate: &Gate) -> Result<Attempt, Denial> {

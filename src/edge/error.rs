@@ -7,10 +7,11 @@ use tidegate_proto::error::EncodeError;
 use tidegate_proto::error::Violation;
 use tidegate_proto::fault::Fault;
 use tidegate_proto::proxy::ProxyError;
-use tidegate_proto::scram::ScramError;
 
+use crate::auth::AuthError;
 use crate::edge::deadline::Late;
 use crate::edge::refusal;
+use crate::edge::secret_store::LookupError;
 use crate::edge::tls::HandshakeError;
 use crate::restrictions::Denial;
 use crate::restrictions::Report;
@@ -79,12 +80,12 @@ pub enum EdgeError {
     /// The client may not enter.
     #[error("the client was not admitted")]
     Denied(#[source] Box<Denial>),
-    /// The client broke the protocol while it authenticated.
-    #[error("the authentication broke the protocol")]
-    Authentication(#[source] Violation),
-    /// The client's part of SCRAM was refused.
-    #[error("the SCRAM exchange was refused")]
-    Scram(#[source] ScramError),
+    /// The authentication broke off. A wrong proof is no error of this kind, but a denial.
+    #[error("the authentication broke off")]
+    Authentication(#[source] AuthError),
+    /// The secret of the user could not be looked up.
+    #[error("the secret could not be looked up")]
+    Lookup(#[source] LookupError),
     /// A message of ours cannot be written.
     #[error("a message could not be written")]
     Encode(#[source] EncodeError),
@@ -113,7 +114,7 @@ impl EdgeError {
             | Self::Refused(_)
             | Self::Protocol { .. } => RefusalReason::Startup,
             Self::Denied(denial) => denial.reason(),
-            Self::Authentication(_) | Self::Scram(_) | Self::Encode(_) => {
+            Self::Authentication(_) | Self::Lookup(_) | Self::Encode(_) => {
                 RefusalReason::Authentication
             },
             Self::NoDatabase(_) => RefusalReason::Database,
@@ -124,7 +125,8 @@ impl EdgeError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Denied(denial) => denial.fault(),
-            Self::Scram(error) => error.fault(),
+            Self::Authentication(error) => error.fault(),
+            Self::Lookup(_) => Fault::Server,
             Self::Encode(error) => error.fault(),
             Self::Nothing
             | Self::ProxyLocal
@@ -143,7 +145,6 @@ impl EdgeError {
             | Self::StartupLayout(_)
             | Self::Refused(_)
             | Self::Protocol { .. }
-            | Self::Authentication(_)
             | Self::NoDatabase(_) => Fault::Client,
         }
     }
@@ -157,10 +158,9 @@ impl EdgeError {
             Self::StartupLayout(violation) => refusal::startup_layout(violation),
             Self::Protocol { major, minor } => refusal::protocol(*major, *minor),
             Self::NoDatabase(database) => refusal::no_database(database),
-            Self::Authentication(violation) => {
-                refusal::brief(violation.sqlstate(), violation.to_string())
-            },
-            Self::Scram(error) => refusal::brief(error.sqlstate(), error.to_string()),
+            // The name matters only to errors that are told as denials.
+            Self::Authentication(error) => refusal::brief(error.sqlstate(), error.message_for("")),
+            Self::Lookup(_) => refusal::lookup_failed(),
             Self::Nothing
             | Self::ProxyLocal
             | Self::ProxyUntrusted

@@ -1,63 +1,78 @@
 //! The conversation in which a client proves who it is, over its line.
 //!
-//! It knows no tenant and no user; whoever calls has found the secret, or a mock that no proof fits.
-//!
-//! See <https://www.postgresql.org/docs/current/sasl-authentication.html>.
+//! `auth` says what to ask and what an answer proves; this sends, reads and waits. Nothing that the
+//! proof gives is sent yet: whether it counts is decided afterwards.
 
-use tidegate_proto::backend::Authentication;
-use tidegate_proto::frontend::SaslInitialResponse;
-use tidegate_proto::scram::Mechanism;
-use tidegate_proto::scram::ScramError;
-use tidegate_proto::scram::ScramSecret;
-use tidegate_proto::scram::ServerFirst;
-use tidegate_proto::scram::Verdict;
-
+use crate::auth::AuthError;
 use crate::auth::ClientKeys;
+use crate::auth::ClientStep;
+use crate::auth::Derivation;
 use crate::edge::EdgeError;
 use crate::edge::line::Line;
+use crate::edge::secret_store::SecretStore;
 
-/// What came of it. The client was told nothing yet.
+/// What came of it.
 pub(super) enum Proof {
-    /// It is who it says. What is due before `AuthenticationOk` is outgoing.
-    Proven(Option<ClientKeys>),
+    /// The client is who it says.
+    Proven {
+        /// What is due before `AuthenticationOk`; may be empty.
+        message: Vec<u8>,
+        /// What it revealed, to log in to a server that stores the same secret.
+        keys: Option<ClientKeys>,
+    },
     /// It is not.
     Failed,
 }
 
-/// Asks for a proof by SCRAM. `secret` is what the proof is checked against, unless nothing is
-/// right.
-pub(super) async fn scram(
+/// When keys that were derived may be remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Remember {
+    /// At once: they come from a password that is stored.
+    AtOnce,
+    /// When the client is proven: they come from a password that it sent.
+    WhenProven,
+}
+
+/// Goes on from `step` to the end.
+///
+/// # Errors
+/// [`EdgeError`]: the client broke the protocol, left, or was too late.
+pub(super) async fn prove(
     line: &mut Line,
-    first: ServerFirst,
-    secret: Option<ScramSecret>,
-    offered: &[Mechanism],
+    mut step: ClientStep,
+    secrets: &SecretStore,
+    remember: Remember,
 ) -> Result<Proof, EdgeError> {
-    let names: Vec<_> = offered.iter().map(|mechanism| mechanism.as_str()).collect();
-    Authentication::encode_sasl(&names, line.outgoing()).map_err(EdgeError::Encode)?;
-    let body = line.ask().await?;
-    let initial = SaslInitialResponse::decode(&body).map_err(EdgeError::Authentication)?;
-    let mechanism = Mechanism::from_name(initial.mechanism)
-        .ok_or(EdgeError::Scram(ScramError::MechanismNotOffered))?;
-    let (server_first, state) = first
-        .client_first(mechanism, initial.response.unwrap_or_default())
-        .map_err(EdgeError::Scram)?;
-    Authentication::SaslContinue {
-        data: &server_first,
-    }
-    .encode(line.outgoing())
-    .map_err(EdgeError::Encode)?;
-    let body = line.ask().await?;
-    match state.client_final(&body).map_err(EdgeError::Scram)? {
-        Verdict::Refused => Ok(Proof::Failed),
-        Verdict::Verified { server_final, keys } => {
-            Authentication::SaslFinal {
-                data: &server_final,
-            }
-            .encode(line.outgoing())
-            .map_err(EdgeError::Encode)?;
-            Ok(Proof::Proven(
-                secret.map(|secret| ClientKeys { keys, secret }),
-            ))
-        },
+    let mut derived: Option<(Derivation, _)> = None;
+    loop {
+        step = match step {
+            ClientStep::Ask { message, next } => {
+                line.outgoing().extend_from_slice(&message);
+                next.receive(&line.ask().await?)
+            },
+            ClientStep::Derive { derivation, next } => {
+                let keys = line.within(secrets.derive(&derivation)).await?;
+                let keys = keys.map_err(EdgeError::Io)?;
+                if remember == Remember::AtOnce {
+                    secrets.remember(&derivation, keys.clone());
+                } else {
+                    derived = Some((derivation, keys.clone()));
+                }
+                next.resume(keys)
+            },
+            ClientStep::Done { message, keys } => {
+                if let Some((derivation, keys)) = derived {
+                    secrets.remember(&derivation, keys);
+                }
+                return Ok(Proof::Proven { message, keys });
+            },
+            // Which of these it is must not be told.
+            ClientStep::Failed(
+                AuthError::PasswordRefused
+                | AuthError::CertificateRefused
+                | AuthError::StoredIterations { .. },
+            ) => return Ok(Proof::Failed),
+            ClientStep::Failed(error) => return Err(EdgeError::Authentication(error)),
+        }
     }
 }

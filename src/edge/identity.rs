@@ -105,6 +105,7 @@ fn claim(
     parameters.extend(wish.parameters);
     Ok(Claim {
         user,
+        name_sent: wish.user,
         database,
         replication: wish.replication,
         parameters,

@@ -55,6 +55,14 @@ impl Line {
         &self.origin
     }
 
+    /// Waits for `future`, but not beyond the login's deadline.
+    ///
+    /// # Errors
+    /// [`EdgeError::Late`].
+    pub(super) async fn within<F: Future>(&self, future: F) -> Result<F::Output, EdgeError> {
+        self.deadline.within(future).await.map_err(EdgeError::Late)
+    }
+
     /// What goes out with the next write.
     pub(super) const fn outgoing(&mut self) -> &mut Vec<u8> {
         &mut self.outgoing
@@ -138,7 +146,8 @@ impl Line {
         self.send().await?;
         let mut header = [0; FRAME_HEADER_BYTES];
         self.read_exact(&mut header).await?;
-        let body_bytes = answer_bytes(header).map_err(EdgeError::Authentication)?;
+        let body_bytes = answer_bytes(header)
+            .map_err(|violation| EdgeError::Authentication(violation.into()))?;
         let mut body = Zeroizing::new(vec![0; body_bytes]);
         self.read_exact(&mut body).await?;
         Ok(body)

@@ -101,6 +101,18 @@ pub(super) fn timed_out() -> Report {
     }
 }
 
+/// The tenant's database could not be asked for the user's secret.
+pub(super) fn lookup_failed() -> Report {
+    Report {
+        detail: "The tenant's database did not answer.".to_owned(),
+        hint: "Try again in a moment.".to_owned(),
+        ..brief(
+            SqlState::CONNECTION_FAILURE,
+            "the secret of the user could not be looked up",
+        )
+    }
+}
+
 /// The tenant does not serve this database.
 pub(super) fn no_database(database: &str) -> Report {
     brief(

@@ -33,7 +33,13 @@ pub(super) async fn welcome(
     listener_mode: Option<PoolMode>,
     accepted_at: Instant,
 ) -> Result<Outcome, EdgeError> {
-    let Proven { line, claim, seat } = proven;
+    let Proven {
+        mut line,
+        claim,
+        seat,
+        message,
+    } = proven;
+    line.outgoing().extend_from_slice(&message);
     match seat {
         Seat::Console(role) => {
             let origin = Arc::clone(line.origin());
@@ -71,7 +77,7 @@ pub(super) async fn welcome(
     }
 }
 
-/// `AuthenticationOk`, in one write with what the exchange left outgoing.
+/// Sends `AuthenticationOk`, in one write with what the exchange left to be sent.
 async fn let_in(mut line: Line) -> Result<Socket, EdgeError> {
     Authentication::Ok
         .encode(line.outgoing())

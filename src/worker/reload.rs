@@ -53,10 +53,7 @@ fn load(node: &NodeState) -> Result<config::Changes, String> {
     {
         tracing::warn!(%error, "the log's level stays");
     }
-    node.counts.reload(&next.node);
-    node.gate.backlog.reload(&next.node);
-    node.gate.throttle.reload(&next.node);
-    node.directory.reload(&next.tenants);
+    node.gate.reload(&next);
     node.config.store(Arc::new(next));
     Ok(changes)
 }

@@ -18,6 +18,7 @@ use crate::config::ListenAddress;
 use crate::edge::Bound;
 use crate::edge::Gate;
 use crate::edge::ListenerRuntime;
+use crate::edge::SecretStore;
 use crate::edge::Sharing;
 use crate::edge::Terms;
 use crate::edge::TlsError;
@@ -149,6 +150,8 @@ fn share(
             mailboxes: mailboxes.clone(),
         }),
         random: random_bytes,
+        secrets: Arc::new(SecretStore::new(random_bytes)),
+        lookups: None,
     };
     drop(now);
     Ok(NodeState {

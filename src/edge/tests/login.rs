@@ -64,11 +64,27 @@ async fn a_user_with_its_password_arrives() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_password_in_the_clear_lets_in_and_reveals_no_keys() {
+    let world = World::new(Listener::default());
+    // The second time, the keys are remembered.
+    for _ in 0..2 {
+        let (outcome, ..) = log_in(&world, &startup(&[("user", "clear.acme")]), PASSWORD).await;
+        let Outcome::Session(arrival) = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert!(
+            arrival.client_keys.is_none(),
+            "no server stores this secret"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn unknown_user_transcript_equal() {
     let world = World::new(Listener::default());
     let mut transcripts = Vec::new();
-    for user in ["app.acme", "keyless.acme", "nobody.acme", "nobody.acme"] {
-        let (outcome, received, last) = log_in(&world, &startup(&[("user", user)]), "wrong").await;
+    for user in ["app", "clear", "keyless", "nobody", "nobody"].map(|user| format!("{user}.acme")) {
+        let (outcome, received, last) = log_in(&world, &startup(&[("user", &user)]), "wrong").await;
         assert_eq!(reason(&outcome), RefusalReason::Authentication);
         let name = user.strip_suffix(".acme").unwrap();
         let expected = format!("FATAL 28P01 password authentication failed for user \"{name}\"");
@@ -90,7 +106,7 @@ async fn unknown_user_transcript_equal() {
         assert_eq!(shape(transcript), shape(&transcripts[0]));
     }
     assert_eq!(
-        transcripts[2], transcripts[3],
+        transcripts[3], transcripts[4],
         "the salt of nobody is stable"
     );
     assert!(world.is_empty());

@@ -7,12 +7,9 @@
 use std::fmt::Write as _;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tidegate_proto::limits::SCRAM_ITERATIONS_DEFAULT;
-use tidegate_proto::scram::ScramSecret;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWriteExt as _;
 use tokio::io::DuplexStream;
@@ -28,13 +25,11 @@ use super::handshake_model::State;
 use super::handshake_model::in_words;
 use super::handshake_model::messages;
 use super::handshake_model::step;
-use super::world::PASSWORD;
 use super::world::World;
 use crate::config::AuthType;
 use crate::config::Listener;
 use crate::config::ListenerTls;
 use crate::config::ProxyProtocol;
-use crate::config::SecretText;
 use crate::edge::Outcome;
 
 fn world(kind: Kind, authority: &Authority) -> World {
@@ -61,12 +56,6 @@ fn world(kind: Kind, authority: &Authority) -> World {
     };
     World::with(listener, |config| {
         config.node.login_failure_delay = Duration::ZERO;
-        // A verifier: deriving one from a password at each login would take most of the time.
-        let iterations = SCRAM_ITERATIONS_DEFAULT.try_into().unwrap();
-        let secret = ScramSecret::from_password(PASSWORD.as_bytes(), b"salt", iterations).unwrap();
-        let tenant = Arc::make_mut(config.tenants.get_mut("acme").unwrap());
-        let user = Arc::make_mut(tenant.users.get_mut("app").unwrap());
-        user.secret = Some(SecretText::new(secret.to_text().to_string()));
     })
 }
 

@@ -270,11 +270,14 @@ async fn client_certificates_are_verified_and_name_the_user() {
     let authority = Authority::new();
     let stranger = Authority::new();
     let (files, _) = authority.server("db", &["db.example.com"]);
-    let world = World::new(Listener {
+    let listener = Listener {
         tls_client_certificate: ClientCertificate::Require,
         tls_client_ca: Some(authority.file()),
         auth_type: AuthType::Cert,
         ..listener(vec![files])
+    };
+    let world = World::with(listener, |config| {
+        config.node.login_failures_before_delay = 100;
     });
     let log_in = async |identity: Option<Identity>| {
         let wish = Wish {
@@ -283,16 +286,46 @@ async fn client_certificates_are_verified_and_name_the_user() {
         };
         log_in(&world, wish, "app.acme").await.0
     };
-    let outcome = log_in(Some(authority.client(&["app"]))).await;
+    let outcome = log_in(Some(authority.client(&["app.acme"]))).await;
     assert!(matches!(outcome, Outcome::Session(_)), "{outcome:?}");
-    for names in [&["other"][..], &[], &["app", "other"], &["app\0"]] {
+    // Another tenant's, nobody's, two users', and one that some readers cut short.
+    for names in [
+        &["app.walled"][..],
+        &["app"],
+        &["other.acme"],
+        &[],
+        &["app.acme", "other.acme"],
+        &["app.acme\0"],
+    ] {
         let outcome = log_in(Some(authority.client(names))).await;
         assert_eq!(reason(&outcome), RefusalReason::Authentication, "{names:?}");
     }
     let outcome = log_in(None).await;
     assert_eq!(reason(&outcome), RefusalReason::Tls);
-    let outcome = log_in(Some(stranger.client(&["app"]))).await;
+    let outcome = log_in(Some(stranger.client(&["app.acme"]))).await;
     assert_eq!(reason(&outcome), RefusalReason::Tls);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_that_names_the_user_alone_is_one_of_the_default_tenant() {
+    let authority = Authority::new();
+    let (files, _) = authority.server("db", &["db.example.com"]);
+    let world = World::new(Listener {
+        tls_client_certificate: ClientCertificate::Require,
+        tls_client_ca: Some(authority.file()),
+        auth_type: AuthType::Cert,
+        default_tenant: Some("acme".to_owned()),
+        ..listener(vec![files])
+    })
+    .from("203.0.113.9:1");
+    for (user, is_in) in [("app", true), ("app.acme", true), ("app.walled", false)] {
+        let wish = Wish {
+            identity: Some(authority.client(&["app"])),
+            ..Wish::of(&authority)
+        };
+        let (outcome, _) = log_in(&world, wish, user).await;
+        assert_eq!(matches!(outcome, Outcome::Session(_)), is_in, "{user}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

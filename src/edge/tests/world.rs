@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::OnceLock;
 
 use arc_swap::ArcSwap;
+use tidegate_proto::limits::SCRAM_ITERATIONS_DEFAULT;
 use tidegate_proto::scram::MockKey;
+use tidegate_proto::scram::ScramSecret;
 use tokio::io::DuplexStream;
 use tokio::time::Instant;
 
@@ -19,6 +22,7 @@ use crate::edge::CancelSink;
 use crate::edge::Gate;
 use crate::edge::ListenerRuntime;
 use crate::edge::Outcome;
+use crate::edge::SecretStore;
 use crate::edge::SessionKey;
 use crate::edge::Terms;
 use crate::net::Transport;
@@ -66,7 +70,8 @@ impl CancelSink for Cancels {
 }
 
 impl World {
-    /// The tenants `acme` (users `app` and `keyless`) and `walled`, which admits 203.0.113.0/24 only.
+    /// The tenants `acme` (users `app` with a verifier, `clear` with a password in the clear,
+    /// `keyless` with neither) and `walled`, which admits 203.0.113.0/24 only.
     pub(super) fn new(listener: Listener) -> Self {
         Self::with(listener, |_| {})
     }
@@ -84,6 +89,8 @@ impl World {
             admission: Arc::new(Admission::new(directory, node)),
             backlog: Arc::new(Backlog::new(&config.node)),
             throttle: Arc::new(Throttle::new(&config.node)),
+            secrets: Arc::new(SecretStore::new(|bytes| bytes.fill(5))),
+            lookups: None,
             mock_key: MockKey::new([7; 32]),
             cancels: Arc::clone(&cancels) as Arc<dyn CancelSink>,
             random: |bytes| bytes.fill(9),
@@ -128,13 +135,31 @@ impl World {
     }
 }
 
+/// The verifier of [`PASSWORD`]; deriving it takes longer than a login.
+fn verifier() -> &'static str {
+    static VERIFIER: OnceLock<String> = OnceLock::new();
+    VERIFIER.get_or_init(|| {
+        let iterations = SCRAM_ITERATIONS_DEFAULT.try_into().unwrap();
+        let salt = b"sixteen bytes...";
+        let secret = ScramSecret::from_password(PASSWORD.as_bytes(), salt, iterations);
+        secret.unwrap().to_text().to_string()
+    })
+}
+
+pub(super) fn user(name: &str, secret: Option<&str>) -> config::User {
+    config::User {
+        name: name.to_owned(),
+        secret: secret.map(|secret| SecretText::new(secret.to_owned())),
+        ..config::User::default()
+    }
+}
+
 fn config() -> Config {
     let mut config = Config::default();
     let mut acme = tenant("acme");
-    acme.databases = Some(BTreeMap::from([(
-        "app".to_owned(),
-        "app_on_server".to_owned(),
-    )]));
+    let databases = [("app", "app_on_server"), ("clear", "clear")];
+    let databases = databases.map(|(label, name)| (label.to_owned(), name.to_owned()));
+    acme.databases = Some(BTreeMap::from(databases));
     let mut walled = tenant("walled");
     walled.network.allow = Some(vec!["203.0.113.0/24".parse().unwrap()]);
     for tenant in [acme, walled] {
@@ -144,12 +169,11 @@ fn config() -> Config {
 }
 
 fn tenant(name: &str) -> config::Tenant {
-    let user = |name: &str, secret: Option<&str>| config::User {
-        name: name.to_owned(),
-        secret: secret.map(|secret| SecretText::new(secret.to_owned())),
-        ..config::User::default()
-    };
-    let users = [user("app", Some(PASSWORD)), user("keyless", None)];
+    let users = [
+        user("app", Some(verifier())),
+        user("clear", Some(PASSWORD)),
+        user("keyless", None),
+    ];
     config::Tenant {
         name: name.to_owned(),
         users: users

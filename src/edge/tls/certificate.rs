@@ -14,11 +14,10 @@ use rustls::server::NoServerSessionStorage;
 use rustls::sign::CertifiedKey;
 use rustls::sign::SingleCertAndKey;
 use tidegate_proto::scram::ChannelBindingData;
-use tidegate_proto::scram::SignatureHash;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::prelude::X509Certificate;
-use x509_parser::signature_algorithm::SignatureAlgorithm;
 
+use crate::auth;
 use crate::config::CertificateFiles;
 use crate::edge::tls::ALPN_POSTGRESQL;
 use crate::edge::tls::TlsError;
@@ -45,7 +44,9 @@ impl Certificate {
         let own = chain
             .first()
             .ok_or_else(|| TlsError::Empty(files.certificate.clone()))?;
-        let (names, binding) = facts(&files.certificate, own)?;
+        let (_, parsed) = X509Certificate::from_der(own)
+            .map_err(|error| TlsError::Certificate(files.certificate.clone(), error.into()))?;
+        let (names, binding) = (ServerNames::of(&parsed), auth::channel_binding(own));
         let key = PrivateKeyDer::from_pem_file(&files.key)
             .map_err(|error| TlsError::File(files.key.clone(), error))?;
         let key = CertifiedKey::from_der(chain, key, policy.provider())
@@ -96,26 +97,4 @@ pub(super) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'stati
         return Err(TlsError::Empty(path.to_owned()));
     }
     Ok(certificates)
-}
-
-fn facts(
-    path: &Path,
-    der: &CertificateDer<'_>,
-) -> Result<(ServerNames, Option<ChannelBindingData>), TlsError> {
-    let (_, certificate) = X509Certificate::from_der(der)
-        .map_err(|error| TlsError::Certificate(path.to_owned(), error.into()))?;
-    let binding = signature_hash(&certificate)
-        .map(|hash| ChannelBindingData::tls_server_end_point(hash, der));
-    Ok((ServerNames::of(&certificate), binding))
-}
-
-fn signature_hash(certificate: &X509Certificate<'_>) -> Option<SignatureHash> {
-    let algorithm = &certificate.signature_algorithm;
-    // RSASSA-PSS names its hash in its parameters.
-    match SignatureAlgorithm::try_from(algorithm) {
-        Ok(SignatureAlgorithm::RSASSA_PSS(parameters)) => {
-            SignatureHash::from_oid(&parameters.hash_algorithm_oid().to_id_string())
-        },
-        Ok(_) | Err(_) => SignatureHash::from_oid(&algorithm.algorithm.to_id_string()),
-    }
 }

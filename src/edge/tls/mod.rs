@@ -7,7 +7,6 @@
 //! See <https://www.postgresql.org/docs/current/protocol-flow.html>, "SSL Session Encryption".
 
 mod certificate;
-mod client_certificate;
 mod error;
 mod front;
 mod server_names;
@@ -18,11 +17,11 @@ use tidegate_proto::scram::ChannelBindingData;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::TlsStream;
 
-pub(super) use client_certificate::CommonName;
 pub use error::HandshakeError;
 pub use error::TlsError;
 pub(super) use front::TlsFront;
 
+use crate::auth;
 use crate::net::Socket;
 use crate::net::Transport;
 
@@ -36,8 +35,8 @@ pub(super) struct TlsFacts {
     pub server_name: Option<Box<str>>,
     /// What a proof is bound to; `None` if the certificate's signature names no hash.
     pub binding: Option<ChannelBindingData>,
-    /// Whose certificate the client showed; it was verified.
-    pub client_certificate: Option<CommonName>,
+    /// Whose certificate the client showed, by its common name; it was verified.
+    pub(super) client_name: Option<Box<str>>,
 }
 
 /// Whether the client must have asked for `postgresql` by ALPN.
@@ -75,8 +74,8 @@ pub(super) async fn accept(
     let facts = TlsFacts {
         server_name: connection.server_name().map(Box::from),
         binding: certificate.binding().cloned(),
-        client_certificate: match connection.peer_certificates() {
-            Some([own, ..]) => Some(CommonName::of(own)),
+        client_name: match connection.peer_certificates() {
+            Some([own, ..]) => auth::common_name(own),
             Some([]) | None => None,
         },
     };
