@@ -37,7 +37,7 @@ pub fn run(data: &[u8]) {
             check_config(&loaded.config);
             let table: Table = toml::from_str(text).expect("what is used is TOML");
             check_networks(&table, &loaded.config);
-            check_reload(text, loaded.config);
+            check_reload(text, &loaded.config);
         },
         Err(refused) => {
             assert!(!refused.report.mistakes.is_empty());
@@ -180,11 +180,11 @@ fn check_entry(entry: &str, network: IpNet) {
 }
 
 /// The same text changes nothing; and everything that is there came from somewhere.
-fn check_reload(text: &str, config: Config) {
+fn check_reload(text: &str, config: &Config) {
     let again = parse(text).expect("it was accepted before").config;
-    let (next, changes) = reload(&config, again);
+    let (next, changes) = reload(config, again);
     assert!(changes.is_empty(), "{changes:?}");
-    assert_eq!(next, config);
+    assert_eq!(next, *config);
     // As a reload of a running node that has nothing of it yet: all is applied or named.
     let (next, _changes) = reload(&Config::default(), config.clone());
     assert_eq!(next.tenants, config.tenants);

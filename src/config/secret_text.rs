@@ -6,12 +6,15 @@
 use std::fmt;
 
 use subtle::ConstantTimeEq;
+use tidegate_proto::scram::ScramSecret;
 use zeroize::Zeroizing;
 
+use crate::config::bounds::Bounds;
 use crate::config::reading::problem::Problem;
 use crate::config::reading::section::Section;
 use crate::config::reading::value::SettingValue;
 use crate::config::reading::value::Value;
+use crate::limits::SECRET_BYTES_MAX;
 
 /// A password, a SCRAM verifier or a key, read from the value itself, a file or the environment.
 #[derive(Clone)]
@@ -95,6 +98,33 @@ fn elsewhere(written: &Value<'_>, mut table: Section<'_>) -> Option<Zeroizing<St
             }
         },
         _ => written.wrong_type("either { file = \"..\" } or { env = \"..\" }"),
+    }
+}
+
+/// What proves a client's password: the password itself or a verifier of it.
+pub(in crate::config) struct StoredSecret;
+
+impl Bounds<SecretText> for StoredSecret {
+    fn refuse(&self, value: &SecretText, _written: &Value<'_>) -> Option<Problem> {
+        let text = value.reveal();
+        if text.len() > SECRET_BYTES_MAX {
+            return Some(Problem::SecretTooLong);
+        }
+        if !ScramSecret::is_scram_secret(text) {
+            return None;
+        }
+        ScramSecret::parse(text).err().map(Problem::SecretVerifier)
+    }
+}
+
+/// What Tidegate logs in to a server with.
+pub(in crate::config) struct LoginSecret;
+
+impl Bounds<SecretText> for LoginSecret {
+    fn refuse(&self, value: &SecretText, written: &Value<'_>) -> Option<Problem> {
+        let is_verifier = ScramSecret::is_scram_secret(value.reveal());
+        let broken = StoredSecret.refuse(value, written);
+        broken.or_else(|| is_verifier.then_some(Problem::SecretCannotLogIn))
     }
 }
 

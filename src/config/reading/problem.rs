@@ -3,8 +3,11 @@
 //! No variant ever carries a secret: values are quoted as they were written, before environment
 //! variables were put in, and the values of secret settings not at all.
 
+use tidegate_proto::scram::ScramError;
+
 use crate::config::network_list::NetworkError;
 use crate::config::reading::finding::Place;
+use crate::limits::SECRET_BYTES_MAX;
 
 /// One thing that is wrong, or doubtful; always the operator's to cure.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,6 +92,16 @@ pub enum Problem {
     /// A secret that no client could send.
     #[error("the secret contains a line end or a NUL; a file holds one line")]
     SecretNotOneLine,
+    /// A secret longer than any client sends.
+    #[error("the secret is longer than {SECRET_BYTES_MAX} bytes")]
+    SecretTooLong,
+    /// A secret that claims to be a SCRAM verifier. Taken for a password it would let in whoever
+    /// reads the configuration.
+    #[error("the secret begins like a SCRAM verifier, but is none: {0}")]
+    SecretVerifier(ScramError),
+    /// A SCRAM verifier where a password is needed.
+    #[error("a SCRAM verifier cannot log in to a server; give the password")]
+    SecretCannotLogIn,
     /// A file that should hold PEM does not.
     #[error("{path} holds no {expected} in PEM")]
     NotPem {

@@ -7,6 +7,7 @@ use crate::config::bounds::Each;
 use crate::config::name::Name;
 use crate::config::reading::problem::Problem;
 use crate::config::reading::section::Section;
+use crate::config::secret_text::LoginSecret;
 use crate::config::secret_text::SecretText;
 use crate::config::setting::DAY;
 use crate::config::setting::Scope;
@@ -21,7 +22,7 @@ settings! {
         /// The user that runs it.
         user: String = String::new(), Name, "name", Reload, Required => "\"tidegate_auth\"";
         /// The secret of that user.
-        secret: SecretText = SecretText::new(String::new()), Any, "secret", Reload, Required => "{ env = \"ACME_AUTH_SECRET\" }";
+        secret: SecretText = SecretText::new(String::new()), LoginSecret, "secret", Reload, Required => "{ env = \"ACME_AUTH_SECRET\" }";
         /// The database it runs in; not given: the one that the client asks for.
         database: Option<String> = None, Each(Name), "name", Reload => "\"postgres\"";
         /// How long an answer is kept.

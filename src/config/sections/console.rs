@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::bounds::Any;
 use crate::config::bounds::Each;
 use crate::config::name::Name;
 use crate::config::reading::problem::Problem;
 use crate::config::reading::section::Section;
 use crate::config::secret_text::SecretText;
+use crate::config::secret_text::StoredSecret;
 use crate::config::sections::names::Names;
 use crate::config::setting::Scope;
 use crate::config::setting::Settings;
@@ -34,7 +34,7 @@ settings! {
         /// The name, which is also in `admin_users` or `stats_users`.
         name: String = String::new(), Name, "name", Reload, Required => "\"operator\"";
         /// A password, or a SCRAM or md5 verifier.
-        secret: SecretText = SecretText::new(String::new()), Any, "secret", Reload, Required => "{ env = \"CONSOLE_SECRET\" }";
+        secret: SecretText = SecretText::new(String::new()), StoredSecret, "secret", Reload, Required => "{ env = \"CONSOLE_SECRET\" }";
     }
 }
 

@@ -4,7 +4,9 @@ use crate::config::bounds::Any;
 use crate::config::bounds::Each;
 use crate::config::name::Name;
 use crate::config::reading::section::Section;
+use crate::config::secret_text::LoginSecret;
 use crate::config::secret_text::SecretText;
+use crate::config::secret_text::StoredSecret;
 use crate::config::sections::pool_settings::PoolSettings;
 use crate::config::sections::rate::Rate;
 use crate::config::setting::Scope;
@@ -19,11 +21,11 @@ settings! {
         name: String = String::new(), Name, "name", Reload, Required => "\"app\"";
         /// A password, or a SCRAM or md5 verifier as in `pg_authid`.
         /// Not given: `auth_query` is asked, or no password is right.
-        secret: Option<SecretText> = None, Any, "secret", Reload => "{ env = \"ACME_APP_SECRET\" }";
+        secret: Option<SecretText> = None, Each(StoredSecret), "secret", Reload => "{ env = \"ACME_APP_SECRET\" }";
         /// The user that Tidegate logs in to the server as; not given: the same.
         server_user: Option<String> = None, Each(Name), "name", Reload => "\"acme_app\"";
         /// The secret it logs in with; not given: `secret`, or what the client's SCRAM login proved.
-        server_secret: Option<SecretText> = None, Any, "secret", Reload => "{ file = \"acme-app.secret\" }";
+        server_secret: Option<SecretText> = None, Each(LoginSecret), "secret", Reload => "{ file = \"acme-app.secret\" }";
         /// The most clients of this user; 0 is no limit.
         max_user_client_connections: u32 = 0, 0..=10_000_000, "clients", Reload, Inherited;
         /// The most servers of this user on this node; 0 is no limit.

@@ -7,6 +7,8 @@ use crate::config::tests::TENANT;
 
 const CANARY: &str = "s3cr3t-CANARY";
 
+const VERIFIER: &str = "SCRAM-SHA-256$4096:c2FsdHNhbHRzYWx0$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
 fn user(secret: &str) -> String {
     format!("{LISTENER}{TENANT}[[tenant.user]]\nname = \"app\"\nsecret = {secret}\n")
 }
@@ -42,10 +44,45 @@ fn a_secret_is_the_text_a_file_or_a_variable() {
 
 #[test]
 fn a_scram_verifier_comes_through_as_it_is() {
-    let verifier = "SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy";
+    let verifier = VERIFIER;
     assert_eq!(
         revealed(Sample::default(), &format!("\"{verifier}\"")).as_deref(),
         Some(verifier)
+    );
+}
+
+#[test]
+fn a_broken_verifier_is_never_taken_for_a_password() {
+    for broken in [
+        "SCRAM-SHA-256$",
+        "SCRAM-SHA-256$4096:c2FsdA==",
+        "SCRAM-SHA-256$0:c2FsdA==$c3RvcmVk:c2VydmVy",
+        &VERIFIER.replace("AAAA", ""),
+    ] {
+        let found = Sample::default().mistakes(&user(&format!("\"{broken}\"")));
+        assert_eq!(found.len(), 1, "{broken}: {found:#?}");
+        assert!(
+            found[0].contains("begins like a SCRAM verifier, but is none"),
+            "{found:#?}"
+        );
+    }
+    let long = "x".repeat(crate::limits::SECRET_BYTES_MAX + 1);
+    assert_eq!(
+        Sample::default()
+            .mistakes(&user(&format!("\"{long}\"")))
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn a_verifier_does_not_log_in_to_a_server() {
+    let secret = format!("\"x\"\nserver_secret = \"{VERIFIER}\"");
+    assert_eq!(
+        Sample::default().mistakes(&user(&secret)),
+        [
+            "11:17: tenant.user.server_secret: a SCRAM verifier cannot log in to a server; give the password"
+        ]
     );
 }
 
