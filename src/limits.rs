@@ -150,3 +150,6 @@ pub const REPORTED_COUNT_MAX: usize = 256;
 
 /// How long one lookup of a secret may take, connecting included and again for the query.
 pub const AUTH_QUERY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Answers about users of one tenant that are kept for those who waited for them.
+pub const RECENT_SECRETS_COUNT_MAX: usize = 64;

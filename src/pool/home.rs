@@ -152,6 +152,8 @@ impl Home {
     /// Takes over a reloaded configuration: pools whose user, endpoint or tenant changed let their
     /// servers go as they come back.
     pub fn reload(&self, now: Instant) {
+        // The files may be others under the same names.
+        self.server_tls.forget();
         for pool in self.pools() {
             pool.reload(now);
         }

@@ -8,6 +8,7 @@ mod cancels;
 mod home_coming;
 mod node;
 mod reload;
+mod secrets;
 mod signals;
 mod start;
 mod thread;

@@ -35,6 +35,7 @@ use crate::tenancy::Directory;
 use crate::tenancy::NodeCounts;
 use crate::worker::cancels::Cancels;
 use crate::worker::node::NodeState;
+use crate::worker::secrets::Secrets;
 use crate::worker::thread::Equipment;
 use crate::worker::thread::work;
 
@@ -151,7 +152,7 @@ fn share(
         }),
         random: random_bytes,
         secrets: Arc::new(SecretStore::new(random_bytes)),
-        lookups: None,
+        lookups: Some(Arc::new(Secrets::new(random_bytes))),
     };
     drop(now);
     Ok(NodeState {
