@@ -1,2 +1,56 @@
-//! The project's own commands.
-fn main() {}
+//! The project's own commands: `cargo xtask test` and `cargo xtask demo`.
+//!
+//! Both install what they lack (see `install`), start only private servers, and leave none
+//! running.
+
+mod demo;
+mod install;
+mod say;
+mod test_run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::Subcommand;
+
+use tidegate_harness::Failure;
+
+/// The commands of the project Tidegate.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run every test, the integration tests against each installed PostgreSQL.
+    Test {
+        /// Only tests whose name contains this.
+        #[arg(long)]
+        filter: Option<String>,
+    },
+    /// Show Tidegate at work: a PostgreSQL behind Tidegate behind an HAProxy.
+    Demo {
+        /// Take the tour and end, with an error if a step failed.
+        #[arg(long)]
+        once: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Test { filter } => test_run::run(filter.as_deref()),
+        Command::Demo { once } => demo::run(once),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(&failure),
+    }
+}
+
+fn report(failure: &Failure) -> ExitCode {
+    say::error(&format!("error: {failure:?}"));
+    ExitCode::FAILURE
+}

@@ -8,13 +8,42 @@ use std::env;
 use std::io::Write;
 
 use crate::failure::Failure;
+use crate::tools;
+use crate::version::Version;
 
-/// Names what must be there, by commas: `postgresql,haproxy,python`. A test that needs one of
-/// these and does not find it panics.
+/// Names what must be there, as [`promise`] does. A test that needs one of these and does not find
+/// it panics.
 pub const REQUIRED_VARIABLE: &str = "TIDEGATE_TEST_REQUIRES";
 
 /// How every line about a skipped test begins.
 pub const SKIPPED: &str = "SKIPPED";
+
+const SEPARATOR: &str = ";";
+
+/// The value of [`REQUIRED_VARIABLE`] that promises a test what this machine has now.
+pub fn promise() -> String {
+    let versions = Version::ALL
+        .into_iter()
+        .filter_map(|version| name(version.binaries()));
+    let others = [name(tools::haproxy()), name(tools::python())];
+    let missing: Vec<String> = versions.chain(others.into_iter().flatten()).collect();
+    let all = Version::ALL
+        .map(Version::program)
+        .into_iter()
+        .chain([tools::HAPROXY, tools::PYTHON]);
+    let present: Vec<&str> = all
+        .filter(|name| !missing.iter().any(|lack| lack == name))
+        .collect();
+    present.join(SEPARATOR)
+}
+
+/// The name of what a failure says is missing.
+fn name<T>(result: Result<T, Failure>) -> Option<String> {
+    match result {
+        Err(Failure::Missing { program }) => Some(program),
+        Ok(_) | Err(_) => None,
+    }
+}
 
 /// The value, or `None` if the program for it is missing and nobody promised it.
 ///
@@ -45,8 +74,5 @@ pub fn tell(lacks: &str) {
 
 fn is_required(program: &str) -> bool {
     let required = env::var(REQUIRED_VARIABLE).unwrap_or_default();
-    let program = program.to_lowercase();
-    required
-        .split(',')
-        .any(|name| !name.is_empty() && program.contains(name))
+    required.split(SEPARATOR).any(|name| name == program)
 }

@@ -15,6 +15,12 @@ const DISTRIBUTION_SERVERS: &str = "/usr/lib/postgresql";
 /// Where HAProxy is when an account's `PATH` has no `sbin`.
 const SYSTEM_FOLDERS: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
 
+/// What is said to be missing without HAProxy.
+pub(crate) const HAPROXY: &str = "haproxy";
+
+/// What is said to be missing without our virtual environment.
+pub(crate) const PYTHON: &str = "the Python environment with psycopg";
+
 /// Names a Tidegate program to test in place of the one just built.
 const TIDEGATE_PROGRAM: &str = "TIDEGATE_PROGRAM";
 
@@ -98,7 +104,7 @@ pub fn python() -> Result<PathBuf, Failure> {
     if path.is_file() {
         Ok(path)
     } else {
-        Err(missing("the Python environment for the drivers"))
+        Err(missing(PYTHON))
     }
 }
 
@@ -107,7 +113,7 @@ pub fn python() -> Result<PathBuf, Failure> {
 /// # Errors
 /// [`Failure::Missing`] if there is none.
 pub fn haproxy() -> Result<PathBuf, Failure> {
-    on_path("haproxy").ok_or_else(|| missing("haproxy"))
+    on_path(HAPROXY).ok_or_else(|| missing(HAPROXY))
 }
 
 /// The Tidegate that was built together with this program: in its folder, or above `deps/` for

@@ -60,12 +60,20 @@ impl Version {
     /// # Errors
     /// [`Failure::Missing`] if this machine does not have it.
     pub fn binaries(self) -> Result<Binaries, Failure> {
-        let (found, program) = match self {
-            Self::Distribution => (Binaries::of_distribution(), "the distribution's PostgreSQL"),
-            Self::V18 => (Binaries::of_wheel(), "PostgreSQL 18"),
+        let found = match self {
+            Self::Distribution => Binaries::of_distribution(),
+            Self::V18 => Binaries::of_wheel(),
         };
         found.ok_or_else(|| Failure::Missing {
-            program: program.to_owned(),
+            program: self.program().to_owned(),
         })
+    }
+
+    /// What is said to be missing without it.
+    pub(crate) fn program(self) -> &'static str {
+        match self {
+            Self::Distribution => "the distribution's PostgreSQL",
+            Self::V18 => "PostgreSQL 18",
+        }
     }
 }

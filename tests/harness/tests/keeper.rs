@@ -74,9 +74,8 @@ fn everything_goes_after(signal: &str) {
         .unwrap()
         .unwrap();
     assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
-    let kill = Command::new("kill")
-        .args(["-s", signal, &doomed.id().to_string()])
-        .status();
+    let kill = format!("kill -s {signal} {}", doomed.id());
+    let kill = Command::new("sh").args(["-c", &kill]).status();
     assert!(kill.unwrap().success());
     doomed.wait().unwrap();
     let gone = || {

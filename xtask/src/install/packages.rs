@@ -1,0 +1,104 @@
+//! The distribution's packages: PostgreSQL, HAProxy, Python with `venv`.
+//!
+//! Two of them would start a server when installed. PostgreSQL is told beforehand to create no
+//! cluster, HAProxy's service is switched off afterwards; what was installed before is not
+//! touched.
+
+use std::path::Path;
+use std::process::Command;
+
+use tidegate_harness::Failure;
+use tidegate_harness::tools::Binaries;
+use tidegate_harness::tools::on_path;
+
+use super::privilege::Privilege;
+use super::privilege::runs;
+use crate::say;
+
+/// Read by `postgresql-common` when a server package is installed.
+const CLUSTER_FOLDER: &str = "/etc/postgresql-common/createcluster.d";
+const CLUSTER_FILE: &str = "/etc/postgresql-common/createcluster.d/tidegate.conf";
+
+/// What became of an installation.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Everything is there now.
+    Installed,
+    /// Neither root nor sudo.
+    NoRights,
+    /// Not a Debian.
+    NoPackageManager,
+}
+
+/// The packages that this machine lacks.
+pub(crate) fn lacking() -> Vec<&'static str> {
+    let mut lacking = Vec::new();
+    if Binaries::of_distribution().is_none() {
+        lacking.push("postgresql");
+    }
+    if on_path("haproxy").is_none() {
+        lacking.push("haproxy");
+    }
+    if !has_python() {
+        lacking.extend(["python3", "python3-venv"]);
+    }
+    lacking
+}
+
+/// Whether there is a Python that can make a virtual environment with pip.
+pub(crate) fn has_python() -> bool {
+    runs("python3", &["-c", "import venv, ensurepip"])
+}
+
+/// Installs the packages.
+///
+/// # Errors
+/// [`Failure::Exited`] with what `apt-get` said.
+pub(crate) fn install(packages: &[&str]) -> Result<Outcome, Failure> {
+    if on_path("apt-get").is_none() {
+        return Ok(Outcome::NoPackageManager);
+    }
+    let privilege = Privilege::of_this_process();
+    if privilege == Privilege::None {
+        return Ok(Outcome::NoRights);
+    }
+    say::line(&format!("installing {} …", packages.join(" ")));
+    run(privilege, "apt-get", &["update", "-qq"])?;
+    let without_cluster = packages.contains(&"postgresql") && !Path::new(CLUSTER_FILE).exists();
+    if without_cluster {
+        let write = format!(
+            "mkdir -p {CLUSTER_FOLDER} && echo 'create_main_cluster = false' > {CLUSTER_FILE}"
+        );
+        run(privilege, "sh", &["-c", &write])?;
+    }
+    let mut arguments = vec![
+        "DEBIAN_FRONTEND=noninteractive",
+        "apt-get",
+        "install",
+        "-y",
+        "-qq",
+    ];
+    arguments.push("--no-install-recommends");
+    arguments.extend(packages);
+    let installed = run(privilege, "env", &arguments);
+    if without_cluster {
+        run(privilege, "rm", &["-f", CLUSTER_FILE])?;
+    }
+    installed?;
+    if packages.contains(&"haproxy") && Path::new("/run/systemd/system").exists() {
+        run(privilege, "systemctl", &["disable", "--now", "haproxy"])?;
+    }
+    Ok(Outcome::Installed)
+}
+
+fn run(privilege: Privilege, program: &str, arguments: &[&str]) -> Result<(), Failure> {
+    let Some(mut command) = privilege.command(program) else {
+        return Err(Failure::Unexpected(format!("no rights to run {program}")));
+    };
+    command.args(arguments);
+    run_quietly(command)
+}
+
+fn run_quietly(command: Command) -> Result<(), Failure> {
+    tidegate_harness::programs::output_of(command).map(drop)
+}
