@@ -15,9 +15,9 @@ use signal_hook::iterator::Signals;
 
 use tidegate_harness::Failure;
 
+use self::scene::Scene;
 use crate::install;
 use crate::say;
-use scene::Scene;
 
 /// Starts everything and takes the tour; then waits for Ctrl-C, unless `once`.
 ///

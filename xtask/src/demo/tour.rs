@@ -68,7 +68,9 @@ fn address_in_haproxy_log(scene: &Scene) -> Result<String, Failure> {
 }
 
 fn refusal(scene: &Scene, steps: &mut Steps) {
-    steps.begin("A client from a network that the tenant does not allow is refused with 28000");
+    steps.begin(
+        "A client from a network that the tenant does not allow is refused, and told the address",
+    );
     let mut command = psql(scene, &scene.elsewhere_url(), "select 1");
     command.args(["-v", "VERBOSITY=verbose"]);
     steps.run_refused(command, ELSEWHERE);
@@ -127,5 +129,5 @@ fn psql(scene: &Scene, url: &str, sql: &str) -> Command {
 
 /// The test programs of the drivers, in the source of the project.
 fn drivers_folder() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/drivers"))
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/drivers")
 }
