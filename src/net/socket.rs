@@ -17,7 +17,7 @@ use tokio_rustls::TlsStream;
 
 use crate::net::Transport;
 
-/// A connection, plain or under TLS. See the [module](self).
+/// A connection, plain or under TLS.
 #[derive(Debug)]
 pub enum Socket {
     /// As it is on the wire.

@@ -17,7 +17,7 @@ use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 
-/// The byte stream under a connection. See the [module](self).
+/// The byte stream under a connection.
 #[derive(Debug)]
 pub enum Transport {
     /// A TCP connection.

@@ -26,7 +26,7 @@ use crate::tenancy::Tenant;
 /// Fills a buffer with random bytes fit for keys.
 pub type Randomness = fn(&mut [u8]);
 
-/// What one worker owns. See the [module](self).
+/// What one worker owns.
 #[derive(Debug)]
 pub struct Home {
     /// Which worker this is.

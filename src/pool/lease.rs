@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use crate::pool::Server;
 
-/// The exclusive right to a server. See the [module](self).
+/// The exclusive right to a server.
 #[derive(Debug)]
 #[must_use = "dropping a lease closes its server"]
 pub struct Lease(Option<Box<Server>>);

@@ -32,7 +32,7 @@ use crate::pool::Welcomes;
 use crate::telemetry::Counters;
 use crate::tenancy::Tenant;
 
-/// One pool. See the [module](self).
+/// One pool.
 #[derive(Debug)]
 pub struct Pool {
     /// The worker's state that it lives in.

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::pool::Lease;
 use crate::pool::PoolError;
 
-/// A client's place in the queue. See the [module](self).
+/// A client's place in the queue.
 #[derive(Debug)]
 pub struct Seat {
     outcome: RefCell<Option<Result<Lease, Rc<PoolError>>>>,

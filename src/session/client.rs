@@ -30,7 +30,7 @@ pub enum ClientState {
     Waiting,
 }
 
-/// One client. See the [module](self).
+/// One client.
 #[derive(Debug)]
 pub struct Client {
     /// A number unique in this process.

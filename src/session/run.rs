@@ -44,7 +44,7 @@ use crate::session::view::Conversation;
 use crate::session::view::View;
 use crate::telemetry::Count;
 
-/// One session, from the first query on. See the [module](self).
+/// One session, from the first query on.
 pub(super) struct Session {
     socket: Socket,
     client: Rc<Client>,

@@ -22,7 +22,7 @@ use crate::pool::Randomness;
 use crate::pool::SecretConnection;
 use crate::telemetry::TenantSlot;
 
-/// Asks tenants' databases. See the [module](self).
+/// Asks tenants' databases.
 #[derive(Debug)]
 pub(super) struct Secrets {
     random: Randomness,

@@ -81,7 +81,7 @@ enum Copy {
     Both,
 }
 
-/// The replies that one server still owes. See the [module](self).
+/// The replies that one server still owes.
 #[derive(Debug)]
 pub struct Ledger {
     owed: VecDeque<Entry>,
