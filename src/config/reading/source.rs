@@ -14,14 +14,21 @@ use crate::config::reading::finding::Place;
 pub(in crate::config) struct Source {
     path: Arc<Path>,
     text: Zeroizing<String>,
+    /// The offset at which each line begins, ascending; the first is 0.
+    line_starts: Vec<usize>,
 }
 
 impl Source {
     /// Takes the text of the file at this path over.
     pub(in crate::config) fn new(path: &Path, text: String) -> Self {
+        let line_ends = text
+            .match_indices('\n')
+            .map(|(offset, newline)| offset + newline.len());
+        let line_starts = std::iter::once(0).chain(line_ends).collect();
         Self {
             path: Arc::from(path),
             text: Zeroizing::new(text),
+            line_starts,
         }
     }
 
@@ -32,12 +39,20 @@ impl Source {
 
     /// Where the byte at this offset stands; an offset past the end is the end.
     pub(in crate::config) fn place(&self, offset: usize) -> Place {
-        let before = self.text.get(..offset).unwrap_or(&self.text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let lines = self.line_starts.partition_point(|start| *start <= offset);
+        let start = self
+            .line_starts
+            .get(lines.saturating_sub(1))
+            .copied()
+            .unwrap_or(0);
+        let from_start = self.text.get(start..).unwrap_or_default();
+        let before = from_start
+            .char_indices()
+            .take_while(|(at, _)| start + at < offset);
         Place {
             file: Arc::clone(&self.path),
-            line: before.matches('\n').count() + 1,
-            column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
+            line: lines,
+            column: before.count() + 1,
         }
     }
 

@@ -29,15 +29,23 @@ settings! {
     }
 }
 
-/// A filter that the log understands to the last directive.
+/// A filter that the log understands to the last directive. A bare word must be a level: the log
+/// itself would take a misspelt one for the name of a module.
 struct Filter;
 
 impl Bounds<String> for Filter {
     fn refuse(&self, value: &String, written: &Value<'_>) -> Option<Problem> {
-        let is_filter = !value.trim().is_empty() && EnvFilter::builder().parse(value).is_ok();
+        let is_level =
+            |word: &str| matches!(word, "off" | "error" | "warn" | "info" | "debug" | "trace");
+        let is_directive = |directive: &str| match directive.rsplit_once('=') {
+            Some((module, level)) => !module.is_empty() && is_level(level),
+            None => is_level(directive),
+        };
+        let is_filter =
+            value.split(',').all(is_directive) && EnvFilter::builder().parse(value).is_ok();
         (!is_filter).then(|| Problem::Malformed {
             value: written.quoted(),
-            expected: "a log filter: error, warn, info, debug, trace, or as in info,tidegate::pool=debug",
+            expected: "a log filter: off, error, warn, info, debug, trace, or as in info,tidegate::pool=debug",
         })
     }
 }

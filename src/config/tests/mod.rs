@@ -7,6 +7,7 @@ mod endpoints;
 mod inheritance;
 mod keys;
 mod listeners;
+mod log;
 mod networks;
 mod numbers;
 mod reload;
