@@ -1,5 +1,7 @@
 //! Logins without TLS: who gets in, as whom, and what the others are told.
 
+use std::time::Duration;
+
 use tidegate_proto::startup::ProtocolVersion;
 
 use super::client::Client;
@@ -16,7 +18,11 @@ use crate::edge::Outcome;
 use crate::telemetry::RefusalReason;
 
 /// Sends `packet`, answers what it is asked with `password`, and gives all that the server sent.
-async fn log_in(world: &World, packet: &[u8], password: &str) -> (Outcome, Vec<u8>, String) {
+pub(super) async fn log_in(
+    world: &World,
+    packet: &[u8],
+    password: &str,
+) -> (Outcome, Vec<u8>, String) {
     let (stream, serving) = world.connect();
     let client = async {
         let mut client = Client::new(stream);
@@ -24,7 +30,10 @@ async fn log_in(world: &World, packet: &[u8], password: &str) -> (Outcome, Vec<u
         let last = client.scram(password, None).await.in_words();
         (client.received, last)
     };
-    let (outcome, (received, last)) = tokio::join!(Box::pin(serving), client);
+    // Nothing may wait for ever: without a timer the virtual clock would stand still.
+    let both = async { tokio::join!(Box::pin(serving), client) };
+    let limit = Duration::from_secs(60);
+    let (outcome, (received, last)) = tokio::time::timeout(limit, both).await.unwrap();
     (outcome, received, last)
 }
 

@@ -86,6 +86,14 @@ impl Wish {
     }
 }
 
+/// A client's side of TLS without wishes.
+pub(super) async fn encrypted(
+    authority: &Authority,
+    stream: DuplexStream,
+) -> TlsStream<DuplexStream> {
+    Wish::of(authority).handshake(stream).await.unwrap()
+}
+
 fn listener(certificates: Vec<CertificateFiles>) -> Listener {
     Listener {
         tls: ListenerTls::Require,

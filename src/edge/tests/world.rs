@@ -1,6 +1,7 @@
 //! One node with a few tenants and one listener, to which clients connect in memory.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::OnceLock;
@@ -118,10 +119,22 @@ impl World {
 
     /// Connects; the login runs as long as the future is polled.
     pub(super) fn connect(&self) -> (DuplexStream, impl Future<Output = Outcome>) {
+        self.connect_as(self.peer)
+    }
+
+    /// The same, from another address.
+    pub(super) fn connect_from(
+        &self,
+        peer: SocketAddr,
+    ) -> (DuplexStream, impl Future<Output = Outcome>) {
+        self.connect_as(PeerAddress::from_socket(peer))
+    }
+
+    fn connect_as(&self, peer: PeerAddress) -> (DuplexStream, impl Future<Output = Outcome>) {
         let (far, near) = tokio::io::duplex(self.pipe_bytes);
         let accepted = Accepted {
             transport: Transport::Memory(near),
-            peer: self.peer,
+            peer,
             at: Instant::now(),
         };
         (far, edge::serve(accepted, &self.listener, &self.gate))
