@@ -32,7 +32,7 @@ pub(super) async fn log_in(
     };
     // Nothing may wait for ever: without a timer the virtual clock would stand still.
     let both = async { tokio::join!(Box::pin(serving), client) };
-    let limit = Duration::from_secs(60);
+    let limit = Duration::from_mins(1);
     let (outcome, (received, last)) = tokio::time::timeout(limit, both).await.unwrap();
     (outcome, received, last)
 }
