@@ -9,6 +9,7 @@ use tidegate_proto::backend::TransactionStatus;
 use tidegate_proto::backend::tag as backend;
 use tidegate_proto::error::Sender;
 use tidegate_proto::error::Violation;
+use tidegate_proto::error::ViolationKind;
 use tidegate_proto::exchange::Owner;
 use tidegate_proto::exchange::Verdict;
 use tidegate_proto::frame::FRAME_HEADER_BYTES;
@@ -187,7 +188,16 @@ fn server_bytes_needed(header: FrameHeader) -> usize {
 fn check_length(header: FrameHeader) -> Result<(), Violation> {
     match frontend::message_bytes_max(header.tag()) {
         Some(length_max) if header.length() <= length_max => Ok(()),
-        _ => Err(Violation::out_of_place(Sender::Frontend, header.tag())),
+        Some(length_max) => Err(Violation {
+            sender: Sender::Frontend,
+            message: frontend::name(header.tag()).unwrap_or("message"),
+            field: "length",
+            kind: ViolationKind::TooLong {
+                length: header.length(),
+                length_max,
+            },
+        }),
+        None => Err(Violation::out_of_place(Sender::Frontend, header.tag())),
     }
 }
 
