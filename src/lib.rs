@@ -2,6 +2,7 @@
 //!
 //! The modules are layers; each names only those below it (ARCHITECTURE.md has the list).
 
+pub mod admin;
 pub mod auth;
 pub mod config;
 pub mod edge;

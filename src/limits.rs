@@ -153,3 +153,43 @@ pub const AUTH_QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Answers about users of one tenant that are kept for those who waited for them.
 pub const RECENT_SECRETS_COUNT_MAX: usize = 64;
+
+/// Orders of operators that may wait for the main thread.
+pub const ORDERS_COUNT_MAX: usize = 16;
+
+/// How long the console and the HTTP endpoints wait for workers to say what they look like.
+pub const WORKER_ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Operators that may be at the console at once.
+pub const CONSOLE_SESSIONS_MAX: usize = 64;
+
+/// The longest message of an operator, in bytes. The longest command has a few hundred.
+pub const CONSOLE_MESSAGE_BYTES_MAX: usize = 16 * 1024;
+
+/// Statements, and portals, that one operator may hold.
+pub const CONSOLE_STATEMENTS_MAX: usize = 64;
+
+/// What is written to an operator at once, in bytes; one row may go beyond it.
+pub const CONSOLE_OUTGOING_BYTES: usize = 32 * 1024;
+
+/// How long an operator may take to read what is written at once.
+pub const CONSOLE_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The time between two samples that averages are worked out from: PgBouncer's `stats_period`.
+pub const STATS_PERIOD: Duration = Duration::from_mins(1);
+
+/// Connections that the HTTP endpoints serve at once; more wait to be accepted.
+pub const HTTP_CONNECTIONS_MAX: usize = 32;
+
+/// How long one of them lives, from accept to the last byte: it serves one request.
+pub const HTTP_CONNECTION_TIME_MAX: Duration = Duration::from_secs(15);
+
+/// What one of them may send, in bytes.
+pub const HTTP_REQUEST_BYTES_MAX: usize = 16 * 1024;
+
+/// How long a page of metrics may be served again: whoever asks more often does not keep the
+/// workers busy.
+pub const METRICS_AGE_MAX: Duration = Duration::from_secs(1);
+
+// A page of metrics can be made and sent while its connection lives.
+const _: () = assert!(WORKER_ANSWER_TIMEOUT.as_secs() * 2 < HTTP_CONNECTION_TIME_MAX.as_secs());

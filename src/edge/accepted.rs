@@ -14,11 +14,11 @@ use std::sync::Arc;
 
 use tidegate_proto::startup::Replication;
 
+use crate::admin::access::Role;
 use crate::auth::ClientKeys;
 use crate::config;
 use crate::edge::deadline::Deadline;
 use crate::edge::line::Line;
-use crate::edge::outcome::OperatorRole;
 use crate::edge::tls::TlsFacts;
 use crate::net::Transport;
 use crate::restrictions::Denial;
@@ -113,7 +113,7 @@ pub(super) enum Standing {
     /// A place in a tenant.
     Admitted(TenantPlace),
     /// A place at the console.
-    Operator(OperatorRole),
+    Operator(Role),
     /// Nothing: the client was denied, and must not learn that before its password is refused.
     Doomed {
         /// The name that it gave; empty at the console.
@@ -156,5 +156,5 @@ pub(super) enum Seat {
     /// In a tenant, with what its proof revealed.
     Tenant(TenantPlace, Option<ClientKeys>),
     /// At the console.
-    Console(OperatorRole),
+    Console(Role),
 }

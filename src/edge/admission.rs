@@ -5,6 +5,7 @@
 
 use tokio::time::Instant;
 
+use crate::admin::access::Role;
 use crate::edge::EdgeError;
 use crate::edge::accepted::Candidate;
 use crate::edge::accepted::Named;
@@ -12,7 +13,6 @@ use crate::edge::accepted::Place;
 use crate::edge::accepted::Standing;
 use crate::edge::accepted::TenantPlace;
 use crate::edge::gate::Gate;
-use crate::edge::outcome::OperatorRole;
 use crate::restrictions::Applicant;
 use crate::restrictions::Denial;
 use crate::restrictions::Disposition;
@@ -70,8 +70,8 @@ fn operator(user: &str, origin: &Origin, gate: &Gate) -> Standing {
     let config = gate.config.load();
     let has = |names: &[String]| names.iter().any(|name| name == user);
     match &config.console {
-        Some(console) if has(&console.admin_users) => Standing::Operator(OperatorRole::Admin),
-        Some(console) if has(&console.stats_users) => Standing::Operator(OperatorRole::Stats),
+        Some(console) if has(&console.admin_users) => Standing::Operator(Role::Admin),
+        Some(console) if has(&console.stats_users) => Standing::Operator(Role::Stats),
         Some(_) | None => Standing::Doomed {
             tenant: Box::default(),
             denial: Box::new(Denial::Authentication {

@@ -46,8 +46,6 @@ pub use listener::ListeningSocket;
 pub use listener::Sharing;
 pub use outcome::Closed;
 pub use outcome::ClosedReason;
-pub use outcome::Operator;
-pub use outcome::OperatorRole;
 pub use outcome::Outcome;
 pub use secret_store::Answer;
 pub use secret_store::LookupError;

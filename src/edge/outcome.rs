@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::admin::Operator;
 use crate::edge::EdgeError;
 use crate::edge::cancel_request::Canceled;
-use crate::net::Socket;
 use crate::session::Arrival;
-use crate::tenancy::Origin;
 use crate::tenancy::Tenant;
 
 /// How a connection leaves the edge.
@@ -18,32 +17,6 @@ pub enum Outcome {
     Operator(Box<Operator>),
     /// Closed, and logged; what is left is to count it.
     Closed(Box<Closed>),
-}
-
-/// An operator that has proven who it is.
-#[derive(Debug)]
-pub struct Operator {
-    /// The connection; `AuthenticationOk` is the last thing that was sent.
-    pub socket: Socket,
-    /// Where it comes from: this machine.
-    pub origin: Arc<Origin>,
-    /// The user name.
-    pub name: String,
-    /// What it may do.
-    pub role: OperatorRole,
-    /// The database as the client wrote it: `pgbouncer` or `tidegate`.
-    pub database: String,
-    /// The startup parameters.
-    pub parameters: Vec<(String, String)>,
-}
-
-/// What an operator may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum OperatorRole {
-    /// Every command.
-    Admin,
-    /// SHOW.
-    Stats,
 }
 
 /// A connection that is closed.

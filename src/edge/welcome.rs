@@ -9,6 +9,7 @@ use tidegate_proto::backend::Authentication;
 use tidegate_proto::startup::Replication;
 use tokio::time::Instant;
 
+use crate::admin::Operator;
 use crate::config;
 use crate::config::PoolMode;
 use crate::edge::EdgeError;
@@ -17,7 +18,6 @@ use crate::edge::accepted::Proven;
 use crate::edge::accepted::Seat;
 use crate::edge::accepted::TenantPlace;
 use crate::edge::line::Line;
-use crate::edge::outcome::Operator;
 use crate::edge::outcome::Outcome;
 use crate::edge::refusal;
 use crate::net::Socket;

@@ -5,6 +5,7 @@
 //! and writes nothing.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
@@ -102,6 +103,15 @@ impl Transport {
             Self::Tcp(_) | Self::Unix(_) | Self::Memory(_) => {},
         }
         Ok(())
+    }
+
+    /// Our end of a TCP connection; `None` for others.
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(stream) => stream.local_addr().ok(),
+            Self::Replayed(replay) => replay.rest.local_address(),
+            Self::Unix(_) | Self::Memory(_) | Self::Parked(_) => None,
+        }
     }
 
     /// Whether something may have arrived, told without a system call: bytes, or the end.

@@ -4,7 +4,6 @@
 //! of the node and the tenants, and is touched when a connection opens or closes, never in a
 //! transaction.
 
-use std::cell::Cell;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -43,7 +42,6 @@ pub struct Home {
     pub(super) derived_keys: RefCell<DerivedKeys>,
     scratch: RefCell<Scratch>,
     pools: RefCell<HashMap<PoolKey, Rc<Pool>>>,
-    ids: Cell<u64>,
 }
 
 /// Buffers that are used within one poll and never kept across an await.
@@ -72,7 +70,6 @@ impl Home {
                 injected: Vec::new(),
             }),
             pools: RefCell::default(),
-            ids: Cell::new(0),
         })
     }
 
@@ -82,11 +79,9 @@ impl Home {
         self.scratch.borrow_mut()
     }
 
-    /// A number for a client or a server, unique in this process: the worker is in its top bits.
+    /// A number for a client or a server, unique in this process.
     pub fn next_id(&self) -> u64 {
-        let id = self.ids.get() + 1;
-        self.ids.set(id);
-        id | ((self.worker as u64) << 48)
+        self.node.next_id()
     }
 
     /// The pool of a tenant, database and user, made at its first use.
@@ -141,8 +136,11 @@ impl Home {
             pool.tick(now);
             if pool.is_unused() {
                 self.pools.borrow_mut().remove(&pool.key);
-                if !pool.key.is_dedicated() {
-                    forgotten.push(pool.key.clone());
+                let key = pool.key.clone();
+                drop(pool);
+                self.counters.retire_database(key.tenant(), key.database());
+                if !key.is_dedicated() {
+                    forgotten.push(key);
                 }
             }
         }

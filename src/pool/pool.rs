@@ -18,6 +18,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use tidegate_proto::startup::Replication;
 use tokio::time::Instant;
 
 use crate::auth::ClientKeys;
@@ -43,7 +44,7 @@ pub struct Pool {
     pub session: ServerSession,
     /// Whose it is.
     pub tenant: Arc<Tenant>,
-    /// The tenant's counters on this worker.
+    /// The counters of its database on this worker.
     pub counters: Rc<Counters>,
     /// The clients that belong to it.
     pub clients: Cell<u32>,
@@ -86,7 +87,7 @@ impl Pool {
         let endpoint = primary(&tenant.config());
         Rc::new(Self {
             home: Rc::clone(home),
-            counters: home.counters.tenant(tenant.slot()),
+            counters: home.counters.database(tenant.slot(), key.database()),
             key,
             session,
             tenant,
@@ -118,6 +119,14 @@ impl Pool {
     /// What the console shows of its servers.
     pub fn server_cards(&self) -> Vec<Rc<ServerCard>> {
         self.cards.borrow().iter().map(Rc::clone).collect()
+    }
+
+    /// What its servers replicate.
+    pub fn replication(&self) -> Replication {
+        let mut settings = self.session.iter();
+        let setting = settings.find(|(name, _value)| &**name == "replication");
+        let wanted = setting.and_then(|(_name, value)| Replication::from_value(value.as_bytes()));
+        wanted.unwrap_or_default()
     }
 
     /// How many of its servers are being connected, in servers.

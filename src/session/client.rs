@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -39,6 +40,8 @@ pub struct Client {
     pub pool: Rc<Pool>,
     /// Its two addresses, and what the PROXY header said.
     pub origin: Arc<Origin>,
+    /// Our end of the connection; `None` on a unix socket.
+    pub local: Option<SocketAddr>,
     /// The database, by the name that it gave.
     pub database_label: Box<str>,
     /// When its server goes back.
@@ -77,6 +80,7 @@ impl Client {
             id: facts.pool.home.next_id(),
             pool: facts.pool,
             origin: facts.origin,
+            local: facts.local,
             database_label: facts.database_label,
             mode: facts.mode,
             tls: facts.tls,
@@ -168,6 +172,7 @@ impl Drop for Client {
 pub(super) struct Facts {
     pub(super) pool: Rc<Pool>,
     pub(super) origin: Arc<Origin>,
+    pub(super) local: Option<SocketAddr>,
     pub(super) database_label: Box<str>,
     pub(super) mode: PoolMode,
     pub(super) tls: Option<String>,

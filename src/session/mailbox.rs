@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::limits::LETTERS_COUNT_MAX;
 use crate::session::Arrival;
+use crate::session::Depth;
 use crate::session::Ending;
 use crate::session::HomeSeat;
 use crate::session::WorkerView;
@@ -21,7 +22,7 @@ pub enum Letter {
     /// The configuration was replaced.
     Reloaded,
     /// What does it look like there?
-    View(oneshot::Sender<WorkerView>),
+    View(Depth, oneshot::Sender<WorkerView>),
     /// A client is to be ended, by its number; answered with whether it was there.
     Kill(u64, oneshot::Sender<bool>),
     /// All clients are to be ended.
@@ -62,20 +63,5 @@ impl Mailboxes {
         self.0
             .get(worker)
             .is_some_and(|mailbox| mailbox.try_send(letter).is_ok())
-    }
-
-    /// Asks every worker what it looks like there, in the order of their numbers. A worker that is
-    /// gone is left out.
-    pub async fn views(&self) -> Vec<WorkerView> {
-        let mut views = Vec::new();
-        for worker in 0..self.workers() {
-            let (answer, question) = oneshot::channel();
-            if self.send(worker, Letter::View(answer)).await
-                && let Ok(view) = question.await
-            {
-                views.push(view);
-            }
-        }
-        views
     }
 }

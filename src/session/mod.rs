@@ -44,6 +44,7 @@ pub use self::mailbox::Letter;
 pub use self::mailbox::Mailboxes;
 pub use self::registry::Registry;
 pub use self::snapshot::ClientView;
+pub use self::snapshot::Depth;
 pub use self::snapshot::PoolView;
 pub use self::snapshot::ServerView;
 pub use self::snapshot::WorkerView;
@@ -80,6 +81,7 @@ async fn log_in(
     let facts = Facts {
         pool,
         origin: arrival.origin,
+        local: socket.transport().local_address(),
         database_label: arrival.database_label.into(),
         mode: arrival.pool_mode,
         tls: socket.tls(),

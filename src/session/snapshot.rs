@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidegate_proto::startup::Replication;
 use tokio::time::Instant;
 
 use crate::config::PoolMode;
@@ -15,6 +16,18 @@ use crate::session::ClientState;
 use crate::session::Registry;
 use crate::telemetry::WorkerTotals;
 use crate::tenancy::Origin;
+
+/// How much of a worker is to be seen. What is left out is empty: a worker with many clients is not
+/// to list them all for somebody who only wants to know whether it lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// That it answers.
+    Pulse,
+    /// Pools and counters.
+    Pools,
+    /// Clients too.
+    Clients,
+}
 
 /// One worker.
 #[derive(Debug, Clone)]
@@ -38,6 +51,8 @@ pub struct PoolView {
     pub database: String,
     /// The user, by the name that clients give.
     pub user: String,
+    /// What its servers replicate.
+    pub replication: Replication,
     /// When its servers go back, for clients whose listener does not say otherwise.
     pub mode: PoolMode,
     /// How many servers it may have; 0 is no limit.
@@ -77,6 +92,8 @@ pub struct ServerView {
     pub tls: Option<String>,
     /// It goes at the next chance.
     pub close_needed: bool,
+    /// Cancel requests on their way to it.
+    pub cancels: u32,
 }
 
 /// One client.
@@ -88,12 +105,16 @@ pub struct ClientView {
     pub tenant: Arc<str>,
     /// The user, by the name that it gave.
     pub user: String,
-    /// The database, by the name that it gave.
+    /// The database, by its name on the server.
     pub database: String,
+    /// What it replicates.
+    pub replication: Replication,
     /// Its state.
     pub state: ClientState,
     /// Its two addresses.
     pub origin: Arc<Origin>,
+    /// Our end of the connection; `None` on a unix socket.
+    pub local: Option<std::net::SocketAddr>,
     /// How long it has been connected.
     pub age: Duration,
     /// How long it has been in its state.
@@ -108,20 +129,29 @@ pub struct ClientView {
 
 impl WorkerView {
     /// The look of a worker now.
-    pub fn of(home: &Home, registry: &Registry, now: Instant) -> Self {
+    pub fn of(home: &Home, registry: &Registry, depth: Depth, now: Instant) -> Self {
+        let (pools, totals) = if depth >= Depth::Pools {
+            let pools = home.pools();
+            (
+                pools.iter().map(|pool| PoolView::of(pool, now)).collect(),
+                home.counters.totals(),
+            )
+        } else {
+            (Vec::new(), WorkerTotals::default())
+        };
+        let clients = if depth >= Depth::Clients {
+            registry.clients()
+        } else {
+            Vec::new()
+        };
         Self {
             worker: home.worker,
-            pools: home
-                .pools()
-                .iter()
-                .map(|pool| PoolView::of(pool, now))
-                .collect(),
-            clients: registry
-                .clients()
+            pools,
+            clients: clients
                 .iter()
                 .map(|client| ClientView::of(client, now))
                 .collect(),
-            totals: home.counters.totals(),
+            totals,
         }
     }
 }
@@ -134,6 +164,7 @@ impl PoolView {
             tenant: pool.tenant.name().into(),
             database: pool.key.database().to_owned(),
             user: pool.key.user().to_owned(),
+            replication: pool.replication(),
             mode: user.pool.pool_mode,
             pool_size: user.pool.pool_size,
             clients: pool.clients.get(),
@@ -162,6 +193,7 @@ impl ServerView {
             local: card.local,
             tls: card.tls.clone(),
             close_needed: card.close_needed.get(),
+            cancels: card.cancels.get(),
         }
     }
 }
@@ -172,9 +204,11 @@ impl ClientView {
             id: client.id,
             tenant: client.pool.tenant.name().into(),
             user: client.pool.key.user().to_owned(),
-            database: client.database_label.to_string(),
+            database: client.pool.key.database().to_owned(),
+            replication: client.pool.replication(),
             state: client.state.get(),
             origin: Arc::clone(&client.origin),
+            local: client.local,
             age: now.duration_since(client.connected_at),
             since: now.duration_since(client.since.get()),
             server: client.server.borrow().as_ref().map(|card| card.id),

@@ -115,6 +115,16 @@ impl Counters {
         }
     }
 
+    /// Adds what somebody else had counted.
+    pub(super) fn merge(&self, totals: &CounterTotals) {
+        for (own, others) in self.counts.iter().zip(totals.counts) {
+            own.set(own.get().wrapping_add(others));
+        }
+        for (own, others) in self.refusals.iter().zip(totals.refusals) {
+            own.set(own.get().wrapping_add(others));
+        }
+    }
+
     /// What has been counted so far.
     pub fn totals(&self) -> CounterTotals {
         CounterTotals {

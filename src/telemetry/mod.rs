@@ -18,5 +18,6 @@ pub use log::LogHandle;
 pub use redaction::Untrusted;
 pub use refusal::RefusalReason;
 pub use slot::TenantSlot;
+pub use worker_counters::DatabaseKey;
 pub use worker_counters::WorkerCounters;
 pub use worker_counters::WorkerTotals;

@@ -1,23 +1,35 @@
-//! The counters of one worker, by tenant slot, and their sums over workers.
+//! The counters of one worker, by tenant slot and database, and their sums over workers.
 //!
-//! A reader asks each worker for its [`WorkerTotals`] by message and merges them. A session keeps the
-//! `Rc` of its tenant's counters, so that nothing is looked up per transaction.
+//! A reader asks each worker for its [`WorkerTotals`] by message and merges them. A pool keeps the
+//! `Rc` of its database's counters, so that nothing is looked up per transaction.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::telemetry::CounterTotals;
 use crate::telemetry::Counters;
 use crate::telemetry::TenantSlot;
+
+/// What tells one database from another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DatabaseKey {
+    /// Whose it is.
+    pub tenant: TenantSlot,
+    /// Its name on the server.
+    pub database: Arc<str>,
+}
 
 /// All counters of one worker. It belongs to its thread; [`WorkerTotals`] travel.
 #[derive(Debug, Default)]
 pub struct WorkerCounters {
     /// Connections that never named a tenant that exists.
     nameless: Counters,
+    /// What belongs to a tenant and to none of its databases.
     tenants: RefCell<HashMap<TenantSlot, Rc<Counters>>>,
+    databases: RefCell<HashMap<DatabaseKey, Rc<Counters>>>,
     /// What removed tenants had counted, so that the node's sums never shrink.
     retired: RefCell<CounterTotals>,
 }
@@ -38,9 +50,35 @@ impl WorkerCounters {
         Rc::clone(self.tenants.borrow_mut().entry(slot).or_default())
     }
 
+    /// The counters of a tenant's database; a pool asks once and keeps them.
+    pub fn database(&self, tenant: TenantSlot, database: &str) -> Rc<Counters> {
+        let database = database.into();
+        let mut databases = self.databases.borrow_mut();
+        let counters = databases.entry(DatabaseKey { tenant, database });
+        Rc::clone(counters.or_default())
+    }
+
+    /// Forgets a database that no pool uses any more, since clients may invent names of databases;
+    /// its values stay in the sums of its tenant.
+    pub fn retire_database(&self, tenant: TenantSlot, database: &str) {
+        let database = database.into();
+        let key = DatabaseKey { tenant, database };
+        let mut databases = self.databases.borrow_mut();
+        if databases
+            .get(&key)
+            .is_some_and(|counters| Rc::strong_count(counters) == 1)
+            && let Some(counters) = databases.remove(&key)
+        {
+            self.tenant(tenant).merge(&counters.totals());
+        }
+    }
+
     /// Forgets a tenant that was removed and whose sessions here are gone; its values stay in the
     /// sums of the node. While a session still counts, nothing is forgotten and `false` comes back.
     pub fn retire(&self, slot: TenantSlot) -> bool {
+        if self.databases.borrow().keys().any(|key| key.tenant == slot) {
+            return false;
+        }
         let mut tenants = self.tenants.borrow_mut();
         let Some(counters) = tenants.get(&slot) else {
             return true;
@@ -55,16 +93,24 @@ impl WorkerCounters {
 
     /// What has been counted so far, to be sent to whoever asks.
     pub fn totals(&self) -> WorkerTotals {
-        WorkerTotals {
+        let tenants = self.tenants.borrow();
+        let tenants = tenants
+            .iter()
+            .map(|(slot, counters)| (*slot, counters.totals()));
+        let databases = self.databases.borrow();
+        let databases = databases
+            .iter()
+            .map(|(key, counters)| (key.clone(), counters.totals()));
+        let mut totals = WorkerTotals {
             nameless: self.nameless.totals(),
             retired: *self.retired.borrow(),
-            tenants: self
-                .tenants
-                .borrow()
-                .iter()
-                .map(|(slot, counters)| (*slot, counters.totals()))
-                .collect(),
+            tenants: tenants.collect(),
+            databases: databases.collect(),
+        };
+        for (key, counted) in &totals.databases {
+            totals.tenants.entry(key.tenant).or_default().merge(counted);
         }
+        totals
     }
 }
 
@@ -75,8 +121,10 @@ pub struct WorkerTotals {
     pub nameless: CounterTotals,
     /// Tenants that were removed.
     pub retired: CounterTotals,
-    /// The tenants there are.
+    /// The tenants there are, each with all its databases.
     pub tenants: BTreeMap<TenantSlot, CounterTotals>,
+    /// The databases that have pools.
+    pub databases: BTreeMap<DatabaseKey, CounterTotals>,
 }
 
 impl WorkerTotals {
@@ -86,6 +134,9 @@ impl WorkerTotals {
         self.retired.merge(&other.retired);
         for (slot, totals) in &other.tenants {
             self.tenants.entry(*slot).or_default().merge(totals);
+        }
+        for (key, totals) in &other.databases {
+            self.databases.entry(key.clone()).or_default().merge(totals);
         }
     }
 
@@ -147,5 +198,28 @@ mod tests {
         drop(session);
         assert!(worker.retire(ACME));
         assert!(worker.retire(GLOBEX));
+    }
+
+    #[test]
+    fn a_tenant_sums_its_databases_those_that_were_forgotten_too() {
+        let worker = WorkerCounters::new();
+        let shop = worker.database(ACME, "shop");
+        shop.add(Count::Queries, 3);
+        worker.database(ACME, "blog").add(Count::Queries, 4);
+        worker.tenant(ACME).refuse(RefusalReason::Network);
+        worker.retire_database(ACME, "blog");
+        worker.retire_database(ACME, "shop");
+
+        let totals = worker.totals();
+        let databases: Vec<_> = totals.databases.keys().map(|key| &*key.database).collect();
+        assert_eq!(databases, ["shop"], "a pool still counts there");
+        assert_eq!(totals.tenants[&ACME].count(Count::Queries), 7);
+        assert_eq!(totals.node().count(Count::Queries), 7);
+        assert_eq!(totals.node().refused_in_all(), 1);
+        assert!(!worker.retire(ACME));
+        drop(shop);
+        worker.retire_database(ACME, "shop");
+        assert!(worker.retire(ACME));
+        assert_eq!(worker.totals().node().count(Count::Queries), 7);
     }
 }

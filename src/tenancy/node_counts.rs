@@ -1,6 +1,7 @@
 //! How many clients and servers the node holds, all tenants together.
 
 use std::sync::atomic::AtomicU32;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use crate::config;
@@ -13,6 +14,7 @@ pub struct NodeCounts {
     pub(super) occupancy: Occupancy,
     clients_max: AtomicU32,
     servers_max: AtomicU32,
+    ids: AtomicU64,
 }
 
 impl NodeCounts {
@@ -39,6 +41,22 @@ impl NodeCounts {
     /// Servers held.
     pub fn servers(&self) -> u32 {
         self.occupancy.held(Side::Server)
+    }
+
+    /// A number for a connection, unique in this process. Numbers come from one row for all workers,
+    /// so that they stay small: PgBouncer shows them as `int4`, and clients read them as such.
+    pub fn next_id(&self) -> u64 {
+        self.ids.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The most clients; 0 is no limit.
+    pub fn clients_max(&self) -> u32 {
+        self.limit(Side::Client)
+    }
+
+    /// The most servers; 0 is no limit.
+    pub fn servers_max(&self) -> u32 {
+        self.limit(Side::Server)
     }
 
     /// The limit of one side; 0 is none.

@@ -4,6 +4,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::admin::console;
 use crate::edge;
 use crate::edge::Accepted;
 use crate::edge::Closed;
@@ -22,7 +23,10 @@ pub(super) async fn receive(accepted: Accepted, listener: Arc<ListenerRuntime>, 
     let outcome = Box::pin(edge::serve(accepted, &listener, &place.node.gate)).await;
     match outcome {
         Outcome::Session(arrival) => bring_home(arrival, place).await,
-        Outcome::Operator(operator) => drop(operator),
+        Outcome::Operator(operator) => {
+            let desk = Arc::clone(&place.node.desk);
+            Box::pin(console::converse(*operator, desk)).await;
+        },
         Outcome::Closed(closed) => count(&closed, &place),
     }
 }

@@ -13,16 +13,25 @@ mod signals;
 mod start;
 mod thread;
 
+use std::convert::Infallible;
+use std::future::pending;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+
+use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 
 pub use self::node::NodeState;
 pub use self::start::StartError;
 
 use self::signals::Signals;
 use self::start::Started;
+use crate::admin::Desk;
+use crate::admin::Order;
+use crate::admin::http;
 use crate::limits::SCRATCH_BUFFER_BYTES;
+use crate::limits::STATS_PERIOD;
 use crate::session::Ending;
 use crate::session::Letter;
 
@@ -44,7 +53,46 @@ pub fn run(path: &Path) -> Result<(), StartError> {
 
 /// The main thread, while the workers work.
 async fn serve(started: Started) -> Result<(), StartError> {
-    let Started { node, threads } = started;
+    let Started {
+        node,
+        threads,
+        orders,
+        http,
+    } = started;
+    let desk = Arc::clone(&node.desk);
+    tokio::select! {
+        end = attend(node, threads, orders) => end,
+        never = inform(desk, http) => match never {},
+    }
+}
+
+/// Keeps operators informed: the HTTP endpoints, and the samples that averages are made of.
+async fn inform(desk: Arc<Desk>, http: Option<http::Server>) -> Infallible {
+    let serving = async {
+        if let Some(http) = http
+            && let Err(error) = http.serve(Arc::clone(&desk)).await
+        {
+            tracing::error!(%error, "the HTTP endpoints cannot be served");
+        }
+        pending().await
+    };
+    let sampling = async {
+        let mut periods = tokio::time::interval(STATS_PERIOD);
+        periods.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            periods.tick().await;
+            desk.sample().await;
+        }
+    };
+    tokio::join!(serving, sampling).0
+}
+
+/// Does what signals and operators ask, until one says to end.
+async fn attend(
+    node: Arc<NodeState>,
+    threads: Vec<JoinHandle<()>>,
+    mut orders: mpsc::Receiver<Order>,
+) -> Result<(), StartError> {
     let mut signals = Signals::listen().map_err(StartError::Runtime)?;
     tracing::info!(
         workers = node.mailboxes.workers(),
@@ -52,12 +100,21 @@ async fn serve(started: Started) -> Result<(), StartError> {
         env!("CARGO_PKG_VERSION")
     );
     loop {
-        match signals.next().await {
-            signals::Wish::Reload => reload::reload(&node).await,
-            signals::Wish::Drain => break,
-            signals::Wish::Leave => return Ok(()),
+        tokio::select! {
+            wish = signals.next() => match wish {
+                // What came of it is in the log.
+                signals::Wish::Reload => drop(reload::reload(&node).await),
+                signals::Wish::Drain => break,
+                signals::Wish::Leave => return Ok(()),
+            },
+            Some(order) = orders.recv() => match order {
+                // Whoever asked may have gone away meanwhile.
+                Order::Reload(answer) => drop(answer.send(reload::reload(&node).await)),
+            },
         }
     }
+    drop(orders);
+    node.desk.begin_draining();
     tracing::info!("shutting down: clients go at the end of their transactions");
     drain(&node).await;
     tokio::select! {

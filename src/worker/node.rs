@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::time::Instant;
 
+use crate::admin::Desk;
 use crate::config::Config;
 use crate::edge::Gate;
 use crate::edge::ListenerRuntime;
@@ -37,8 +37,8 @@ pub struct NodeState {
     pub homes: Arc<Homes>,
     /// The way to every worker.
     pub mailboxes: Mailboxes,
+    /// What operators read.
+    pub desk: Arc<Desk>,
     /// The log's level can be changed.
     pub log: Option<LogHandle>,
-    /// When the process came up.
-    pub started_at: Instant,
 }

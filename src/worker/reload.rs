@@ -1,14 +1,22 @@
 //! Reload: the whole new configuration, or the old one stays.
 
+use std::error::Error as _;
 use std::sync::Arc;
 
+use crate::admin::ReloadOutcome;
+use crate::admin::ReloadRefused;
+use crate::admin::Reloaded;
 use crate::config;
 use crate::edge::Terms;
+use crate::edge::TlsError;
 use crate::session::Letter;
 use crate::worker::node::NodeState;
 
-/// Loads the configuration again. What it changes is logged; a mistake leaves everything as it was.
-pub(super) async fn reload(node: &Arc<NodeState>) {
+/// Loads the configuration again, for SIGHUP and for `RELOAD`. What it changes is logged.
+///
+/// # Errors
+/// [`ReloadRefused`]: a mistake leaves everything as it was.
+pub(super) async fn reload(node: &Arc<NodeState>) -> ReloadOutcome {
     match load(node) {
         Ok(changes) => {
             for change in &changes.applied {
@@ -21,13 +29,24 @@ pub(super) async fn reload(node: &Arc<NodeState>) {
                 node.mailboxes.send(worker, Letter::Reloaded).await;
             }
             tracing::info!(changes = changes.applied.len(), "configuration reloaded");
+            Ok(Reloaded {
+                applied: changes.applied,
+                needs_restart: changes.needs_restart,
+            })
         },
-        Err(error) => tracing::error!(%error, "reload refused: the running configuration stays"),
+        Err(refused) => {
+            for mistake in &refused.mistakes {
+                tracing::error!(%mistake, "reload refused: the running configuration stays");
+            }
+            Err(refused)
+        },
     }
 }
 
-fn load(node: &NodeState) -> Result<config::Changes, String> {
-    let loaded = config::load(&node.config_path).map_err(|refused| refused.to_string())?;
+fn load(node: &NodeState) -> Result<config::Changes, ReloadRefused> {
+    let loaded = config::load(&node.config_path).map_err(|refused| ReloadRefused {
+        mistakes: texts(&refused.report.mistakes),
+    })?;
     let running = node.config.load_full();
     let (next, changes) = config::reload(&running, loaded.config);
     let mut terms = Vec::new();
@@ -39,10 +58,7 @@ fn load(node: &NodeState) -> Result<config::Changes, String> {
             .find(|listener| listener.name == *name);
         let Some(listener) = listener else { continue };
         let loaded = Terms::load(Arc::clone(listener));
-        terms.push((
-            runtime,
-            loaded.map_err(|error| format!("listener {name}: {error}"))?,
-        ));
+        terms.push((runtime, loaded.map_err(|error| unusable(name, &error))?));
     }
     // From here on nothing can fail.
     for (runtime, terms) in terms {
@@ -56,4 +72,22 @@ fn load(node: &NodeState) -> Result<config::Changes, String> {
     node.gate.reload(&next);
     node.config.store(Arc::new(next));
     Ok(changes)
+}
+
+/// The certificates of a listener cannot be used: the operator's mistake as much as a word in the
+/// file.
+fn unusable(listener: &str, error: &TlsError) -> ReloadRefused {
+    let mut mistake = format!("listener {listener}: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        mistake = format!("{mistake}: {cause}");
+        source = cause.source();
+    }
+    ReloadRefused {
+        mistakes: vec![mistake],
+    }
+}
+
+fn texts(findings: &[config::Finding]) -> Vec<String> {
+    findings.iter().map(ToString::to_string).collect()
 }

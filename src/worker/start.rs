@@ -1,6 +1,7 @@
 //! From a file to a running node: everything that can fail fails here, before the first client.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -10,8 +11,14 @@ use arc_swap::ArcSwap;
 use sha2::Digest;
 use sha2::Sha256;
 use tidegate_proto::scram::MockKey;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::admin::Desk;
+use crate::admin::Furniture;
+use crate::admin::Order;
+use crate::admin::Orders;
+use crate::admin::http;
 use crate::config;
 use crate::config::Config;
 use crate::config::ListenAddress;
@@ -68,6 +75,15 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// The address of the HTTP endpoints cannot be had.
+    #[error("http: cannot listen on {address}")]
+    Http {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
     /// The system gives no random bytes.
     #[error("the operating system gives no random bytes")]
     Randomness(#[source] getrandom::Error),
@@ -81,6 +97,8 @@ pub enum StartError {
 pub(super) struct Started {
     pub(super) node: Arc<NodeState>,
     pub(super) threads: Vec<JoinHandle<()>>,
+    pub(super) orders: mpsc::Receiver<Order>,
+    pub(super) http: Option<http::Server>,
 }
 
 /// Loads, binds, and starts the workers.
@@ -107,8 +125,10 @@ pub(super) fn start(path: &Path) -> Result<Started, StartError> {
         }
         listeners.push(runtime);
     }
+    let http = config.http.as_ref().map(bind_http).transpose()?;
     let (mailboxes, letters) = Mailboxes::new(workers);
-    let node = Arc::new(share(path, config, listeners, mailboxes, log)?);
+    let (ways, orders) = Ways::new(mailboxes);
+    let node = Arc::new(share(path, config, listeners, ways, log)?);
     let mut threads = Vec::new();
     for (number, (sockets, letters)) in sockets.into_iter().zip(letters).enumerate() {
         let node = Arc::clone(&node);
@@ -125,16 +145,35 @@ pub(super) fn start(path: &Path) -> Result<Started, StartError> {
                 .map_err(StartError::Runtime)?,
         );
     }
-    Ok(Started { node, threads })
+    Ok(Started {
+        node,
+        threads,
+        orders,
+        http,
+    })
+}
+
+/// The ways from one thread to another.
+struct Ways {
+    mailboxes: Mailboxes,
+    orders: Orders,
+}
+
+impl Ways {
+    fn new(mailboxes: Mailboxes) -> (Self, mpsc::Receiver<Order>) {
+        let (orders, taken) = Orders::new();
+        (Self { mailboxes, orders }, taken)
+    }
 }
 
 fn share(
     path: &Path,
     config: Config,
     listeners: Vec<Arc<ListenerRuntime>>,
-    mailboxes: Mailboxes,
+    ways: Ways,
     log: LogHandle,
 ) -> Result<NodeState, StartError> {
+    let Ways { mailboxes, orders } = ways;
     let config = Arc::new(ArcSwap::from_pointee(config));
     let now = config.load();
     let directory = Arc::new(Directory::new(&now.tenants));
@@ -155,6 +194,16 @@ fn share(
         lookups: Some(Arc::new(Secrets::new(random_bytes))),
     };
     drop(now);
+    let furniture = Furniture {
+        config: Arc::clone(&config),
+        directory: Arc::clone(&directory),
+        counts: Arc::clone(&counts),
+        backlog: Arc::clone(&gate.backlog),
+        throttle: Arc::clone(&gate.throttle),
+        mailboxes: mailboxes.clone(),
+        orders,
+        random: gate.random,
+    };
     Ok(NodeState {
         config_path: path.to_owned(),
         config,
@@ -165,8 +214,8 @@ fn share(
         cancel_keys,
         homes: Homes::new(mailboxes.workers()),
         mailboxes,
+        desk: Arc::new(Desk::new(furniture, Instant::now())),
         log: Some(log),
-        started_at: Instant::now(),
     })
 }
 
@@ -194,6 +243,11 @@ fn bind(listener: &config::Listener, workers: usize) -> Result<Vec<Bound>, Start
             },
             source,
         })
+}
+
+fn bind_http(http: &config::Http) -> Result<http::Server, StartError> {
+    let address = http.address;
+    http::Server::bind(address).map_err(|source| StartError::Http { address, source })
 }
 
 fn load_terms(listener: &Arc<config::Listener>) -> Result<ListenerRuntime, StartError> {

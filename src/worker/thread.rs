@@ -140,9 +140,10 @@ fn read(letter: Letter, place: &Rc<Place>) {
             place.home.reload(Instant::now());
             look_again(place);
         },
-        Letter::View(answer) => {
+        Letter::View(depth, answer) => {
             // Whoever asked may have gone away meanwhile.
-            drop(answer.send(WorkerView::of(&place.home, &place.registry, Instant::now())));
+            let view = WorkerView::of(&place.home, &place.registry, depth, Instant::now());
+            drop(answer.send(view));
         },
         Letter::Kill(id, answer) => {
             let client = place.registry.client(id);

@@ -22,6 +22,7 @@ use super::tls::encrypted;
 use super::world::PASSWORD;
 use super::world::World;
 use super::world::user;
+use crate::admin::access::Role;
 use crate::auth::Credentials;
 use crate::auth::LookedUp;
 use crate::auth::Secret;
@@ -34,7 +35,6 @@ use crate::config::ListenerTls;
 use crate::config::SecretText;
 use crate::edge::Answer;
 use crate::edge::LookupError;
-use crate::edge::OperatorRole;
 use crate::edge::Outcome;
 use crate::edge::Question;
 use crate::edge::SecretLookups;
@@ -323,8 +323,8 @@ async fn operators_are_admins_or_readers_and_nobody_else() {
     .from("127.0.0.1:1");
     let packet = |user| startup(&[("user", user), ("database", "pgbouncer")]);
     for (user, expected) in [
-        ("root", Some(OperatorRole::Admin)),
-        ("reader", Some(OperatorRole::Stats)),
+        ("root", Some(Role::Admin)),
+        ("reader", Some(Role::Stats)),
         // It has a password and no role.
         ("stray", None),
         ("app.acme", None),

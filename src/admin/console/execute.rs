@@ -1,0 +1,70 @@
+//! The one place where commands are run: whoever gets here with a command is asked for the right to
+//! it, by the table of [`crate::admin::access`].
+
+use super::answer::Answer;
+use super::answer::Notice;
+use super::command::Command;
+use super::error::ConsoleError;
+use super::show;
+use super::table::Column;
+use crate::admin::Desk;
+use crate::admin::access::Role;
+
+/// The columns of what a command shows; none if it shows no rows.
+pub(super) const fn columns(command: &Command) -> Option<&'static [Column]> {
+    match command {
+        Command::Show(topic) => show::columns(*topic),
+        Command::Nothing
+        | Command::SetIgnored
+        | Command::Set
+        | Command::Reload
+        | Command::KillClient(_) => None,
+    }
+}
+
+/// Runs a command for somebody of this role.
+///
+/// # Errors
+/// [`ConsoleError::NoAdmin`], before anything is done; then what the command itself refuses.
+pub(super) async fn run(
+    command: &Command,
+    role: Role,
+    desk: &Desk,
+) -> Result<Answer, ConsoleError> {
+    if command.action().is_some_and(|action| !role.may(action)) {
+        return Err(ConsoleError::NoAdmin);
+    }
+    desk.roster.count_command();
+    match command {
+        Command::Nothing => Ok(Answer::done("")),
+        Command::Show(topic) => Ok(show::show(*topic, desk).await),
+        Command::SetIgnored => Ok(Answer::done("SET").with(Notice::information("SET ignored"))),
+        Command::Set => Err(ConsoleError::SetFailed),
+        Command::Reload => reload(desk).await,
+        Command::KillClient(id) => kill_client(id, desk).await,
+    }
+}
+
+async fn reload(desk: &Desk) -> Result<Answer, ConsoleError> {
+    let outcome = desk
+        .orders
+        .reload()
+        .await
+        .map_err(ConsoleError::ShuttingDown)?;
+    let reloaded = outcome.map_err(ConsoleError::ReloadRefused)?;
+    let answer = Answer::done("RELOAD");
+    if reloaded.needs_restart.is_empty() {
+        return Ok(answer);
+    }
+    let notice = Notice::warning("some changes wait for a restart".to_owned());
+    Ok(answer.with(notice.detail(reloaded.needs_restart.join("\n"))))
+}
+
+async fn kill_client(id: &str, desk: &Desk) -> Result<Answer, ConsoleError> {
+    let id = id.parse().map_err(|_no_number| ConsoleError::NoClientId)?;
+    if desk.kill(id).await {
+        Ok(Answer::done("KILL_CLIENT"))
+    } else {
+        Err(ConsoleError::NoClient)
+    }
+}
