@@ -95,10 +95,11 @@ pub enum EdgeError {
 }
 
 impl EdgeError {
-    /// What is counted; `None` for what is nobody's concern.
+    /// What is counted; `None` if nobody was refused.
     pub fn reason(&self) -> Option<RefusalReason> {
         Some(match self {
-            Self::Nothing | Self::ProxyLocal => return None,
+            // A client may leave at any time; psql does when it has to ask for a password first.
+            Self::Nothing | Self::ProxyLocal | Self::Io(_) => return None,
             Self::ProxyUntrusted => RefusalReason::ProxyUntrusted,
             Self::ProxyHeader(_) | Self::ProxyCutOff | Self::ProxyLate | Self::ProxyUnknown => {
                 RefusalReason::ProxyHeader
@@ -108,8 +109,7 @@ impl EdgeError {
             | Self::PlaintextBehindRequest
             | Self::TlsNotOffered
             | Self::TlsOutOfPlace => RefusalReason::Tls,
-            Self::Io(_)
-            | Self::Startup(_)
+            Self::Startup(_)
             | Self::StartupLayout(_)
             | Self::Refused(_)
             | Self::Protocol { .. } => RefusalReason::Startup,

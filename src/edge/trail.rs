@@ -85,6 +85,10 @@ impl Trail {
                 let label = error.reason().map(RefusalReason::label);
                 let chain = Chain(error);
                 match (label, error.fault()) {
+                    (None, _) if matches!(error, EdgeError::Io(_)) => tracing::info!(
+                        target: TARGET, %peer, client, tenant, user, reason = "left", error = %chain,
+                        "connection closed before it was authenticated"
+                    ),
                     (None, _) => tracing::debug!(
                         target: TARGET, %peer, client, reason = %chain, "connection closed"
                     ),

@@ -113,6 +113,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         binding: Option<ChannelBindingData>,
     ) -> Option<Message> {
         let message = self.message().await?;
+        self.answer_scram(message, password, binding).await
+    }
+
+    /// The same, when the challenge was announced by `message` already.
+    pub(super) async fn answer_scram(
+        &mut self,
+        message: Message,
+        password: &str,
+        binding: Option<ChannelBindingData>,
+    ) -> Option<Message> {
         let Ok(Authentication::Sasl { mechanisms }) = Authentication::decode(&message.body) else {
             return Some(message);
         };

@@ -1,6 +1,7 @@
 //! Clients that stop, dribble or do not read, at every stage of the handshake: all are gone at the
 //! deadline, and none a moment before its time was up for the wrong reason.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
@@ -13,7 +14,9 @@ use super::client::startup;
 use super::handshake_model::ALL;
 use super::handshake_model::Sent;
 use super::handshake_model::messages;
+use super::login::log_in;
 use super::login::reason;
+use super::world::PASSWORD;
 use super::world::World;
 use crate::config::Listener;
 use crate::config::ListenerTls;
@@ -163,7 +166,7 @@ async fn a_login_that_is_dropped_anywhere_leaves_nothing_behind() {
         let mut client = Client::new(stream);
         let mut logging_in = Box::pin(async {
             client.send(&startup(&[("user", "app.acme")])).await;
-            client.scram_or_end(super::world::PASSWORD, None).await
+            client.scram_or_end(PASSWORD, None).await
         });
         for _ in 0..polls {
             tokio::select! {
@@ -181,4 +184,48 @@ async fn a_login_that_is_dropped_anywhere_leaves_nothing_behind() {
         assert!(world.is_empty(), "{polls}");
     }
     assert!((1..19).contains(&finished_count), "{finished_count}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_thousand_slow_senders_at_every_stage_do_not_delay_an_honest_client() {
+    let authority = Authority::new();
+    let world = Rc::new(world(&authority).with_node(|node| {
+        node.max_unauthenticated = 5_000;
+        node.max_unauthenticated_per_address = 5_000;
+    }));
+    let start = Instant::now();
+    let set = tokio::task::LocalSet::new();
+    let stages = stages();
+    for (number, (whole, half)) in (0..2_000).zip(stages.iter().cycle()) {
+        let (world, whole, half) = (Rc::clone(&world), whole.clone(), message(*half));
+        drop(set.spawn_local(async move {
+            let (mut stream, serving) = world.connect();
+            tokio::join!(Box::pin(serving), async {
+                for sent in &whole {
+                    stream.write_all(&message(*sent)).await.unwrap();
+                    assert_ne!(stream.read(&mut [0; 4096]).await.unwrap(), 0);
+                }
+                // Each stops somewhere else.
+                let bytes = number % half.len();
+                stream.write_all(&half[..bytes]).await.unwrap();
+                stream.read_to_end(&mut Vec::new()).await.unwrap();
+            })
+        }));
+    }
+    set.run_until(async {
+        while world.gate.backlog.in_all() < 2_000 {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..3 {
+            let packet = startup(&[("user", "app.acme")]);
+            let (outcome, ..) = log_in(&world, &packet, PASSWORD).await;
+            assert!(matches!(outcome, Outcome::Session(_)), "{outcome:?}");
+        }
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        assert_eq!(world.gate.backlog.in_all(), 2_000);
+    })
+    .await;
+    set.await;
+    assert_eq!(start.elapsed(), TIMEOUT);
+    assert!(world.is_empty());
 }

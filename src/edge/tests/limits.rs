@@ -181,6 +181,16 @@ async fn every_end_at_the_edge_is_one_line_with_tenant_client_and_reason() {
         }
         assert!(!line.contains("tenant=\"nosuch\""), "{line}");
     }
+    // A client that leaves when it is asked for a password is refused nothing.
+    let (stream, serving) = world.connect();
+    let (outcome, ()) = tokio::join!(Box::pin(serving), async {
+        let mut client = Client::new(stream);
+        client.send(&startup(&[("user", "app.acme")])).await;
+        client.message().await.unwrap();
+    });
+    assert!(matches!(outcome, Outcome::Closed(_)), "{outcome:?}");
+    let line = String::from_utf8(std::mem::take(&mut *page.0.lock().unwrap())).unwrap();
+    assert!(line.contains("reason=\"left\""), "{line}");
     // Nobody's password, and no line for a probe or for who is let in: the session writes that.
     let (stream, serving) = world.connect();
     drop(stream);

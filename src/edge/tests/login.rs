@@ -1,8 +1,14 @@
 //! Logins without TLS: who gets in, as whom, and what the others are told.
 
+use std::rc::Rc;
 use std::time::Duration;
 
+use tidegate_proto::frontend::PasswordMessage;
+use tidegate_proto::startup::GssencRequest;
 use tidegate_proto::startup::ProtocolVersion;
+use tidegate_proto::startup::SslRequest;
+use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWriteExt as _;
 
 use super::client::Client;
 use super::client::startup;
@@ -243,4 +249,94 @@ async fn a_cancel_request_is_handed_on_without_an_answer() {
         assert_eq!(canceled.len(), usize::from(is_known));
     }
     assert!(world.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn password_before_startup_cve_2015_4054() {
+    let world = World::new(Listener::default());
+    let mut password = Vec::new();
+    PasswordMessage {
+        password: PASSWORD.as_bytes(),
+    }
+    .encode(&mut password)
+    .unwrap();
+    for packet in [
+        password.clone(),
+        [&password[..], &startup(&[("user", "app.acme")])].concat(),
+    ] {
+        let (stream, serving) = world.connect();
+        let (outcome, told) = tokio::join!(Box::pin(serving), async {
+            let mut client = Client::new(stream);
+            client.send(&packet).await;
+            client.transcript().await
+        });
+        assert_eq!(told, "");
+        assert_eq!(reason(&outcome), RefusalReason::Startup);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn startup_ssl_gss_alternating_cve_2026_6479() {
+    let world = World::new(Listener::default());
+    for rounds in 1..4 {
+        let (mut stream, serving) = world.connect();
+        let (outcome, answers) = tokio::join!(Box::pin(serving), async {
+            let mut answers = Vec::new();
+            for request in [SslRequest::BYTES, GssencRequest::BYTES]
+                .iter()
+                .cycle()
+                .take(rounds * 2)
+            {
+                stream.write_all(request).await.unwrap();
+                let mut answer = [0; 1];
+                stream.read_exact(&mut answer).await.unwrap();
+                answers.extend(answer);
+                if answer != [SslRequest::REFUSED] {
+                    break;
+                }
+            }
+            drop(stream);
+            answers
+        });
+        // Each may be asked for once; the third request is an error, and the end.
+        let expected = if rounds == 1 { &b"NN"[..] } else { b"NNE" };
+        assert_eq!(answers, expected);
+        assert!(matches!(outcome, Outcome::Closed(_)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn parallel_guesses_are_refused_even_with_the_right_password() {
+    let world = World::with(Listener::default(), |config| {
+        config.node.login_failures_before_delay = 3;
+        config.node.max_unauthenticated_per_address = 1000;
+    });
+    // All begin before the first has failed; the right password is among the last.
+    let set = tokio::task::LocalSet::new();
+    let world = Rc::new(world);
+    let begun = Rc::new(tokio::sync::Barrier::new(20));
+    let mut guesses = Vec::new();
+    for number in 0..20 {
+        let (world, begun) = (Rc::clone(&world), Rc::clone(&begun));
+        let password = if number == 19 { PASSWORD } else { "wrong" };
+        guesses.push(set.spawn_local(async move {
+            let (stream, serving) = world.connect();
+            let (outcome, _) = tokio::join!(Box::pin(serving), async {
+                let mut client = Client::new(stream);
+                client.send(&startup(&[("user", "app.acme")])).await;
+                let challenge = client.message().await.unwrap();
+                begun.wait().await;
+                client.answer_scram(challenge, password, None).await
+            });
+            outcome
+        }));
+    }
+    set.await;
+    let mut reasons = Vec::new();
+    for guess in guesses {
+        reasons.push(reason(&guess.await.unwrap()));
+    }
+    let count = |wanted| reasons.iter().filter(|reason| **reason == wanted).count();
+    assert_eq!(count(RefusalReason::Authentication), 3);
+    assert_eq!(count(RefusalReason::Throttle), 17);
 }

@@ -112,6 +112,15 @@ impl World {
         Self { peer, ..self }
     }
 
+    /// The same, with other limits of the node.
+    pub(super) fn with_node(self, change: impl FnOnce(&mut config::Node)) -> Self {
+        let mut config = self.gate.config.load().as_ref().clone();
+        change(&mut config.node);
+        self.gate.reload(&config);
+        self.gate.config.store(Arc::new(config));
+        self
+    }
+
     /// The same, with connections that hold only so much in flight.
     pub(super) fn with_pipes_of(self, pipe_bytes: usize) -> Self {
         Self { pipe_bytes, ..self }
