@@ -50,7 +50,9 @@ fn tell(line: &str) -> Result<(), Failure> {
 fn start() -> Result<ChildStdin, Failure> {
     let mut command = Command::new("sh");
     command
-        .args(["-c", SCRIPT, "tidegate-keeper"])
+        // By the environment, so that a list of processes shows a name and not the script.
+        .args(["-c", "eval \"$KEEPER\"", "tidegate-keeper"])
+        .env("KEEPER", SCRIPT)
         .stdin(Stdio::piped());
     // Its own group, so that Ctrl-C on a terminal reaches us and not the keeper.
     command

@@ -111,11 +111,12 @@ fn console(scene: &Scene, steps: &mut Steps) {
 }
 
 fn metrics(scene: &Scene, steps: &mut Steps) {
-    steps.begin("Metrics, for Prometheus (an excerpt)");
+    steps.begin("Metrics, for Prometheus (what it says of this tenant, in part)");
+    let of_tenant = format!("tenant=\"{TENANT}\"");
     let found = http_get(scene.http_port(), "/metrics").map(|(_status, body)| {
         let lines = body
             .lines()
-            .filter(|line| !line.starts_with('#') && !line.ends_with(" 0"));
+            .filter(|line| line.contains(&of_tenant) && !line.ends_with(" 0"));
         lines.take(METRICS_SHOWN).collect::<Vec<&str>>().join("\n")
     });
     steps.show(found, "tidegate_");
