@@ -75,6 +75,14 @@ impl Action {
 }
 
 impl Role {
+    /// The word for it in the log.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Stats => "stats",
+            Self::Admin => "admin",
+        }
+    }
+
     /// Whether this role is enough for an action.
     pub fn may(self, action: Action) -> bool {
         action.least_role().is_some_and(|least| self >= least)

@@ -24,6 +24,7 @@ use super::asked::Extended;
 use super::command::Command;
 use super::error::ConsoleError;
 use super::execute;
+use super::execute::Asker;
 use super::line::Line;
 use super::line::LineError;
 use super::statements::Progress;
@@ -31,13 +32,12 @@ use super::statements::Statements;
 use super::table;
 use super::table::Format;
 use crate::admin::Desk;
-use crate::admin::access::Role;
 
 /// A conversation with one operator.
 pub(super) struct Conversation<'a> {
     line: &'a mut Line,
     desk: &'a Desk,
-    role: Role,
+    asker: Asker<'a>,
     statements: Statements,
     /// After an error of the extended protocol everything up to `Sync` is skipped.
     is_skipping: bool,
@@ -48,11 +48,11 @@ type IsOver = bool;
 
 impl<'a> Conversation<'a> {
     /// With an operator that was welcomed.
-    pub(super) fn new(line: &'a mut Line, desk: &'a Desk, role: Role) -> Self {
+    pub(super) fn new(line: &'a mut Line, desk: &'a Desk, asker: Asker<'a>) -> Self {
         Self {
             line,
             desk,
-            role,
+            asker,
             statements: Statements::default(),
             is_skipping: false,
         }
@@ -122,7 +122,7 @@ impl<'a> Conversation<'a> {
 
     async fn query(&mut self, query: &[u8]) -> Result<(), Stop> {
         let command = Command::parse(query)?;
-        let answer = execute::run(&command, self.role, self.desk).await?;
+        let answer = execute::run(&command, self.asker, self.desk).await?;
         if let Some(columns) = execute::columns(&command) {
             table::describe(columns, &[], self.line.outgoing())?;
         }
@@ -179,7 +179,7 @@ impl<'a> Conversation<'a> {
         let (command, formats) = (portal.command.clone(), portal.formats.clone());
         let (rows, tag) = match std::mem::take(&mut portal.progress) {
             Progress::Bound => {
-                let answer = execute::run(&command, self.role, self.desk).await?;
+                let answer = execute::run(&command, self.asker, self.desk).await?;
                 let tag = answer.tag;
                 (self.notices(answer), tag)
             },

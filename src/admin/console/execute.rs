@@ -9,6 +9,7 @@ use super::show;
 use super::table::Column;
 use crate::admin::Desk;
 use crate::admin::access::Role;
+use crate::telemetry::Untrusted;
 
 /// The columns of what a command shows; none if it shows no rows.
 pub(super) const fn columns(command: &Command) -> Option<&'static [Column]> {
@@ -22,17 +23,30 @@ pub(super) const fn columns(command: &Command) -> Option<&'static [Column]> {
     }
 }
 
-/// Runs a command for somebody of this role.
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asker<'a> {
+    pub(super) name: &'a str,
+    pub(super) role: Role,
+}
+
+/// Runs a command. What is more than looking is logged, with who asked.
 ///
 /// # Errors
 /// [`ConsoleError::NoAdmin`], before anything is done; then what the command itself refuses.
 pub(super) async fn run(
     command: &Command,
-    role: Role,
+    asker: Asker<'_>,
     desk: &Desk,
 ) -> Result<Answer, ConsoleError> {
-    if command.action().is_some_and(|action| !role.may(action)) {
-        return Err(ConsoleError::NoAdmin);
+    if let Some(action) = command.action() {
+        if !asker.role.may(action) {
+            return Err(ConsoleError::NoAdmin);
+        }
+        if action.least_role() == Some(Role::Admin) {
+            let user = Untrusted::new(asker.name);
+            tracing::info!(%user, ?command, "an operator asked");
+        }
     }
     desk.roster.count_command();
     match command {

@@ -33,6 +33,7 @@ use tidegate_proto::sqlstate::SqlState;
 use tokio::time::Instant;
 
 use self::conversation::Conversation;
+use self::execute::Asker;
 use self::line::Line;
 use self::line::LineError;
 use crate::admin::Desk;
@@ -59,7 +60,10 @@ pub async fn converse(operator: Operator, desk: Arc<Desk>) {
     let talking = async {
         welcome::write(&mut line, desk.random)?;
         line.flush().await?;
-        Conversation::new(&mut line, &desk, role).run().await
+        let name = &name;
+        Conversation::new(&mut line, &desk, Asker { name, role })
+            .run()
+            .await
     };
     let end = tokio::select! {
         end = talking => end,
@@ -92,7 +96,8 @@ pub async fn converse(operator: Operator, desk: Arc<Desk>) {
         .as_ref()
         .map_or_else(LineError::label, |()| "terminated");
     let user = Untrusted::new(&name);
-    tracing::info!(target: "tidegate::connection", %user, ?role, reason, "console session ended");
+    let role = role.label();
+    tracing::info!(target: "tidegate::connection", %user, role, reason, "console session ended");
 }
 
 #[cfg(test)]
