@@ -159,7 +159,7 @@ fn pools(picture: &Picture, page: &mut Page) {
         }
     };
     let help = "The most servers of a pool (pool_size); 0 is no limit.";
-    each("tidegate_pool_size_servers", help, |figures| {
+    each("tidegate_pool_servers_max", help, |figures| {
         f64::from(figures.pool_size)
     });
     let help = "How long the first client in the queue of a pool has waited.";

@@ -317,3 +317,45 @@ async fn a_database_of_any_name_is_shown_while_it_has_pools() {
     };
     LocalSet::new().run_until(looking).await;
 }
+
+/// `pgbouncer_exporter` makes labels of these columns, and drops what is neither text nor a plain
+/// integer; it refuses a scrape in which two rows have the same labels.
+#[tokio::test]
+async fn exporters_find_labels_that_they_can_read_and_that_are_unique() {
+    for (topic, labels) in [
+        (Topic::Pools, &["database", "user"][..]),
+        (Topic::StatsTotals, &["database"]),
+        (
+            Topic::Databases,
+            &[
+                "name",
+                "host",
+                "port",
+                "database",
+                "force_user",
+                "pool_mode",
+            ],
+        ),
+        (Topic::Lists, &["list"]),
+        (Topic::Config, &["key"]),
+    ] {
+        let columns = columns(topic).unwrap();
+        let place = |label: &&str| {
+            let found = columns.iter().position(|column| column.name == *label);
+            let place = found.expect(label);
+            assert_ne!(columns[place].kind, Kind::Numeric, "{label}");
+            place
+        };
+        let places: Vec<usize> = labels.iter().map(place).collect();
+        let rows = look(topic).await;
+        let labels_of = |row: &String| -> Vec<String> {
+            let fields: Vec<&str> = row.split('|').collect();
+            places
+                .iter()
+                .map(|place| fields[*place].to_owned())
+                .collect()
+        };
+        let unique: std::collections::BTreeSet<_> = rows.iter().map(labels_of).collect();
+        assert_eq!(unique.len(), rows.len(), "{topic:?}: {rows:?}");
+    }
+}
