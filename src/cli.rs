@@ -2,6 +2,7 @@
 //!
 //! Nothing is decided here about a configuration; `check` only prints what loading it found.
 
+use std::error::Error;
 use std::ffi::OsString;
 use std::io;
 use std::io::Write;
@@ -14,6 +15,7 @@ use clap::Subcommand;
 
 use tidegate::config;
 use tidegate::worker;
+use tidegate::worker::StartError;
 
 /// A multi-tenant PostgreSQL connection pooler that understands the PROXY protocol.
 #[derive(Parser)]
@@ -76,15 +78,26 @@ fn serve(file: &Path) -> ExitCode {
     let Err(error) = worker::run(file) else {
         return ExitCode::SUCCESS;
     };
+    let text = if let StartError::Refused(refused) = &error {
+        let mistakes = refused.report.mistakes.iter().map(ToString::to_string);
+        mistakes.collect::<Vec<_>>().join("\n")
+    } else {
+        chain(&error)
+    };
+    // Standard error may be closed; the exit code says it too.
+    writeln!(io::stderr(), "{text}").ok();
+    ExitCode::FAILURE
+}
+
+/// The error with its causes, outermost first.
+fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
-    let mut next = std::error::Error::source(&error);
+    let mut next = error.source();
     while let Some(cause) = next {
         text = format!("{text}: {cause}");
         next = cause.source();
     }
-    // Standard error may be closed; the exit code says it too.
-    writeln!(io::stderr(), "{text}").ok();
-    ExitCode::FAILURE
+    text
 }
 
 fn check(file: &Path, output: &mut impl Write) -> io::Result<ExitCode> {

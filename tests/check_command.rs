@@ -119,6 +119,24 @@ fn a_file_that_is_not_there_ends_with_1() {
 }
 
 #[test]
+fn a_node_does_not_start_with_a_mistake_and_tells_it() {
+    let folder = Folder::new("run");
+    let file = folder.write("config.toml", "[node]\nworkers = -1\nx = 1\n");
+    let file = file.to_str().expect("a name");
+    for arguments in [&["run", file][..], &[file]] {
+        let output = tidegate(arguments);
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(lines(&output.stdout), [""; 0]);
+        let told = lines(&output.stderr);
+        assert_eq!(told.len(), 3, "{told:#?}");
+        assert!(
+            told[1].ends_with("2:11: node.workers: -1 is out of range (0 to 18446744073709551615)"),
+            "{told:#?}"
+        );
+    }
+}
+
+#[test]
 fn the_shipped_files_pass() {
     for name in ["minimal.toml", "tidegate.toml"] {
         let file = Path::new(env!("CARGO_MANIFEST_DIR"))
