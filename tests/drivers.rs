@@ -225,10 +225,10 @@ async fn tokio_postgres_tour(dsn: &str) {
         .unwrap();
     assert_eq!(count.get::<_, i64>(0), 20);
     let cancel = client.cancel_token();
-    let sleep = client.batch_execute("select pg_sleep(30)");
-    let (slept, cancelled) = tokio::join!(sleep, cancel_when_running(dsn, &cancel));
+    let query = client.batch_execute("select pg_sleep(30)");
+    let (answer, cancelled) = tokio::join!(query, cancel_when_running(dsn, &cancel));
     cancelled.unwrap();
-    assert_eq!(slept.unwrap_err().code(), Some(&SqlState::QUERY_CANCELED));
+    assert_eq!(answer.unwrap_err().code(), Some(&SqlState::QUERY_CANCELED));
     client.batch_execute("drop table t").await.unwrap();
 }
 

@@ -20,6 +20,8 @@ mod tidy {
     pub(crate) mod waiting;
 }
 
+use std::sync::OnceLock;
+
 use source::SourceFile;
 use tidy::regions::TestRegions;
 
@@ -88,24 +90,26 @@ fn every_import_of_the_crate_names_its_layer() {
 
 #[test]
 fn globs_are_imported_in_tests_only() {
-    let regions = TestRegions::of(&project());
+    let regions = TestRegions::of(project());
     enforce(|file| tidy::imports::have_no_glob(file, &regions));
 }
 
 #[test]
 fn functions_fit_on_a_screen() {
-    let regions = TestRegions::of(&project());
+    let regions = TestRegions::of(project());
     enforce(|file| tidy::functions::are_short(file, &regions));
 }
 
 #[test]
 fn tests_do_not_sleep() {
-    let regions = TestRegions::of(&project());
+    let regions = TestRegions::of(project());
     enforce(|file| tidy::waiting::does_not_sleep(file, &regions));
 }
 
-fn project() -> Vec<SourceFile> {
-    let files = source::files(&FOLDERS, "rs");
+/// Every file, read once for all rules.
+fn project() -> &'static [SourceFile] {
+    static FILES: OnceLock<Vec<SourceFile>> = OnceLock::new();
+    let files = FILES.get_or_init(|| source::files(&FOLDERS, "rs"));
     for folder in ["src/", "proto/", "tests/"] {
         assert!(
             files.iter().any(|file| file.path.starts_with(folder)),
