@@ -41,6 +41,8 @@
 //! | [`programs::python`] | a driver test program under `tests/drivers/` |
 //! | [`HaProxy::start`] | a real HAProxy with the PROXY header of your choice, checks, TLS |
 //! | [`Pooler::start`], [`Pooler::reload`], [`Pooler::log_lines`] | a real Tidegate |
+//! | [`PooledDatabase::start`] | a database of the test's own with a Tidegate in front of it |
+//! | [`wire::Wire`] | a client that says what no driver would, message by message |
 //! | [`Authority::new`] | throw-away certificates |
 //! | [`free_port`], [`polling::until`], [`http_get`] | what such tests need besides |
 //!
@@ -72,6 +74,7 @@ mod folder;
 mod haproxy;
 mod keeper;
 pub mod polling;
+mod pooled;
 mod pooler;
 mod port;
 mod process;
@@ -80,6 +83,7 @@ mod reachable;
 pub mod skip;
 pub mod tools;
 mod version;
+pub mod wire;
 
 pub use crate::certificates::Authority;
 pub use crate::certificates::KeyPair;
@@ -93,6 +97,8 @@ pub use crate::folder::Folder;
 pub use crate::haproxy::HaProxy;
 pub use crate::haproxy::HaProxyOptions;
 pub use crate::haproxy::SendProxy;
+pub use crate::pooled::PooledDatabase;
+pub use crate::pooled::PoolerConfig;
 pub use crate::pooler::Pooler;
 pub use crate::pooler::Ready;
 pub use crate::pooler::http_get;

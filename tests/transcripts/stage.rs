@@ -1,0 +1,67 @@
+//! Where transcripts play: one Postgres, and one Tidegate with a listener for each pool mode.
+
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+
+use tidegate_harness::PooledDatabase;
+use tidegate_harness::free_port;
+use tidegate_harness::wire::Login;
+
+/// Few, so that transcripts meet servers that others have left.
+const POOL_SIZE: u32 = 4;
+
+pub(crate) struct Stage {
+    pooled: PooledDatabase,
+    session_port: u16,
+}
+
+impl Stage {
+    /// The one stage of this program; `None` if the machine has no Postgres.
+    pub(crate) fn shared() -> Option<&'static Self> {
+        static SHARED: OnceLock<Option<Stage>> = OnceLock::new();
+        SHARED.get_or_init(Self::build).as_ref()
+    }
+
+    fn build() -> Option<Self> {
+        let session_port = free_port().unwrap();
+        let pooled = PooledDatabase::start(|config| {
+            config.pool = format!("pool_size = {POOL_SIZE}");
+            // Both say how a client proves who it is by not asking: logins are not the matter here.
+            config.listener = "auth_type = \"trust\"\npool_mode = \"transaction\"".to_owned();
+            config.more = format!(
+                "[[listener]]\nname = \"session\"\naddress = \"127.0.0.1:{session_port}\"\n\
+                 default_tenant = \"acme\"\nauth_type = \"trust\"\npool_mode = \"session\""
+            );
+        });
+        let pooled = pooled.unwrap()?;
+        Some(Self {
+            pooled,
+            session_port,
+        })
+    }
+
+    pub(crate) fn major_version(&self) -> u32 {
+        self.pooled.cluster().binaries().major()
+    }
+
+    /// Straight to Postgres.
+    pub(crate) fn postgres(&self) -> Login {
+        self.pooled.direct_login()
+    }
+
+    /// Through Tidegate, by the name of the pool mode.
+    pub(crate) fn modes(&self) -> [(&'static str, Login); 2] {
+        let transaction = self.pooled.login();
+        let mut session = transaction.clone();
+        session.address = SocketAddr::new(session.address.ip(), self.session_port);
+        [("transaction mode", transaction), ("session mode", session)]
+    }
+
+    /// Runs what a transcript wants to be there.
+    pub(crate) fn set_up(&self, sql: &str) {
+        let owner = &self.pooled.database.user;
+        self.pooled
+            .admin(&format!("set role {owner}; {sql}"))
+            .unwrap();
+    }
+}
