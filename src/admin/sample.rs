@@ -207,7 +207,12 @@ pub(super) fn operator() -> (Operator, DuplexStream) {
 
 /// An operator of this role, and the other end of its connection.
 pub(super) fn operator_as(role: Role) -> (Operator, DuplexStream) {
-    let (far, near) = tokio::io::duplex(1024 * 1024);
+    operator_over(role, 1024 * 1024)
+}
+
+/// The same over a connection that holds so many bytes that were not read.
+pub(super) fn operator_over(role: Role, held_bytes_max: usize) -> (Operator, DuplexStream) {
+    let (far, near) = tokio::io::duplex(held_bytes_max);
     let peer = UnixPeer {
         process_id: Some(815),
         user_id: Some(1000),

@@ -136,9 +136,13 @@ impl Home {
             pool.tick(now);
             if pool.is_unused() {
                 self.pools.borrow_mut().remove(&pool.key);
-                let key = pool.key.clone();
+                let (key, is_gone) = (pool.key.clone(), pool.tenant.is_gone());
                 drop(pool);
                 self.counters.retire_database(key.tenant(), key.database());
+                if is_gone {
+                    // Only the last of its pools takes the tenant along.
+                    self.counters.retire(key.tenant());
+                }
                 if !key.is_dedicated() {
                     forgotten.push(key);
                 }

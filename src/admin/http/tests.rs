@@ -279,6 +279,7 @@ async fn a_process_whose_worker_is_gone_is_not_ready() {
 async fn a_request_that_is_too_long_is_cut_off() {
     let (desk, _orders) = sample::desk_over(Mailboxes::new(0).0);
     served(desk, async |address| {
+        let before = tokio::time::Instant::now();
         let mut stream = TcpStream::connect(address).await.unwrap();
         let header = format!(
             "GET /healthz HTTP/1.1\r\nx: {}",
@@ -289,6 +290,10 @@ async fn a_request_that_is_too_long_is_cut_off() {
         // Reset or closed: but without an answer.
         drop(stream.read_to_end(&mut answer).await);
         assert!(!answer.starts_with(b"HTTP/1.1 200"));
+        assert!(
+            before.elapsed() < HTTP_CONNECTION_TIME_MAX,
+            "not only by its deadline"
+        );
     })
     .await;
 }

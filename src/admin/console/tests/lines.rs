@@ -1,6 +1,8 @@
 //! How a session ends, and what holds up none.
 
 use super::*;
+use crate::limits::CONSOLE_OUTGOING_BYTES;
+use crate::limits::CONSOLE_WRITE_TIMEOUT;
 
 #[tokio::test]
 async fn whoever_breaks_the_protocol_is_told_and_cut_off() {
@@ -78,6 +80,52 @@ async fn no_secret_is_shown() {
             let heard = talk.ask(&format!("SHOW {}", topic.word())).await;
             assert!(!heard.concat().contains(sample::SECRET), "{topic:?}");
         }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_that_does_not_read_is_cut_off() {
+    locally(async {
+        let (desk, _orders) = sample::desk(1);
+        let (operator, mut far) = sample::operator_over(Role::Stats, 8 * 1024);
+        let console = tokio::task::spawn_local(converse(operator, Arc::clone(&desk)));
+        let mut bytes = Vec::new();
+        for _ in 0..20 {
+            let query = b"SHOW CONFIG";
+            Query { query }.encode(&mut bytes).unwrap();
+        }
+        far.write_all(&bytes).await.unwrap();
+        let before = tokio::time::Instant::now();
+        console.await.unwrap();
+        assert_eq!(before.elapsed().as_secs(), CONSOLE_WRITE_TIMEOUT.as_secs());
+        assert!(desk.roster.operators().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_long_answer_comes_in_pieces_and_whole() {
+    locally(async {
+        let (desk, _orders) = sample::desk(400);
+        let (operator, mut far) = sample::operator_over(Role::Stats, 1024);
+        let console = tokio::task::spawn_local(converse(operator, Arc::clone(&desk)));
+        let mut bytes = Vec::new();
+        let query = b"SHOW CLIENTS";
+        Query { query }.encode(&mut bytes).unwrap();
+        Terminate.encode(&mut bytes);
+        far.write_all(&bytes).await.unwrap();
+        let mut heard = Vec::new();
+        far.read_to_end(&mut heard).await.unwrap();
+        assert!(heard.len() > 2 * CONSOLE_OUTGOING_BYTES, "{}", heard.len());
+        let (mut rest, mut rows) = (&heard[..], 0);
+        while let Some((frame, after)) = Frame::split(Sender::Backend, rest).unwrap() {
+            rows += usize::from(frame.header.tag() == b'D');
+            rest = after;
+        }
+        assert!(rest.is_empty());
+        assert_eq!(rows, 2 * 400 + 1);
+        console.await.unwrap();
     })
     .await;
 }

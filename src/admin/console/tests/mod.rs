@@ -5,6 +5,7 @@ mod extended;
 mod lines;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate_proto::backend::BackendMessage;
 use tidegate_proto::backend::Report;
@@ -27,6 +28,7 @@ use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::task::LocalSet;
+use tokio::time::timeout;
 
 use super::converse;
 use crate::admin::Desk;
@@ -39,6 +41,9 @@ use crate::admin::access::Role;
 use crate::admin::sample;
 use crate::limits::CONSOLE_MESSAGE_BYTES_MAX;
 use crate::limits::CONSOLE_STATEMENTS_MAX;
+
+/// Longer than the console waits for its workers.
+const SILENCE_MAX: Duration = Duration::from_secs(20);
 
 /// An operator in a test: says bytes, and hears lines such as `DataRow acme.shop app 1`.
 struct Talk {
@@ -94,7 +99,8 @@ impl Talk {
                 heard.push(line(message));
                 bytes = rest;
             }
-            if self.far.read_buf(&mut bytes).await.unwrap() == 0 {
+            let read = timeout(SILENCE_MAX, self.far.read_buf(&mut bytes)).await;
+            if read.expect("the console says something").unwrap() == 0 {
                 heard.push("closed".to_owned());
                 return heard;
             }
