@@ -25,7 +25,7 @@ use crate::session::Mailboxes;
 use crate::tenancy::Directory;
 use crate::tenancy::NodeCounts;
 
-/// What the console and the HTTP endpoints read. See the [module](self).
+/// What the console and the HTTP endpoints read, and their ways to workers and the main thread.
 #[derive(Debug)]
 pub struct Desk {
     /// The configuration of the moment.

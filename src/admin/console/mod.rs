@@ -8,7 +8,7 @@
 //! # Layout
 //!
 //! - `grammar` → `command` (what was asked) → `execute` (whether it may be, and the doing) →
-//!   [`Answer`](answer::Answer).
+//!   `answer`.
 //! - `show`: one file for each topic. `table`: columns, values and how they are written.
 //! - `conversation`: the messages, simple and extended. `line`: the bytes.
 
