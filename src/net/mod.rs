@@ -3,9 +3,11 @@
 //!
 //! Knows nothing of `PostgreSQL`; never waits, only polls.
 
+mod outgoing;
 mod socket;
 mod transport;
 
+pub use outgoing::Outgoing;
 pub use socket::Socket;
 pub use transport::Parked;
 pub use transport::Replay;

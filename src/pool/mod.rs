@@ -45,6 +45,7 @@ pub use self::seat::Seat;
 pub use self::seat::Waiting;
 pub use self::server::BackendKey;
 pub use self::server::Incoming;
+pub use self::server::Promised;
 pub use self::server::Server;
 pub use self::server::ServerCard;
 pub use self::server::ServerState;

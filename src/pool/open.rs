@@ -127,6 +127,7 @@ impl Pool {
             socket: opened.socket,
             ledger: tidegate_proto::exchange::Ledger::new(),
             incoming: crate::pool::Incoming::default(),
+            promised: crate::pool::Promised::default(),
             settings: Rc::default(),
             card: Rc::new(opened.card),
             is_broken: false,

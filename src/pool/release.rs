@@ -25,12 +25,15 @@ pub fn release(lease: Lease, now: Instant) {
 }
 
 impl Pool {
-    pub(super) fn take_back(self: &Rc<Self>, server: Box<Server>, now: Instant) {
+    pub(super) fn take_back(self: &Rc<Self>, mut server: Box<Server>, now: Instant) {
         debug_assert!(server.is_clean(), "only a clean server comes back");
         server.card.client.set(None);
         server.card.used_at.set(now);
-        if server.card.close_needed.get() || self.is_over_age(&server, now) || self.tenant.is_gone()
-        {
+        let is_unwanted = server.card.close_needed.get()
+            || self.is_over_age(&server, now)
+            || self.tenant.is_gone();
+        // What it says now belongs to nobody.
+        if is_unwanted || !server.is_quiet() {
             self.close(server);
             return;
         }

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use tidegate_proto::exchange::Ledger;
 use tokio::time::Instant;
 
+use crate::net::Outgoing;
 use crate::net::Socket;
 use crate::pool::Pool;
 use crate::pool::Settings;
@@ -26,6 +27,8 @@ pub struct Server {
     pub ledger: Ledger,
     /// Where in its byte stream the reading stands.
     pub incoming: Incoming,
+    /// What the ledger counts on and the server has not been sent yet.
+    pub promised: Promised,
     /// What its session has set beyond the login.
     pub settings: Rc<Settings>,
     /// What the console shows of it.
@@ -51,6 +54,23 @@ impl Incoming {
     /// Whether the last byte read was the last of a message.
     pub fn is_between_messages(&self) -> bool {
         self.held.is_empty() && self.body_bytes == 0
+    }
+}
+
+/// What of the messages to a server is still to be sent: it would take the next client's bytes for
+/// these.
+#[derive(Debug, Default)]
+pub struct Promised {
+    /// Bytes that its socket could not take yet.
+    pub unsent: Option<Box<Outgoing>>,
+    /// Bytes of the current message's body that its client has not said yet.
+    pub body_bytes: usize,
+}
+
+impl Promised {
+    /// Whether the last byte sent was the last of a message.
+    pub fn is_kept(&self) -> bool {
+        self.unsent.is_none() && self.body_bytes == 0
     }
 }
 
@@ -107,8 +127,12 @@ pub struct ServerCard {
 }
 
 impl Server {
-    /// Whether nothing is owed, unread or half-said, and nothing is known against it.
+    /// Whether nothing is owed, unread, unsent or half-said, and nothing is known against it.
+    #[inline]
     pub fn is_clean(&self) -> bool {
-        self.ledger.is_clean() && self.incoming.is_between_messages() && !self.is_broken
+        self.ledger.is_clean()
+            && self.incoming.is_between_messages()
+            && self.promised.is_kept()
+            && !self.is_broken
     }
 }

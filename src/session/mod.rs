@@ -12,7 +12,6 @@ mod homes;
 mod inspect;
 mod login;
 mod mailbox;
-mod outgoing;
 mod refusal;
 mod registry;
 mod relay;

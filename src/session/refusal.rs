@@ -3,8 +3,8 @@
 use tidegate_proto::backend::ReportText;
 use tidegate_proto::backend::Severity;
 
+use crate::net::Outgoing;
 use crate::restrictions::Report;
-use crate::session::outgoing::Outgoing;
 
 /// Appends a report to what the client is still to be sent.
 pub(super) fn queue(to_client: &mut Option<Box<Outgoing>>, report: &Report) {

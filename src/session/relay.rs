@@ -30,13 +30,6 @@ pub(super) struct FromClient {
     pub(super) is_over: bool,
 }
 
-/// Where in a client's byte stream the reading stands between two reads.
-#[derive(Debug, Default)]
-pub(super) struct ClientStream {
-    /// Bytes of the current message's body that have not been read yet.
-    pub(super) body_bytes: usize,
-}
-
 /// What a client's message may need the session to know.
 pub(super) trait Observer {
     /// A message of the client, with as much of its body as has arrived.
@@ -58,12 +51,11 @@ pub(super) trait Observer {
 ///
 /// [`Violation`], the client's fault: nothing of these bytes may be sent on.
 pub(super) fn from_client(
-    stream: &mut ClientStream,
     server: &mut Server,
     bytes: &[u8],
     observer: &mut impl Observer,
 ) -> Result<FromClient, Violation> {
-    let mut at = skip_body(&mut stream.body_bytes, 0, bytes.len());
+    let mut at = skip_body(&mut server.promised.body_bytes, 0, bytes.len());
     while let Some(rest @ [_, ..]) = bytes.get(at..) {
         let Some(header) = FrameHeader::parse(Sender::Frontend, rest)? else {
             break;
@@ -82,8 +74,12 @@ pub(super) fn from_client(
         }
         observer.client_message(header.tag(), body);
         server.ledger.sent(header.tag(), Owner::Client)?;
-        stream.body_bytes = header.body_bytes();
-        at = skip_body(&mut stream.body_bytes, at + FRAME_HEADER_BYTES, bytes.len());
+        server.promised.body_bytes = header.body_bytes();
+        at = skip_body(
+            &mut server.promised.body_bytes,
+            at + FRAME_HEADER_BYTES,
+            bytes.len(),
+        );
     }
     Ok(FromClient {
         forwarded: at,
@@ -129,6 +125,10 @@ pub(super) fn from_server(
         server.incoming.swallows = verdict == Verdict::Swallow;
         if verdict == Verdict::Forward {
             kept.keep(bytes, start..at);
+        }
+        if server.ledger.is_lost() {
+            // Whose the rest is, nobody can tell.
+            return Ok(0..kept.end);
         }
     }
     server

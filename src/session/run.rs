@@ -21,6 +21,7 @@ use tidegate_proto::error::Sender;
 use tidegate_proto::exchange::Owner;
 use tidegate_proto::fault::Fault;
 use tidegate_proto::frame::FrameHeader;
+use tidegate_proto::frontend::Terminate;
 use tidegate_proto::frontend::tag as frontend;
 use tokio::time::Instant;
 
@@ -28,6 +29,7 @@ use crate::config::PoolMode;
 use crate::limits::HELD_BYTES_MAX;
 use crate::limits::LEDGER_ENTRIES_MAX;
 use crate::limits::SESSION_STEPS_MAX;
+use crate::net::Outgoing;
 use crate::net::Socket;
 use crate::pool;
 use crate::pool::Checkout;
@@ -37,7 +39,6 @@ use crate::pool::Waiting;
 use crate::session::Client;
 use crate::session::ClientState;
 use crate::session::End;
-use crate::session::outgoing::Outgoing;
 use crate::session::refusal;
 use crate::session::relay;
 use crate::session::view::Conversation;
@@ -52,10 +53,8 @@ pub(super) struct Session {
     waiting: Option<Waiting>,
     seat: Option<Rc<Seat>>,
     to_client: Option<Box<Outgoing>>,
-    to_server: Option<Box<Outgoing>>,
     /// Bytes of the client that cannot go on yet: half a header, or all it said while it waits.
     held: Vec<u8>,
-    stream: relay::ClientStream,
     conversation: Conversation,
     end: Option<End>,
     is_listening: bool,
@@ -70,9 +69,7 @@ impl Session {
             waiting: None,
             seat: None,
             to_client: None,
-            to_server: None,
             held: Vec::new(),
-            stream: relay::ClientStream::default(),
             conversation: Conversation::default(),
             end: None,
             is_listening: false,
@@ -113,7 +110,9 @@ impl Session {
         let flushed = Outgoing::flush(&mut self.to_client, &mut self.socket, context);
         let is_client_taking = flushed.map_err(End::ClientBroke)?.is_ready();
         if let Some(lease) = &mut self.lease {
-            let flushed = Outgoing::flush(&mut self.to_server, &mut lease.socket, context);
+            let server = &mut **lease;
+            let unsent = &mut server.promised.unsent;
+            let flushed = Outgoing::flush(unsent, &mut server.socket, context);
             self.note_deafness(flushed.is_err());
             if is_client_taking {
                 has_moved |= self.read_server(context)?;
@@ -126,7 +125,7 @@ impl Session {
             has_moved = true;
         }
         if self.conversation.is_over {
-            return self.end_if_answered().map(|()| has_moved);
+            return self.end_if_answered().map(|is_told| has_moved || is_told);
         }
         if self.may_read_client() {
             has_moved |= self.read_client(context)?;
@@ -152,30 +151,41 @@ impl Session {
                 .is_some_and(|lease| !lease.ledger.is_clean())
     }
 
-    /// A client that said goodbye still gets what it asked for before.
-    fn end_if_answered(&self) -> Result<(), End> {
-        let is_owed = self.waiting.is_some()
-            || self.to_server.is_some()
-            || self.to_client.is_some()
-            || self
-                .lease
-                .as_ref()
-                .is_some_and(|lease| lease.ledger.is_busy());
+    /// A client that said goodbye still gets what it asked for before. Whether something was said
+    /// to the server.
+    fn end_if_answered(&mut self) -> Result<bool, End> {
+        let Some(lease) = &mut self.lease else {
+            let is_owed = self.waiting.is_some() || self.to_client.is_some();
+            return if is_owed {
+                Ok(false)
+            } else {
+                Err(End::Terminated)
+            };
+        };
+        let awaits_client = lease.ledger.awaits_client();
+        if awaits_client && !lease.is_broken {
+            // What the client has begun would never end: the server hears the goodbye as well.
+            Outgoing::append(&mut lease.promised.unsent, &Terminate::BYTES);
+            lease.is_broken = true;
+            return Ok(true);
+        }
+        let is_owed = awaits_client
+            || lease.ledger.is_busy()
+            || !lease.promised.is_kept()
+            || self.to_client.is_some();
         if is_owed {
-            Ok(())
+            Ok(false)
         } else {
             Err(End::Terminated)
         }
     }
 
     fn may_read_client(&self) -> bool {
-        self.to_server.is_none()
-            && !self.conversation.is_server_deaf
+        !self.conversation.is_server_deaf
             && self.held.len() < HELD_BYTES_MAX
-            && self
-                .lease
-                .as_ref()
-                .is_none_or(|lease| lease.ledger.owed() < LEDGER_ENTRIES_MAX)
+            && self.lease.as_ref().is_none_or(|lease| {
+                lease.promised.unsent.is_none() && lease.ledger.owed() < LEDGER_ENTRIES_MAX
+            })
     }
 
     fn read_server(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
@@ -228,20 +238,20 @@ impl Session {
             lease.settings = Rc::clone(&settings);
             *self.client.settings.borrow_mut() = settings;
         }
-        if lease.ledger.is_doubtful() && !lease.ledger.is_busy() {
-            return Err(End::ServerGone {
-                has_said_why: false,
-            });
+        if lease.ledger.is_lost() {
+            return Err(self.server_gone());
+        }
+        // The client has all that it can rely on; what may still come is for nobody.
+        let may_part = self.client.mode != PoolMode::Session && !self.conversation.keeps_server();
+        if lease.ledger.is_spent() && lease.promised.is_kept() && may_part {
+            self.give_back();
+            return Ok(());
         }
         let is_in_block = lease.ledger.status() != TransactionStatus::Idle;
         if self.client.mode == PoolMode::Statement && is_in_block && !lease.ledger.is_busy() {
             return Err(End::TransactionInStatementMode);
         }
-        let is_done = lease.is_clean()
-            && self.to_server.is_none()
-            && !self.conversation.is_server_deaf
-            && self.stream.body_bytes == 0;
-        if !is_done {
+        if !lease.is_clean() {
             return Ok(());
         }
         self.conversation.settle(&self.client, lease);
@@ -385,20 +395,16 @@ impl Session {
             return Ok(());
         };
         let mut view = View::new(&self.client, &mut self.conversation);
-        let read = relay::from_client(&mut self.stream, lease, bytes, &mut view)
-            .map_err(End::ClientViolation)?;
+        let read = relay::from_client(lease, bytes, &mut view).map_err(End::ClientViolation)?;
         if self.conversation.is_statement_lost {
             return Err(End::UnnamedStatementLost);
         }
         let (going, staying) = bytes
             .split_at_checked(read.forwarded)
             .unwrap_or((bytes, &[]));
-        let sent = Outgoing::send(
-            &mut self.to_server,
-            &mut lease.socket,
-            context,
-            (injected, going),
-        );
+        let server = &mut **lease;
+        let unsent = &mut server.promised.unsent;
+        let sent = Outgoing::send(unsent, &mut server.socket, context, (injected, going));
         self.note_deafness(sent.is_err());
         self.conversation.is_over = read.is_over;
         if !read.is_over {
@@ -410,13 +416,17 @@ impl Session {
 
     /// A server that takes nothing more may still have said why: it is read to its end.
     fn note_deafness(&mut self, is_deaf: bool) {
-        if is_deaf {
-            self.to_server = None;
+        if is_deaf && let Some(lease) = &mut self.lease {
+            lease.promised.unsent = None;
+            lease.is_broken = true;
             self.conversation.is_server_deaf = true;
         }
     }
 
     fn server_gone(&self) -> End {
+        if self.conversation.is_over {
+            return End::Terminated;
+        }
         End::ServerGone {
             has_said_why: self.conversation.is_error_open,
         }
@@ -428,12 +438,11 @@ impl Session {
         let is_between_messages = self
             .lease
             .as_ref()
-            .is_none_or(|lease| lease.incoming.body_bytes == 0);
+            .is_none_or(|lease| lease.incoming.body_bytes == 0 || lease.incoming.swallows);
         if is_between_messages && let Some(report) = end.report() {
             refusal::queue(&mut self.to_client, &report);
         }
         self.waiting = None;
-        self.to_server = None;
         self.held = Vec::new();
         if let Some(mut lease) = self.lease.take() {
             lease.is_broken |= end.fault() == Fault::Server;

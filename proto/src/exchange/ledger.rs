@@ -3,8 +3,8 @@
 //! Every message sent to a server is entered with [`Ledger::sent`], every message received is
 //! looked up with [`Ledger::received`] or [`Ledger::ready`], which say whether it goes to the
 //! client or was meant for the pooler. The ledger must never guess: where the protocol leaves two
-//! readings (a `Sync` that may or may not have fallen into a failed COPY), it becomes *doubtful*
-//! and the server is never clean again.
+//! readings (a `Sync` that may or may not have fallen into a failed COPY), it is in doubt, and a
+//! server in doubt is never clean.
 //!
 //! ```text
 //!            Parse, Bind, …           ErrorResponse            Sync
@@ -18,81 +18,43 @@
 
 use std::collections::VecDeque;
 
+use super::copy::Copy;
+use super::entry::Awaited;
+use super::entry::Entry;
+use super::entry::Owner;
+use super::entry::Verdict;
 use crate::backend::TransactionStatus;
 use crate::backend::tag as backend;
 use crate::error::Sender;
 use crate::error::Violation;
 use crate::frontend::tag as frontend;
 
-/// Whose message it was, and so whose reply it will be.
+/// What cannot be told of the replies that are owed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
-    /// The client's: the reply is forwarded.
-    Client,
-    /// Injected by the pooler: the reply is swallowed.
-    Pooler,
-}
-
-/// What to do with a message from a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It goes to the client as it came.
-    Forward,
-    /// It answers something the pooler injected: the client never sees it.
-    Swallow,
-}
-
-/// The message an entry stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Awaited {
-    Parse,
-    Bind,
-    Describe,
-    Execute,
-    Close,
-    Query,
-    FunctionCall,
-    Sync,
-    /// `CopyDone` or `CopyFail`: owed no reply, but it ends the copy that reaches it.
-    CopyEnd,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    awaited: Awaited,
-    owner: Owner,
-}
-
-/// A COPY that the server is in the middle of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Copy {
+enum Doubt {
     None,
-    /// COPY FROM STDIN: the server reads messages until `CopyDone` or `CopyFail` and ignores
-    /// `Flush` and `Sync`. `syncs_absorbed`: at least one `Sync` was sent into it.
-    In {
-        syncs_absorbed: bool,
-    },
-    /// The end of the copy was sent, or a message that makes it fail: what was sent after it will
-    /// be answered as usual.
-    Closing {
-        syncs_absorbed: bool,
-    },
-    /// Replication: both sides send `CopyData`.
-    Both,
+    /// How many `ReadyForQuery` there will be: a COPY failed, and a `Sync` that was sent into it
+    /// may have been read before or after that. All that may come unexpectedly is
+    /// `ReadyForQuery`, before the replies to what was sent later; the first of these ends the
+    /// doubt.
+    Syncs,
+    /// Anything.
+    Lost,
 }
 
 /// The replies that one server still owes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Ledger {
     owed: VecDeque<Entry>,
     status: TransactionStatus,
     copy: Copy,
+    doubt: Doubt,
+    /// Something of the reply to the first entry has come.
+    is_answered: bool,
     /// An extended-protocol message was sent after the last `Sync` or `Query`.
     open: bool,
     /// The server discards every message until the next `Sync`.
     skipping: bool,
-    /// It can no longer be told how many replies are owed.
-    doubtful: bool,
 }
 
 impl Default for Ledger {
@@ -108,9 +70,10 @@ impl Ledger {
             owed: VecDeque::new(),
             status: TransactionStatus::Idle,
             copy: Copy::None,
+            doubt: Doubt::None,
+            is_answered: false,
             open: false,
             skipping: false,
-            doubtful: false,
         }
     }
 
@@ -153,10 +116,12 @@ impl Ledger {
     #[inline]
     pub fn received(&mut self, tag: u8) -> Result<Verdict, Violation> {
         match tag {
-            backend::DATA_ROW | backend::COPY_DATA | backend::COPY_DONE => {
+            backend::DATA_ROW
+            | backend::COPY_DATA
+            | backend::COPY_DONE
+            | backend::COPY_OUT_RESPONSE => {
                 self.continues(tag, &[Awaited::Query, Awaited::Execute])
             },
-            backend::COPY_OUT_RESPONSE => self.continues(tag, &[Awaited::Query, Awaited::Execute]),
             backend::COMMAND_COMPLETE | backend::EMPTY_QUERY_RESPONSE => self.ends_command(tag),
             backend::ROW_DESCRIPTION => self.ends_unless_query(tag),
             backend::PARSE_COMPLETE => self.ends(tag, Awaited::Parse),
@@ -168,7 +133,7 @@ impl Ledger {
             backend::FUNCTION_CALL_RESPONSE => self.continues(tag, &[Awaited::FunctionCall]),
             backend::COPY_IN_RESPONSE => self.copy_in_begins(tag),
             backend::COPY_BOTH_RESPONSE => {
-                let verdict = self.continues(tag, &[Awaited::Query, Awaited::Execute])?;
+                let verdict = self.continues(tag, &[Awaited::Query])?;
                 self.copy = Copy::Both;
                 Ok(verdict)
             },
@@ -176,7 +141,7 @@ impl Ledger {
             backend::NOTICE_RESPONSE
             | backend::PARAMETER_STATUS
             | backend::NOTIFICATION_RESPONSE => Ok(self.aside()),
-            unexpected => Err(Violation::out_of_place(Sender::Backend, unexpected)),
+            unexpected => out_of_place(unexpected),
         }
     }
 
@@ -187,44 +152,41 @@ impl Ledger {
     /// [`Violation`], the server's fault, if no message that it could answer is owed.
     #[inline]
     pub fn ready(&mut self, status: TransactionStatus) -> Result<Verdict, Violation> {
-        let owner = match self.owed.front() {
-            Some(Entry {
-                awaited: Awaited::Query | Awaited::FunctionCall | Awaited::Sync,
-                owner,
-            }) => *owner,
-            // The reading in which an earlier Sync was not absorbed by the failed COPY.
-            _ if self.doubtful => {
-                self.skipping = false;
-                self.status = status;
-                return Ok(Verdict::Forward);
+        let verdict = match self.owed.front() {
+            // A `Query` and a `FunctionCall` are always answered by more than this.
+            Some(entry) if self.doubt == Doubt::Syncs && !self.can_be_ready(*entry) => None,
+            Some(entry) if entry.awaited.is_ended_by_ready() && self.copy == Copy::None => {
+                Some(entry.verdict())
             },
-            _ => {
-                return Err(Violation::out_of_place(
-                    Sender::Backend,
-                    backend::READY_FOR_QUERY,
-                ));
-            },
+            None if self.doubt == Doubt::Syncs => None,
+            _ => return out_of_place(backend::READY_FOR_QUERY),
         };
         self.status = status;
-        self.copy = Copy::None;
+        let Some(verdict) = verdict else {
+            return Ok(self.ready_after_all());
+        };
         self.pop();
-        Ok(verdict_for(owner))
+        Ok(verdict)
     }
 
-    /// Whether the server owes nothing, is outside any transaction, and nobody doubts it.
+    /// Whether the server owes nothing, is outside any transaction, and nothing is in doubt.
     #[inline]
     pub fn is_clean(&self) -> bool {
-        self.owed.is_empty()
-            && self.status == TransactionStatus::Idle
-            && self.copy == Copy::None
-            && !self.open
-            && !self.skipping
-            && !self.doubtful
+        self.doubt == Doubt::None && self.is_settled()
     }
 
-    /// Whether it can no longer be told what the server owes: close it, whatever it says next.
-    pub fn is_doubtful(&self) -> bool {
-        self.doubtful
+    /// Whether it would be clean, but for `ReadyForQuery` that may still come: the client has
+    /// heard all that it can rely on, and the server cannot be lent again.
+    #[inline]
+    pub fn is_spent(&self) -> bool {
+        self.doubt == Doubt::Syncs && self.is_settled()
+    }
+
+    /// Whether it can no longer be told what the server says to whom: whatever comes next is for
+    /// nobody, and may even look like a violation. Close it.
+    #[inline]
+    pub fn is_lost(&self) -> bool {
+        self.doubt == Doubt::Lost
     }
 
     /// The transaction status of the last `ReadyForQuery`.
@@ -240,8 +202,23 @@ impl Ledger {
     }
 
     /// Whether a statement is being worked on: a cancel would find something to cancel.
+    #[inline]
     pub fn is_busy(&self) -> bool {
         !self.owed.is_empty()
+    }
+
+    /// Whether nothing more need come of what is owed unless the client says more: a COPY waits
+    /// for data, or a pipeline for its `Sync`.
+    pub fn awaits_client(&self) -> bool {
+        self.copy.is_in() || self.copy == Copy::Both || self.open || self.skipping
+    }
+
+    fn is_settled(&self) -> bool {
+        self.owed.is_empty()
+            && self.status == TransactionStatus::Idle
+            && self.copy == Copy::None
+            && !self.open
+            && !self.skipping
     }
 
     fn enter_extended(&mut self, awaited: Awaited, owner: Owner) {
@@ -251,72 +228,74 @@ impl Ledger {
 
     fn enter(&mut self, awaited: Awaited, owner: Owner) {
         if self.skipping {
-            return;
-        }
-        if let Copy::In { .. } = self.copy {
+            // If the skipping has ended already, this is answered.
+            if self.doubt == Doubt::Syncs {
+                self.doubt = Doubt::Lost;
+            }
+        } else if self.copy.is_in() {
             // The COPY reads this message in place of data and fails on it: an ErrorResponse for
             // the COPY follows, and none for this message.
-            self.copy_in_closes();
-            return;
+            self.copy.is_intruded();
+        } else {
+            self.push(awaited, owner);
         }
-        self.owed.push_back(Entry { awaited, owner });
     }
 
     fn enter_sync(&mut self, owner: Owner) {
-        if let Copy::In { .. } = self.copy {
-            self.copy = Copy::In {
-                syncs_absorbed: true,
-            };
+        if self.copy.is_in() {
+            self.absorb_sync(owner);
             return;
         }
         self.skipping = false;
         self.open = false;
-        self.owed.push_back(Entry {
-            awaited: Awaited::Sync,
-            owner,
-        });
+        self.push(Awaited::Sync, owner);
     }
 
     fn enter_copy_end(&mut self, owner: Owner) {
-        if let Copy::In { .. } = self.copy {
-            self.copy_in_closes();
+        if self.copy.is_in() {
+            self.copy.closes();
         } else if !self.owed.is_empty() {
-            self.owed.push_back(Entry {
-                awaited: Awaited::CopyEnd,
-                owner,
-            });
+            self.push(Awaited::CopyEnd, owner);
         }
     }
 
-    fn copy_in_closes(&mut self) {
-        if let Copy::In { syncs_absorbed } = self.copy {
-            self.copy = Copy::Closing { syncs_absorbed };
+    fn push(&mut self, awaited: Awaited, owner: Owner) {
+        // What comes unexpectedly is the client's; of the pooler's messages, none may be near.
+        if owner == Owner::Pooler && self.doubt == Doubt::Syncs {
+            self.doubt = Doubt::Lost;
         }
-    }
-
-    /// The copy failed, at a point of the stream that nobody can name: a `Sync` that was counted
-    /// as absorbed may have come after it, and then it will be answered.
-    fn copy_in_fails(&mut self) {
-        if let Copy::In { syncs_absorbed } | Copy::Closing { syncs_absorbed } = self.copy {
-            self.doubtful |= syncs_absorbed;
-            self.copy = Copy::None;
-        }
+        self.owed.push_back(Entry { awaited, owner });
     }
 
     fn continues(&mut self, tag: u8, heads: &[Awaited]) -> Result<Verdict, Violation> {
-        match self.owed.front() {
-            Some(entry) if heads.contains(&entry.awaited) => Ok(verdict_for(entry.owner)),
-            _ => Err(Violation::out_of_place(Sender::Backend, tag)),
+        match self.owed.front().copied() {
+            Some(entry) if heads.contains(&entry.awaited) => {
+                self.answers(entry);
+                Ok(entry.verdict())
+            },
+            _ => out_of_place(tag),
         }
+    }
+
+    /// Something of the reply to the first entry has come. Whatever was in doubt came before it.
+    fn answers(&mut self, head: Entry) {
+        let is_first = !self.is_answered && head.awaited != Awaited::Sync;
+        if is_first && self.doubt == Doubt::Syncs {
+            self.doubt = Doubt::None;
+        }
+        self.is_answered = true;
     }
 
     fn ends(&mut self, tag: u8, head: Awaited) -> Result<Verdict, Violation> {
         let verdict = self.continues(tag, &[head])?;
-        self.pop();
+        self.pop_if(head);
         Ok(verdict)
     }
 
     fn ends_command(&mut self, tag: u8) -> Result<Verdict, Violation> {
+        if !self.copy.can_complete() {
+            return out_of_place(tag);
+        }
         let verdict = self.continues(tag, &[Awaited::Query, Awaited::Execute])?;
         self.copy = Copy::None;
         self.pop_if(Awaited::Execute);
@@ -336,6 +315,7 @@ impl Ledger {
     }
 
     fn pop(&mut self) {
+        self.is_answered = false;
         self.owed.pop_front();
         while self
             .owed
@@ -349,71 +329,117 @@ impl Ledger {
     /// `CopyInResponse`: from here the server reads what was sent after the command as copy data.
     fn copy_in_begins(&mut self, tag: u8) -> Result<Verdict, Violation> {
         let verdict = self.continues(tag, &[Awaited::Query, Awaited::Execute])?;
-        self.copy = Copy::In {
-            syncs_absorbed: false,
-        };
-        while let Some(next) = self.owed.get(1).map(|entry| entry.awaited) {
-            self.owed.remove(1);
-            match next {
-                Awaited::Sync => {
-                    self.copy = Copy::In {
-                        syncs_absorbed: true,
-                    }
-                },
-                Awaited::CopyEnd => {
-                    self.copy_in_closes();
-                    break;
-                },
-                Awaited::Parse
-                | Awaited::Bind
-                | Awaited::Describe
-                | Awaited::Execute
-                | Awaited::Close
-                | Awaited::Query
-                | Awaited::FunctionCall => {
-                    self.copy_in_closes();
-                    break;
-                },
+        self.copy = Copy::BEGUN;
+        let mut has_absorbed = false;
+        while self.copy.is_in()
+            && let Some(next) = self.owed.remove(1)
+        {
+            if next.awaited == Awaited::Sync {
+                self.absorb_sync(next.owner);
+                has_absorbed = true;
+            } else if next.awaited == Awaited::CopyEnd {
+                self.copy.closes();
+            } else {
+                self.copy.is_intruded();
             }
         }
+        // The Sync that was to end the pipeline ended nothing.
+        self.open |= has_absorbed && self.is_pipeline_open();
         Ok(verdict)
+    }
+
+    fn absorb_sync(&mut self, owner: Owner) {
+        self.copy.absorbs_sync();
+        // Nothing of the pooler's belongs into a client's COPY: its reply could not be told apart.
+        if owner == Owner::Pooler {
+            self.doubt = Doubt::Lost;
+        }
+    }
+
+    /// Whether the first entry is of a pipeline whose end is not among the others.
+    fn is_pipeline_open(&self) -> bool {
+        let mut entries = self.owed.iter().map(|entry| entry.awaited);
+        entries.next() == Some(Awaited::Execute) && !entries.any(Awaited::is_ended_by_ready)
     }
 
     fn failed(&mut self) -> Verdict {
         let Some(head) = self.owed.front().copied() else {
+            // Unasked: a server that is about to end, or one that is out of step.
+            if !self.skipping {
+                self.doubt = Doubt::Lost;
+            }
             return Verdict::Forward;
         };
-        self.copy_in_fails();
-        match head.awaited {
-            Awaited::Query | Awaited::FunctionCall | Awaited::Sync | Awaited::CopyEnd => {},
-            Awaited::Parse
-            | Awaited::Bind
-            | Awaited::Describe
-            | Awaited::Execute
-            | Awaited::Close => {
-                while self
-                    .owed
-                    .front()
-                    .is_some_and(|entry| entry.awaited != Awaited::Sync)
-                {
-                    self.owed.pop_front();
-                }
-                self.skipping = self.owed.is_empty();
-            },
+        self.answers(head);
+        let failed_copy = std::mem::replace(&mut self.copy, Copy::None);
+        let skipped = if head.awaited.is_extended() {
+            self.skip_to_sync()
+        } else {
+            0
+        };
+        self.doubt_failed_copy(failed_copy, head, skipped);
+        head.verdict()
+    }
+
+    /// Takes out what the server discards, and says how many of the messages that it did not owe
+    /// yet would have been answered.
+    fn skip_to_sync(&mut self) -> usize {
+        self.pop();
+        let mut skipped = 0;
+        while let Some(entry) = self.owed.front()
+            && entry.awaited != Awaited::Sync
+        {
+            skipped += usize::from(entry.awaited != Awaited::CopyEnd);
+            self.owed.pop_front();
         }
-        verdict_for(head.owner)
+        self.skipping = self.owed.is_empty();
+        skipped
+    }
+
+    /// A COPY failed at a point of the stream that nobody can name: what was counted as read by it
+    /// may have come after that, and then it is answered.
+    fn doubt_failed_copy(&mut self, copy: Copy, head: Entry, skipped: usize) {
+        let (syncs, by_intruder) = match copy {
+            Copy::None | Copy::Both => return,
+            Copy::In { syncs } => (syncs, false),
+            Copy::Closing { syncs, by_intruder } => (syncs, by_intruder),
+        };
+        let is_skipping = head.awaited == Awaited::Execute;
+        // In the extended protocol only a Sync ends what the failure began.
+        let is_intruder_answered = by_intruder && (syncs || !is_skipping);
+        let is_anything_answered = is_intruder_answered || (syncs && skipped > 0);
+        if is_anything_answered || (syncs && self.has_injected()) {
+            self.doubt = Doubt::Lost;
+        } else if syncs && self.doubt == Doubt::None {
+            self.doubt = Doubt::Syncs;
+        }
+    }
+
+    fn has_injected(&self) -> bool {
+        self.owed.iter().any(|entry| entry.owner == Owner::Pooler)
+    }
+
+    fn can_be_ready(&self, head: Entry) -> bool {
+        head.awaited.is_ended_by_ready() && (self.is_answered || head.awaited == Awaited::Sync)
+    }
+
+    /// A `Sync` that was counted as read by a failed COPY is answered: it came after the failure.
+    fn ready_after_all(&mut self) -> Verdict {
+        self.skipping = false;
+        if self.owed.is_empty() {
+            self.open = false;
+        }
+        Verdict::Forward
     }
 
     fn aside(&self) -> Verdict {
         self.owed
             .front()
-            .map_or(Verdict::Forward, |entry| verdict_for(entry.owner))
+            .map_or(Verdict::Forward, |entry| entry.verdict())
     }
 }
 
-fn verdict_for(owner: Owner) -> Verdict {
-    match owner {
-        Owner::Client => Verdict::Forward,
-        Owner::Pooler => Verdict::Swallow,
-    }
+#[cold]
+fn out_of_place(tag: u8) -> Result<Verdict, Violation> {
+    Err(Violation::out_of_place(Sender::Backend, tag))
 }

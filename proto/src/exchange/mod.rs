@@ -4,8 +4,10 @@
 //! stream past unread. See "Message Flow",
 //! <https://www.postgresql.org/docs/current/protocol-flow.html>.
 
+mod copy;
+mod entry;
 mod ledger;
 
+pub use entry::Owner;
+pub use entry::Verdict;
 pub use ledger::Ledger;
-pub use ledger::Owner;
-pub use ledger::Verdict;

@@ -1,7 +1,7 @@
-//! Bytes that a socket could not take yet, in one direction of one session.
+//! Bytes that a socket could not take yet.
 //!
-//! While any are left, nothing more is read from the other side: that bounds them by one scratch
-//! buffer and what is injected before it.
+//! Whoever writes bounds them: while any are left, a session reads nothing more from the other
+//! side.
 
 use std::io;
 use std::task::Context;
@@ -11,7 +11,7 @@ use crate::net::Socket;
 
 /// Bytes waiting for a socket. `0 <= sent <= bytes.len()`.
 #[derive(Debug, Default)]
-pub(super) struct Outgoing {
+pub struct Outgoing {
     bytes: Vec<u8>,
     sent: usize,
 }
@@ -23,12 +23,15 @@ impl Outgoing {
     ///
     /// The socket's.
     #[inline]
-    pub(super) fn send(
+    pub fn send(
         slot: &mut Option<Box<Self>>,
         socket: &mut Socket,
         context: &mut Context<'_>,
         (first, second): (&[u8], &[u8]),
     ) -> io::Result<()> {
+        if first.is_empty() && second.is_empty() {
+            return Ok(());
+        }
         if slot.is_none() {
             let taken = match socket.poll_write(context, first, second) {
                 Poll::Ready(taken) => taken?,
@@ -52,7 +55,7 @@ impl Outgoing {
     }
 
     /// Puts `bytes` behind what is left, to be flushed later.
-    pub(super) fn append(slot: &mut Option<Box<Self>>, bytes: &[u8]) {
+    pub fn append(slot: &mut Option<Box<Self>>, bytes: &[u8]) {
         slot.get_or_insert_default().bytes.extend_from_slice(bytes);
     }
 
@@ -62,7 +65,7 @@ impl Outgoing {
     ///
     /// The socket's.
     #[inline]
-    pub(super) fn flush(
+    pub fn flush(
         slot: &mut Option<Box<Self>>,
         socket: &mut Socket,
         context: &mut Context<'_>,

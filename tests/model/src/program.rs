@@ -1,0 +1,245 @@
+//! The statements that the model understands. What it does not understand is a syntax error.
+
+use crate::token::Token;
+use crate::token::tokens;
+
+/// One statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Statement {
+    /// `SELECT 'value' [n]`: n rows, one if not said, that carry the value.
+    Rows {
+        /// What every row carries.
+        value: String,
+        /// How many rows.
+        count: usize,
+    },
+    /// `BEGIN`
+    Begin,
+    /// `COMMIT`
+    Commit,
+    /// `ROLLBACK`
+    Rollback,
+    /// `SET [LOCAL] name = 'value'`, and `SELECT pg_catalog.set_config('name', 'value', local)`,
+    /// of which there may be several in one statement.
+    Set {
+        /// Names and values.
+        values: Vec<(String, String)>,
+        /// For the transaction only.
+        is_local: bool,
+        /// It is a `SELECT`, and gives a row.
+        is_function: bool,
+    },
+    /// `RESET name`
+    Reset(String),
+    /// `RESET ALL`
+    ResetAll,
+    /// `DISCARD ALL`
+    DiscardAll,
+    /// `SHOW name`
+    Show(String),
+    /// `COPY t FROM STDIN [n]`: fails after n messages, if said.
+    CopyIn {
+        /// How many messages are read before it fails.
+        fails_after: Option<usize>,
+    },
+    /// `COPY t TO STDOUT [n]`
+    CopyOut {
+        /// How many lines.
+        count: usize,
+    },
+    /// `FAIL`: an error, when it runs.
+    Fail,
+    /// `DOOM`: what the transaction has done fails at its commit.
+    Doom,
+    /// `SLEEP 'value'`: a row that carries the value, once somebody wakes it.
+    Sleep(String),
+    /// `DIE`: the session ends with a FATAL error.
+    Die,
+    /// `VANISH`: the session ends without a word.
+    Vanish,
+}
+
+impl Statement {
+    /// Whether it can run in a failed transaction block.
+    pub(crate) fn ends_block(&self) -> bool {
+        matches!(self, Self::Commit | Self::Rollback)
+    }
+
+    /// Whether it gives rows.
+    pub(crate) fn has_rows(&self) -> bool {
+        match self {
+            Self::Rows { .. } | Self::Show(_) | Self::Sleep(_) => true,
+            Self::Set { is_function, .. } => *is_function,
+            Self::Begin
+            | Self::Commit
+            | Self::Rollback
+            | Self::Reset(_)
+            | Self::ResetAll
+            | Self::DiscardAll
+            | Self::CopyIn { .. }
+            | Self::CopyOut { .. }
+            | Self::Fail
+            | Self::Doom
+            | Self::Die
+            | Self::Vanish => false,
+        }
+    }
+}
+
+/// Reads a string of statements; `None` if one of them is not understood.
+pub fn parse(text: &str) -> Option<Vec<Statement>> {
+    let tokens = tokens(text);
+    tokens
+        .split(|token| *token == Token::Sign(';'))
+        .filter(|tokens| !tokens.is_empty())
+        .map(statement)
+        .collect()
+}
+
+fn statement(tokens: &[Token]) -> Option<Statement> {
+    let (Token::Word(first), rest) = tokens.split_first()? else {
+        return None;
+    };
+    Some(match (first.as_str(), rest) {
+        ("begin", []) => Statement::Begin,
+        ("commit", []) => Statement::Commit,
+        ("rollback", []) => Statement::Rollback,
+        ("fail", []) => Statement::Fail,
+        ("doom", []) => Statement::Doom,
+        ("die", []) => Statement::Die,
+        ("vanish", []) => Statement::Vanish,
+        ("sleep", [Token::Text(value)]) => Statement::Sleep(value.clone()),
+        ("select", [Token::Text(value), count @ ..]) => Statement::Rows {
+            value: value.clone(),
+            count: count_or(count, 1)?,
+        },
+        ("select", calls) => set_config(calls)?,
+        ("set", rest) => set(rest)?,
+        ("reset", [Token::Word(all)]) if all == "all" => Statement::ResetAll,
+        ("reset", name) => Statement::Reset(dotted(name)?),
+        ("discard", [Token::Word(all)]) if all == "all" => Statement::DiscardAll,
+        ("show", [Token::Word(name)]) => Statement::Show(name.clone()),
+        ("copy", rest) => copy(rest)?,
+        _ => return None,
+    })
+}
+
+fn copy(rest: &[Token]) -> Option<Statement> {
+    let [
+        Token::Word(_table),
+        Token::Word(direction),
+        Token::Word(stream),
+        count @ ..,
+    ] = rest
+    else {
+        return None;
+    };
+    match (direction.as_str(), stream.as_str()) {
+        ("from", "stdin") => Some(Statement::CopyIn {
+            fails_after: if count.is_empty() {
+                None
+            } else {
+                Some(count_or(count, 0)?)
+            },
+        }),
+        ("to", "stdout") => Some(Statement::CopyOut {
+            count: count_or(count, 1)?,
+        }),
+        _ => None,
+    }
+}
+
+fn set(rest: &[Token]) -> Option<Statement> {
+    let (is_local, rest) = match rest {
+        [Token::Word(local), rest @ ..] if local == "local" => (true, rest),
+        rest => (false, rest),
+    };
+    let [Token::Word(name), Token::Sign('='), Token::Text(value)] = rest else {
+        return None;
+    };
+    Some(Statement::Set {
+        values: vec![(name.clone(), value.clone())],
+        is_local,
+        is_function: false,
+    })
+}
+
+fn set_config(mut calls: &[Token]) -> Option<Statement> {
+    let mut values = Vec::new();
+    let mut is_local = false;
+    loop {
+        let [
+            Token::Word(function),
+            Token::Sign('('),
+            Token::Text(name),
+            Token::Sign(','),
+            Token::Text(value),
+            Token::Sign(','),
+            Token::Word(local),
+            Token::Sign(')'),
+            rest @ ..,
+        ] = calls
+        else {
+            return None;
+        };
+        if !function.ends_with("set_config") {
+            return None;
+        }
+        values.push((name.clone(), value.clone()));
+        is_local |= local == "true";
+        match rest {
+            [] => {
+                return Some(Statement::Set {
+                    values,
+                    is_local,
+                    is_function: true,
+                });
+            },
+            [Token::Sign(','), more @ ..] => calls = more,
+            _ => return None,
+        }
+    }
+}
+
+/// `a`, or `"a"."b"` with the dot as a token of its own.
+fn dotted(name: &[Token]) -> Option<String> {
+    match name {
+        [Token::Word(name)] => Some(name.clone()),
+        [Token::Word(first), Token::Word(dot), Token::Word(second)] if dot == "." => {
+            Some(format!("{first}.{second}"))
+        },
+        _ => None,
+    }
+}
+
+/// A number, if there is one.
+fn count_or(tokens: &[Token], default: usize) -> Option<usize> {
+    match tokens {
+        [] => Some(default),
+        [Token::Word(digits)] => digits.parse().ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_pooler_injects_is_understood() {
+        let text = "BEGIN;RESET \"a\".\"b\";SELECT pg_catalog.set_config('TimeZone','UTC',false),\
+            pg_catalog.set_config('x', E'y',false);COMMIT";
+        let statements = parse(text).unwrap();
+        assert_eq!(statements[1], Statement::Reset("a.b".to_owned()));
+        let Statement::Set { values, .. } = &statements[2] else {
+            panic!("{statements:?}");
+        };
+        assert_eq!(values[1], ("x".to_owned(), "y".to_owned()));
+    }
+
+    #[test]
+    fn an_empty_string_has_no_statement_and_nonsense_is_refused() {
+        assert_eq!(parse(" ; "), Some(Vec::new()));
+        assert_eq!(parse("SELECT 'a'; NONSENSE"), None);
+    }
+}
