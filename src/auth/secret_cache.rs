@@ -219,6 +219,14 @@ mod tests {
     }
 
     #[test]
+    fn two_first_logins_at_once_leave_the_second_question_open() {
+        let (start, mut cache) = cache();
+        cache.insert(ACME, "alice", password("pencil"), TTL, start);
+        cache.login_failed(ACME, "alice");
+        assert!(cache.get(ACME, "alice", TTL, start).is_none());
+    }
+
+    #[test]
     fn an_answer_that_has_aged_may_be_asked_again_for() {
         let (start, mut cache) = cache();
         cache.login_failed(ACME, "alice");

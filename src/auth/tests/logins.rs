@@ -94,7 +94,7 @@ fn channel_binding_is_offered_and_taken_over_tls_only() {
         let policy = policy(SecretKind::Scram);
         let begun =
             ClientAuthentication::begin(AuthType::ScramSha256, identity, &policy, RANDOMNESS);
-        let course = run(begun, client("pencil", protection));
+        let course = run(begun, client(b"pencil", protection));
         assert!(course.logged_in);
         assert!(course.transcript.first().unwrap().ends_with(expected));
         let chosen = course.transcript.get(1).unwrap();

@@ -74,11 +74,8 @@ fn stored(kind: SecretKind, password: &str) -> Secret {
 }
 
 /// A login to a server as `alice.acme` with this password, which may do what a real client does.
-fn client(password: &str, protection: Protection) -> ServerAuthentication {
-    login(
-        ServerSecret::Password(Password::new(password.as_bytes())),
-        protection,
-    )
+fn client(password: &[u8], protection: Protection) -> ServerAuthentication {
+    login(ServerSecret::Password(Password::new(password)), protection)
 }
 
 fn login(secret: ServerSecret, protection: Protection) -> ServerAuthentication {
@@ -171,7 +168,7 @@ fn authenticate(
     auth_type: AuthType,
     credentials: Credentials,
     usual_kind: SecretKind,
-    password: &str,
+    password: impl AsRef<[u8]>,
 ) -> Course {
     let begun = ClientAuthentication::begin(
         auth_type,
@@ -179,5 +176,5 @@ fn authenticate(
         &policy(usual_kind),
         RANDOMNESS,
     );
-    run(begun, client(password, tls()))
+    run(begun, client(password.as_ref(), tls()))
 }

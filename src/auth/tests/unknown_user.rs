@@ -36,16 +36,13 @@ fn unknown_user_transcript_equal() {
 }
 
 #[test]
-fn nobody_logs_in_whatever_the_password() {
+fn nobody_logs_in_even_with_what_the_mock_is_made_of() {
     let mock = MockKey::new([7; 32]).salt(b"acme", b"alice");
-    let mock = String::from_utf8_lossy(&mock).into_owned();
+    assert!(!mock.contains(&0), "it could not be sent as a password");
     for auth_type in METHODS {
         for kind in KINDS {
-            for password in ["pencil", "", "\0\0", &mock] {
-                if password.contains('\0') && auth_type == AuthType::Plain {
-                    continue;
-                }
-                let course = authenticate(auth_type, Credentials::Unknown, kind, password);
+            for nobody in [Credentials::Unknown, Credentials::WithoutSecret] {
+                let course = authenticate(auth_type, nobody, kind, mock);
                 assert_eq!(course.result.unwrap_err(), AuthError::PasswordRefused);
             }
         }
