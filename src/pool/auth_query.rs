@@ -34,6 +34,7 @@ use crate::net::Socket;
 use crate::pool::PoolError;
 use crate::pool::Randomness;
 use crate::pool::ServerTlsCache;
+use crate::pool::Sockets;
 use crate::pool::connect;
 use crate::pool::credentials;
 use crate::pool::login::Login;
@@ -73,7 +74,7 @@ impl SecretConnection {
             .ok_or(PoolError::NoEndpoint)?;
         within(AUTH_QUERY_TIMEOUT, async {
             let tls = ServerTlsCache::default();
-            let mut socket = connect::open_socket(&tls, &endpoint, None).await?;
+            let mut socket = connect::open_socket(&Sockets, &tls, &endpoint, None).await?;
             let secret = Secret::parse(query.secret.reveal()).map_err(PoolError::Secret)?;
             let policy = ServerPolicy {
                 iterations_max: tenant.pool.scram_iterations_max,

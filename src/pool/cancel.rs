@@ -45,7 +45,8 @@ pub fn send(pool: &Rc<Pool>, card: &Rc<ServerCard>) {
 }
 
 async fn deliver(pool: &Pool, endpoint: &Endpoint, card: &ServerCard) -> Result<(), PoolError> {
-    let mut socket = connect::open_socket(&pool.home.server_tls, endpoint, card.remote).await?;
+    let (dial, tls) = (&*pool.home.dial, &pool.home.server_tls);
+    let mut socket = connect::open_socket(dial, tls, endpoint, card.remote).await?;
     let mut request = Vec::new();
     let Some(key) = CancelKey::new(&card.key.secret) else {
         return Ok(());

@@ -1,20 +1,16 @@
-//! From an endpoint to a connection: resolve, connect, TLS. Logging in is [`login`](super::login)'s.
+//! From an endpoint to a connection: dial, TLS. Logging in is [`login`](super::login)'s.
 //!
-//! Every address of a name is tried. What TLS mode is configured is what happens, or nothing: no
-//! mode falls back to plain text.
+//! What TLS mode is configured is what happens, or nothing: no mode falls back to plain text.
 //!
 //! See "SSL Session Encryption",
 //! <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL>.
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use tidegate_proto::startup::SslRequest;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
-use tokio::net::UnixStream;
 use tokio::time::Instant;
 
 use crate::config::Endpoint;
@@ -22,6 +18,7 @@ use crate::config::Host;
 use crate::config::ServerTlsMode;
 use crate::net::Socket;
 use crate::net::Transport;
+use crate::pool::Dial;
 use crate::pool::Pool;
 use crate::pool::PoolError;
 use crate::pool::Reported;
@@ -50,7 +47,8 @@ pub(super) struct Opened {
 pub(super) async fn connect(pool: &Pool, endpoint: &Endpoint) -> Result<Opened, PoolError> {
     let limit = pool.user().pool.server_connect_timeout;
     within(limit, async {
-        let mut socket = open_socket(&pool.home.server_tls, endpoint, None).await?;
+        let mut socket =
+            open_socket(&*pool.home.dial, &pool.home.server_tls, endpoint, None).await?;
         let user = credentials::server_user(pool);
         let settings = pool.session.iter().map(|(name, value)| (&**name, &**value));
         let settings: Vec<_> = settings.collect();
@@ -92,22 +90,12 @@ pub(super) async fn connect(pool: &Pool, endpoint: &Endpoint) -> Result<Opened, 
 ///
 /// [`PoolError`]: no address, none that answers, or no TLS as configured.
 pub(super) async fn open_socket(
+    dial: &dyn Dial,
     tls: &ServerTlsCache,
     endpoint: &Endpoint,
     only: Option<SocketAddr>,
 ) -> Result<Socket, PoolError> {
-    let mut transport = match (&endpoint.host, only) {
-        (Host::Unix(path), _) => connect_unix(endpoint, path.clone()).await?,
-        (Host::Name(_) | Host::Address(_), Some(address)) => {
-            connect_tcp(endpoint, &[address]).await?
-        },
-        (Host::Address(address), None) => {
-            connect_tcp(endpoint, &[SocketAddr::new(*address, endpoint.port)]).await?
-        },
-        (Host::Name(name), None) => {
-            connect_tcp(endpoint, &resolve(name, endpoint.port).await?).await?
-        },
-    };
+    let mut transport = dial.dial(endpoint, only).await?;
     if endpoint.tls.mode == ServerTlsMode::Disable {
         return Ok(Socket::Plain(transport));
     }
@@ -122,50 +110,6 @@ pub(super) async fn open_socket(
     let stream = connector.connect(name, transport).await;
     let stream = stream.map_err(|error| failed(TlsFailure::Handshake(error)))?;
     Ok(Socket::Tls(Box::new(stream.into())))
-}
-
-async fn resolve(name: &str, port: u16) -> Result<Vec<SocketAddr>, PoolError> {
-    let unresolved = |source| PoolError::Unresolved {
-        host: name.to_owned(),
-        source,
-    };
-    let found = tokio::net::lookup_host((name, port)).await;
-    let found: Vec<_> = found.map_err(|error| unresolved(Some(error)))?.collect();
-    if found.is_empty() {
-        return Err(unresolved(None));
-    }
-    Ok(found)
-}
-
-async fn connect_tcp(endpoint: &Endpoint, to: &[SocketAddr]) -> Result<Transport, PoolError> {
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in to {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                // A kernel that refuses the option only costs latency.
-                drop(stream.set_nodelay(true));
-                return Ok(Transport::Tcp(stream));
-            },
-            Err(error) => last = error,
-        }
-    }
-    Err(PoolError::Unreachable {
-        endpoint: endpoint.name.clone(),
-        source: last,
-    })
-}
-
-async fn connect_unix(endpoint: &Endpoint, mut path: PathBuf) -> Result<Transport, PoolError> {
-    if path.is_dir() {
-        path.push(format!(".s.PGSQL.{}", endpoint.port));
-    }
-    match UnixStream::connect(&path).await {
-        Ok(stream) => Ok(Transport::Unix(stream)),
-        Err(source) => Err(PoolError::Unreachable {
-            endpoint: endpoint.name.clone(),
-            source,
-        }),
-    }
 }
 
 /// Sends `SSLRequest` and reads the one byte that answers it, and not a byte more: what a server

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::auth::DerivedKeys;
 use crate::config;
 use crate::limits::SCRATCH_BUFFER_BYTES;
+use crate::pool::Dial;
 use crate::pool::Pool;
 use crate::pool::PoolKey;
 use crate::pool::ServerSession;
@@ -36,6 +37,8 @@ pub struct Home {
     pub counters: Rc<WorkerCounters>,
     /// Where keys come from.
     pub random: Randomness,
+    /// How servers are reached.
+    pub dial: Box<dyn Dial>,
     /// TLS towards servers, made once per set of files.
     pub server_tls: ServerTlsCache,
     /// The slow part of SCRAM logins to servers, remembered.
@@ -55,7 +58,12 @@ pub struct Scratch {
 
 impl Home {
     /// The empty home of a worker.
-    pub fn new(worker: usize, node: Arc<NodeCounts>, random: Randomness) -> Rc<Self> {
+    pub fn new(
+        worker: usize,
+        node: Arc<NodeCounts>,
+        random: Randomness,
+        dial: Box<dyn Dial>,
+    ) -> Rc<Self> {
         let mut digest_key = [0; 32];
         random(&mut digest_key);
         Rc::new(Self {
@@ -64,6 +72,7 @@ impl Home {
             node,
             counters: Rc::default(),
             random,
+            dial,
             server_tls: ServerTlsCache::default(),
             scratch: RefCell::new(Scratch {
                 read: vec![0; SCRATCH_BUFFER_BYTES].into_boxed_slice(),

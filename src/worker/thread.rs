@@ -16,6 +16,7 @@ use crate::edge::SocketOptions;
 use crate::limits::TICK_INTERVAL;
 use crate::pool;
 use crate::pool::Home;
+use crate::pool::Sockets;
 use crate::session::Client;
 use crate::session::Ending;
 use crate::session::HomeKey;
@@ -60,7 +61,8 @@ async fn live(equipment: Equipment) {
         mut letters,
         node,
     } = equipment;
-    let home = Home::new(number, Arc::clone(&node.counts), node.gate.random);
+    let (counts, random) = (Arc::clone(&node.counts), node.gate.random);
+    let home = Home::new(number, counts, random, Box::new(Sockets));
     let place = Rc::new(Place {
         node,
         home,
