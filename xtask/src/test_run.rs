@@ -63,12 +63,13 @@ struct Sum {
 impl Sum {
     /// Counts a line such as `test result: ok. 5 passed; 0 failed; 0 ignored; …`, and keeps a line
     /// that says what was skipped.
-    fn read(&mut self, line: &str) {
+    fn read(&mut self, line: &str, against: &str) {
         if let Some(result) = line.strip_prefix("test result: ") {
             self.passed += number_before(result, " passed");
             self.failed += number_before(result, " failed");
         } else if let Some(skipped) = line.strip_prefix(skip::SKIPPED) {
-            self.skipped.push(skipped.trim().to_owned());
+            self.skipped
+                .push(format!("{} (run against {against})", skipped.trim()));
         }
     }
 }
@@ -112,7 +113,7 @@ fn run_cargo(
     let lines = follow(output, say::line);
     let more = reader.join().unwrap_or_default();
     for line in lines.iter().chain(&more) {
-        sum.read(line);
+        sum.read(line, against);
     }
     let status = child.wait().map_err(Failure::io("wait for cargo"))?;
     sum.broken |= !status.success();
@@ -185,11 +186,17 @@ mod tests {
     #[test]
     fn the_results_of_all_test_programs_add_up() {
         let mut sum = Sum::default();
-        sum.read("test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
-        sum.read("test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured");
-        sum.read("test a_test ... ok");
-        sum.read("SKIPPED a_test: this machine has no HAProxy");
-        let skipped = vec!["a_test: this machine has no HAProxy".to_owned()];
+        sum.read(
+            "test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out",
+            "18",
+        );
+        sum.read(
+            "test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured",
+            "18",
+        );
+        sum.read("test a_test ... ok", "18");
+        sum.read("SKIPPED a_test: this machine has no HAProxy", "18");
+        let skipped = vec!["a_test: this machine has no HAProxy (run against 18)".to_owned()];
         assert_eq!(
             sum,
             Sum {

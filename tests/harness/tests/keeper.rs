@@ -50,7 +50,8 @@ fn start_doomed() -> (Child, u16, PathBuf) {
     command
         .env(DOOMED, "1")
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped());
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap())
         .lines()

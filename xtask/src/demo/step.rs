@@ -5,25 +5,33 @@ use std::process::Command;
 use tidegate_harness::Failure;
 use tidegate_harness::programs;
 
-use crate::say;
-
 /// Counts the steps that were not as they should be.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Steps {
+    say: fn(&str),
     taken: usize,
     failed: usize,
 }
 
 impl Steps {
+    /// Steps that are told line by line.
+    pub(crate) fn told_by(say: fn(&str)) -> Self {
+        Self {
+            say,
+            taken: 0,
+            failed: 0,
+        }
+    }
+
     /// Says what the next step shows.
     pub(crate) fn begin(&mut self, title: &str) {
         self.taken += 1;
-        say::line(&format!("\n{}. {title}", self.taken));
+        (self.say)(&format!("\n{}. {title}", self.taken));
     }
 
     /// Runs a program that must succeed and print `expected`.
     pub(crate) fn run(&mut self, command: Command, expected: &str) {
-        say::line(&format!("   $ {}", programs::line_of(&command)));
+        (self.say)(&format!("   $ {}", programs::line_of(&command)));
         match programs::output_of(command) {
             Ok(output) => self.judge(&output, expected),
             Err(failure) => self.fail(&failure.to_string()),
@@ -32,7 +40,7 @@ impl Steps {
 
     /// Runs a program that must fail and say `expected`.
     pub(crate) fn run_refused(&mut self, command: Command, expected: &str) {
-        say::line(&format!("   $ {}", programs::line_of(&command)));
+        (self.say)(&format!("   $ {}", programs::line_of(&command)));
         match programs::output_of(command) {
             Ok(output) => self.fail(&format!("was not refused:\n{output}")),
             Err(Failure::Exited { output, .. }) => self.judge(&output, expected),
@@ -54,7 +62,7 @@ impl Steps {
     }
 
     fn judge(&mut self, output: &str, expected: &str) {
-        say::line(&indented(output));
+        (self.say)(&indented(output));
         if !output.contains(expected) {
             self.fail(&format!("expected to see: {expected}"));
         }
@@ -62,7 +70,7 @@ impl Steps {
 
     fn fail(&mut self, why: &str) {
         self.failed += 1;
-        say::line(&indented(&format!("FAILED: {why}")));
+        (self.say)(&indented(&format!("FAILED: {why}")));
     }
 }
 
@@ -86,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_step_that_prints_something_else_has_failed() {
-        let mut steps = Steps::default();
+        let mut steps = Steps::told_by(|_| ());
         steps.run(shell("echo right"), "right");
         assert_eq!(steps.failed(), 0);
         steps.run(shell("echo wrong"), "right");
@@ -96,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_refusal_must_be_the_expected_one() {
-        let mut steps = Steps::default();
+        let mut steps = Steps::told_by(|_| ());
         steps.run_refused(shell("echo no entry >&2; exit 2"), "no entry");
         assert_eq!(steps.failed(), 0);
         steps.run_refused(shell("echo no entry"), "no entry");

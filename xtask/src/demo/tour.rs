@@ -18,7 +18,7 @@ const METRICS_SHOWN: usize = 15;
 
 /// Takes all steps and returns how many failed.
 pub(crate) fn take(scene: &Scene) -> usize {
-    let mut steps = Steps::default();
+    let mut steps = Steps::told_by(say::line);
     query(scene, &mut steps);
     client_address(scene, &mut steps);
     refusal(scene, &mut steps);
