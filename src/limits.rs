@@ -101,8 +101,9 @@ pub const SETTINGS_COUNT_MAX: usize = 128;
 /// Sets of startup parameters of which a pool remembers what servers make of them.
 pub const WELCOMES_COUNT_MAX: usize = 64;
 
-/// The part of a statement that is looked at for what it leaves behind, in bytes.
-pub const INSPECTED_BYTES_MAX: usize = 1024;
+/// The part of a statement that is looked at for what it leaves behind, in bytes. A longer one is
+/// taken to leave something behind.
+pub const INSPECTED_BYTES_MAX: usize = 16 * 1024;
 
 /// The longest `ParameterStatus` or injected query's error that is read, in bytes; what is longer
 /// passes unread.

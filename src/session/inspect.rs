@@ -20,8 +20,13 @@ pub(super) struct Effects {
 /// What the text of a `Query` or `Parse` leaves behind. `is_reported` says whether the server
 /// reports a parameter when it changes (`GUC_REPORT`): such a parameter follows the client.
 pub(super) fn effects(text: &[u8], is_reported: impl Fn(&str) -> bool) -> Effects {
+    // What lies behind may be anything.
+    let is_cut = text.len() > INSPECTED_BYTES_MAX;
     let text = text.get(..INSPECTED_BYTES_MAX).unwrap_or(text);
-    let mut effects = Effects::default();
+    let mut effects = Effects {
+        pins: is_cut,
+        ..Effects::default()
+    };
     let mut words = Words { text, at: 0 };
     let mut is_first = true;
     while let Some(token) = words.next() {
@@ -123,7 +128,9 @@ fn within(word: &[u8], rest: &Words<'_>) -> Effects {
         Some(b't') => is(word, "temp") || is(word, "temporary"),
         Some(b'h') => is(word, "hold"),
         Some(b's') => is(word, "set_config") && !rest.is_local_set_config(),
-        Some(b'p') => is_lock("pg_advisory_lock") || is_lock("pg_try_advisory_lock"),
+        Some(b'p') => {
+            is_lock("pg_temp") || is_lock("pg_advisory_lock") || is_lock("pg_try_advisory_lock")
+        },
         _ => false,
     };
     if pins { PINS } else { NOTHING }
@@ -131,6 +138,10 @@ fn within(word: &[u8], rest: &Words<'_>) -> Effects {
 
 fn is(word: &[u8], keyword: &str) -> bool {
     word.eq_ignore_ascii_case(keyword.as_bytes())
+}
+
+const fn is_in_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
 enum Token<'a> {
@@ -155,6 +166,49 @@ impl Words<'_> {
         self.at += found.map_or(rest.len(), |found| found + end.len());
     }
 
+    /// A string constant, from behind its opening quote. A backslash is taken for an escape only
+    /// where it is one for certain; a doubled quote is two strings side by side.
+    fn skip_string(&mut self, has_escapes: bool) {
+        while self.at < self.text.len() {
+            match self.peek(0) {
+                b'\\' if has_escapes => self.at += 2,
+                b'\'' => {
+                    self.at += 1;
+                    return;
+                },
+                _ => self.at += 1,
+            }
+        }
+    }
+
+    /// A dollar-quoted constant, from behind its first dollar; nothing if it is none.
+    fn skip_dollar_quoted(&mut self) {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let Some(length) = rest.iter().position(|byte| *byte == b'$') else {
+            return;
+        };
+        let tag = rest.get(..length).unwrap_or_default();
+        let is_tag = tag.iter().all(|byte| is_in_word(*byte))
+            && !tag.first().is_some_and(u8::is_ascii_digit);
+        if is_tag {
+            let end = [b"$", tag, b"$"].concat();
+            self.at += length + 1;
+            self.skip_past(&end);
+        }
+    }
+
+    /// A block comment, from behind its opening; they nest.
+    fn skip_comment(&mut self) {
+        let mut depth = 1;
+        while depth > 0 && self.at < self.text.len() {
+            match (self.peek(0), self.peek(1)) {
+                (b'/', b'*') => (depth, self.at) = (depth + 1, self.at + 2),
+                (b'*', b'/') => (depth, self.at) = (depth - 1, self.at + 2),
+                _ => self.at += 1,
+            }
+        }
+    }
+
     /// Whether the arguments that follow end in `true`: the setting lasts for the transaction only.
     fn is_local_set_config(&self) -> bool {
         let rest = self.text.get(self.at..).unwrap_or_default();
@@ -176,15 +230,33 @@ impl<'a> Iterator for Words<'a> {
             self.at += 1;
             match self.text.get(start).copied().unwrap_or(0) {
                 b';' => return Some(Token::Semicolon),
-                b'\'' => self.skip_past(b"'"),
+                b'\'' => self.skip_string(false),
+                b'$' => self.skip_dollar_quoted(),
                 b'-' if self.peek(0) == b'-' => self.skip_past(b"\n"),
-                b'/' if self.peek(0) == b'*' => self.skip_past(b"*/"),
-                byte if byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80 => {
-                    while matches!(self.peek(0), b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'$' | 0x80..)
-                    {
+                b'/' if self.peek(0) == b'*' => {
+                    self.at += 1;
+                    self.skip_comment();
+                },
+                b'"' => {
+                    self.skip_past(b"\"");
+                    let name = self.text.get(start + 1..self.at.saturating_sub(1));
+                    return name.map(Token::Word);
+                },
+                b'e' | b'E' if self.peek(0) == b'\'' => {
+                    self.at += 1;
+                    self.skip_string(true);
+                },
+                byte if is_in_word(byte) && !byte.is_ascii_digit() => {
+                    while is_in_word(self.peek(0)) || self.peek(0) == b'$' {
                         self.at += 1;
                     }
                     return self.text.get(start..self.at).map(Token::Word);
+                },
+                // A number, whose letters begin no word.
+                byte if byte.is_ascii_digit() => {
+                    while is_in_word(self.peek(0)) {
+                        self.at += 1;
+                    }
                 },
                 _ => {},
             }
@@ -226,6 +298,9 @@ mod tests {
             "SELECT pg_advisory_xact_lock(1)",
             "DECLARE c CURSOR FOR SELECT 1",
             "SELECT temperature FROM t",
+            "SELECT $$; listen x$$, $a$ $$ ; set b = 1 $a$, E'\\'; listen x'",
+            "SELECT 1 /* /* */ ; listen x */",
+            "SELECT $1, $2",
         ] {
             assert!(!pins(text), "{text}");
         }
@@ -250,6 +325,14 @@ mod tests {
             "SELECT set_config('a.b', '1', false)",
             "LOAD 'x'",
             "/* c */ set a.b = 1",
+            "SELECT $$it's$$; SET statement_timeout = 1",
+            "SELECT E'\\''; SET statement_timeout = 1; SELECT ''",
+            "SELECT 'it''s'; SET statement_timeout = 1",
+            "SELECT $1; LISTEN x",
+            "CREATE TABLE pg_temp.t (a int)",
+            "SET \"statement_timeout\" = 1",
+            "SELECT \"it's\"; LISTEN x",
+            "SELECT /* /* */ ' */ 1; LISTEN x",
         ] {
             assert!(pins(text), "{text}");
         }
@@ -258,6 +341,14 @@ mod tests {
     #[test]
     fn a_parameter_that_this_server_reports_is_carried() {
         assert!(!effects(b"SET search_path = x", |name| name == "search_path").pins);
+    }
+
+    #[test]
+    fn a_statement_that_is_not_seen_whole_may_leave_anything() {
+        let long = format!("SELECT '{}'", "x".repeat(INSPECTED_BYTES_MAX));
+        assert!(pins(&long));
+        let whole = long.get(..INSPECTED_BYTES_MAX).unwrap();
+        assert!(!pins(whole));
     }
 
     #[test]

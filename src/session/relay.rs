@@ -33,7 +33,7 @@ pub(super) struct FromClient {
 /// What a client's message may need the session to know.
 pub(super) trait Observer {
     /// A message of the client, with as much of its body as has arrived.
-    fn client_message(&mut self, tag: u8, body: &[u8]);
+    fn client_message(&mut self, tag: u8, body: &[u8], is_whole: bool);
     /// The server reported a parameter to the client: the body of a `ParameterStatus`.
     fn parameter_status(&mut self, body: &[u8]);
     /// The server refused something that the pooler injected: the body of an `ErrorResponse`.
@@ -72,7 +72,8 @@ pub(super) fn from_client(
                 is_over: true,
             });
         }
-        observer.client_message(header.tag(), body);
+        let is_whole = body.len() == header.body_bytes();
+        observer.client_message(header.tag(), body, is_whole);
         server.ledger.sent(header.tag(), Owner::Client)?;
         server.promised.body_bytes = header.body_bytes();
         at = skip_body(

@@ -93,19 +93,20 @@ impl<'a> View<'a> {
         }
     }
 
-    fn sql(&mut self, text: &[u8]) {
+    fn sql(&mut self, text: &[u8], is_whole: bool) {
         let pool = &self.client.pool;
         let found = inspect::effects(text, |name| pool.welcomes.borrow().reports(name));
-        self.conversation.is_pinned |= found.pins;
+        // What has not arrived yet may leave anything behind.
+        self.conversation.is_pinned |= found.pins || !is_whole;
         self.conversation.resets |= found.resets;
         self.conversation.discards |= found.discards;
     }
 }
 
 impl Observer for View<'_> {
-    fn client_message(&mut self, tag: u8, body: &[u8]) {
+    fn client_message(&mut self, tag: u8, body: &[u8], is_whole: bool) {
         match tag {
-            frontend::QUERY => self.sql(body),
+            frontend::QUERY => self.sql(body, is_whole),
             frontend::PARSE => {
                 self.client.pool.counters.add(Count::ClientParses, 1);
                 let text = body
@@ -119,7 +120,7 @@ impl Observer for View<'_> {
                     // Statement names are the client's own, and only this server knows this one.
                     self.conversation.is_pinned = true;
                 }
-                self.sql(body.get(text..).unwrap_or_default());
+                self.sql(body.get(text..).unwrap_or_default(), is_whole);
             },
             frontend::BIND => {
                 self.client.pool.counters.add(Count::Binds, 1);

@@ -1,0 +1,275 @@
+//! What a client of transaction mode leaves in a server: it follows the client, or keeps the client
+//! there, and never shows itself to another.
+#![cfg(test)]
+
+use tidegate_harness::PooledDatabase;
+use tidegate_harness::PoolerConfig;
+use tidegate_harness::polling;
+use tidegate_harness::wire;
+use tidegate_harness::wire::ANSWER_LIMIT;
+use tidegate_harness::wire::Wire;
+use tidegate_proto::backend::tag;
+
+fn pool_of(size: u32) -> impl FnOnce(&mut PoolerConfig) {
+    move |config| config.pool = format!("pool_size = {size}")
+}
+
+/// Text that sets `statement_timeout` for the session, in ways that are not easy to see.
+const HIDDEN_SETTINGS: [&str; 14] = [
+    "set statement_timeout = 12345",
+    "SET SESSION statement_timeout TO 12345",
+    "select set_config('statement_timeout', '12345', false)",
+    "select pg_catalog . set_config ( 'statement_timeout' , '12345' , false )",
+    "select $$it's$$; set statement_timeout = 12345",
+    "select $tag$ ' $$ $tag$; set statement_timeout = 12345",
+    r"select E'it\'s'; set statement_timeout = 12345 -- '",
+    "select 1 as \"it's\"; set statement_timeout = 12345",
+    "/* one /* two */ ' */ set statement_timeout = 12345",
+    "select 1 -- '\n; set statement_timeout = 12345",
+    "do $$ begin perform set_config('statement_timeout', '12345', false); end $$",
+    "do $$ begin execute 'se' || 't statement_timeout = 12345'; end $$",
+    "select \"set_config\"('statement_timeout', '12345', false)",
+    "update pg_settings set setting = '12345' where name = 'statement_timeout'",
+];
+
+/// As [`HIDDEN_SETTINGS`], but where the text alone cannot tell: the server has a function for it.
+const CALLED_SETTING: &str = "create function hidden() returns text language sql as \
+     $$ select set_config('statement_timeout', '12345', false) $$";
+
+fn timeout_of(client: &mut Wire) -> String {
+    client.query("show statement_timeout").unwrap()
+}
+
+#[test]
+fn a_setting_stays_with_its_client_and_reaches_nobody_else() {
+    let Some(pooled) = PooledDatabase::start(pool_of(2)).unwrap() else {
+        return;
+    };
+    for sql in HIDDEN_SETTINGS {
+        let (mut setter, mut other) = (pooled.connect().unwrap(), pooled.connect().unwrap());
+        setter.query(sql).unwrap();
+        for _ in 0..3 {
+            assert_eq!(timeout_of(&mut other), "0", "{sql}");
+            assert_eq!(timeout_of(&mut setter), "12345ms", "{sql}");
+        }
+    }
+}
+
+#[test]
+fn a_setting_does_not_outlive_its_client() {
+    let Some(pooled) = PooledDatabase::start(pool_of(1)).unwrap() else {
+        return;
+    };
+    for sql in HIDDEN_SETTINGS {
+        pooled.connect().unwrap().query(sql).unwrap();
+        assert_eq!(timeout_of(&mut pooled.connect().unwrap()), "0", "{sql}");
+    }
+    // The same far behind the beginning of a long text.
+    let long = format!(
+        "select '{}'; set statement_timeout = 12345",
+        "x".repeat(100_000)
+    );
+    pooled.connect().unwrap().query(&long).unwrap();
+    assert_eq!(
+        timeout_of(&mut pooled.connect().unwrap()),
+        "0",
+        "far behind"
+    );
+}
+
+#[test]
+fn a_setting_made_by_a_function_does_not_outlive_its_client() {
+    let Some(pooled) = PooledDatabase::start(pool_of(1)).unwrap() else {
+        return;
+    };
+    let mut client = pooled.connect().unwrap();
+    client.query(CALLED_SETTING).unwrap();
+    client.query("select hidden()").unwrap();
+    drop(client);
+    assert_eq!(timeout_of(&mut pooled.connect().unwrap()), "0");
+}
+
+#[test]
+fn a_setting_by_the_extended_protocol_does_not_outlive_its_client() {
+    let Some(pooled) = PooledDatabase::start(pool_of(1)).unwrap() else {
+        return;
+    };
+    for sql in HIDDEN_SETTINGS
+        .into_iter()
+        .filter(|sql| !sql.contains(';') || sql.starts_with("do"))
+    {
+        let mut client = pooled.connect().unwrap();
+        let said = [
+            wire::parse("named", sql).unwrap(),
+            wire::bind("", "named", &[]).unwrap(),
+            wire::execute("").unwrap(),
+            wire::sync(),
+        ];
+        client.send(&said.concat()).unwrap();
+        client.rows().unwrap();
+        drop(client);
+        assert_eq!(timeout_of(&mut pooled.connect().unwrap()), "0", "{sql}");
+    }
+}
+
+#[test]
+fn a_temporary_table_is_its_clients_own() {
+    let Some(pooled) = PooledDatabase::start(pool_of(2)).unwrap() else {
+        return;
+    };
+    let made = [
+        "create temp table scratch (id int)",
+        "create temporary table scratch as select 1 as id",
+        "create table pg_temp.scratch (id int)",
+        "select 1 as id into temp scratch",
+        "create temp view scratch as select 1 as id",
+        "create local temp sequence scratch",
+        "do $$ begin execute 'create temp' || 'orary table scratch (id int)'; end $$",
+    ];
+    for sql in made {
+        let (mut maker, mut other) = (pooled.connect().unwrap(), pooled.connect().unwrap());
+        maker.query(sql).unwrap();
+        for _ in 0..3 {
+            let exists = "select to_regclass('scratch') is not null";
+            assert_eq!(other.query(exists).unwrap(), "f", "{sql}");
+            assert_eq!(maker.query(exists).unwrap(), "t", "{sql}");
+        }
+    }
+}
+
+#[test]
+fn an_advisory_lock_is_held_by_its_client_and_freed_when_it_leaves() {
+    let Some(pooled) = PooledDatabase::start(pool_of(2)).unwrap() else {
+        return;
+    };
+    let (mut holder, mut other) = (pooled.connect().unwrap(), pooled.connect().unwrap());
+    holder.query("select pg_advisory_lock(42)").unwrap();
+    for _ in 0..3 {
+        let taken = other.query("select pg_try_advisory_lock(42)").unwrap();
+        assert_eq!(taken, "f");
+    }
+    assert_eq!(holder.query("select pg_advisory_unlock(42)").unwrap(), "t");
+    holder.query("select pg_try_advisory_lock(42)").unwrap();
+    drop(holder);
+    let free = || other.query("select pg_try_advisory_lock(42)").unwrap() == "t";
+    polling::until_true("the end of the lock", ANSWER_LIMIT, free).unwrap();
+}
+
+#[test]
+fn a_listener_hears_its_channel_and_nobody_else_does() {
+    let Some(pooled) = PooledDatabase::start(pool_of(2)).unwrap() else {
+        return;
+    };
+    let (mut listener, mut other) = (pooled.connect().unwrap(), pooled.connect().unwrap());
+    listener.query("listen news").unwrap();
+    other.query("notify news, 'extra'").unwrap();
+    // It arrives while the listener is idle.
+    let heard = listener.message().unwrap();
+    assert_eq!(heard.tag(), tag::NOTIFICATION_RESPONSE);
+    assert!(heard.body().ends_with(b"news\0extra\0"));
+    drop(listener);
+    for _ in 0..3 {
+        let channels = other
+            .query("select count(*) from pg_listening_channels()")
+            .unwrap();
+        assert_eq!(channels, "0");
+        pooled.connect().unwrap().query("notify news").unwrap();
+    }
+    let answer = {
+        other.send(&wire::query("select 1").unwrap()).unwrap();
+        other.until(tag::READY_FOR_QUERY).unwrap()
+    };
+    assert!(
+        answer
+            .iter()
+            .all(|message| message.tag() != tag::NOTIFICATION_RESPONSE)
+    );
+}
+
+#[test]
+fn a_statement_prepared_by_sql_is_its_clients_own() {
+    let Some(pooled) = PooledDatabase::start(pool_of(2)).unwrap() else {
+        return;
+    };
+    let (mut first, mut second) = (pooled.connect().unwrap(), pooled.connect().unwrap());
+    first
+        .query("prepare the_same_name as select 'first'")
+        .unwrap();
+    second
+        .query("prepare the_same_name as select 'second'")
+        .unwrap();
+    for _ in 0..3 {
+        assert_eq!(first.query("execute the_same_name").unwrap(), "first");
+        assert_eq!(second.query("execute the_same_name").unwrap(), "second");
+    }
+}
+
+#[test]
+fn a_holdable_cursor_is_its_clients_own() {
+    let Some(pooled) = PooledDatabase::start(pool_of(2)).unwrap() else {
+        return;
+    };
+    let (mut holder, mut other) = (pooled.connect().unwrap(), pooled.connect().unwrap());
+    holder
+        .query("begin; declare held cursor with hold for select generate_series(1, 3); commit")
+        .unwrap();
+    for row in 1..=3 {
+        assert_eq!(other.query("fetch held").unwrap_err().sqlstate(), "34000");
+        assert_eq!(holder.query("fetch held").unwrap(), row.to_string());
+    }
+}
+
+#[test]
+fn a_role_is_its_clients_own() {
+    let Some(pooled) = PooledDatabase::start(pool_of(2)).unwrap() else {
+        return;
+    };
+    let (name, user) = (&pooled.database.name, &pooled.database.user);
+    pooled
+        .admin(&format!(
+            "create role role_{name}; grant role_{name} to {user}"
+        ))
+        .unwrap();
+    let (mut first, mut second) = (pooled.connect().unwrap(), pooled.connect().unwrap());
+    first.query(&format!("set role role_{name}")).unwrap();
+    for _ in 0..3 {
+        assert_eq!(second.query("select current_user").unwrap(), *user);
+        assert_eq!(
+            first.query("select current_user").unwrap(),
+            format!("role_{name}")
+        );
+    }
+}
+
+#[test]
+fn a_client_that_discards_all_shares_its_server_again() {
+    let Some(pooled) = PooledDatabase::start(pool_of(1)).unwrap() else {
+        return;
+    };
+    let (mut first, mut second) = (pooled.connect().unwrap(), pooled.connect().unwrap());
+    first
+        .query("set statement_timeout = 12345; create temp table scratch (id int)")
+        .unwrap();
+    first.query("discard all").unwrap();
+    // With one server, this waits for ever if the first client kept it.
+    assert_eq!(timeout_of(&mut second), "0");
+    assert_eq!(timeout_of(&mut first), "0");
+}
+
+#[test]
+fn a_setting_of_one_transaction_keeps_nobody() {
+    let Some(pooled) = PooledDatabase::start(pool_of(1)).unwrap() else {
+        return;
+    };
+    let (mut first, mut second) = (pooled.connect().unwrap(), pooled.connect().unwrap());
+    first
+        .query("begin; set local statement_timeout = 12345; commit")
+        .unwrap();
+    assert_eq!(timeout_of(&mut second), "0");
+    first.query("select pg_advisory_xact_lock(1)").unwrap();
+    assert_eq!(timeout_of(&mut second), "0");
+    first
+        .query("begin; declare c cursor for select 1; fetch c; commit")
+        .unwrap();
+    assert_eq!(timeout_of(&mut second), "0");
+}
