@@ -32,10 +32,6 @@ const HIDDEN_SETTINGS: [&str; 14] = [
     "update pg_settings set setting = '12345' where name = 'statement_timeout'",
 ];
 
-/// As [`HIDDEN_SETTINGS`], but where the text alone cannot tell: the server has a function for it.
-const CALLED_SETTING: &str = "create function hidden() returns text language sql as \
-     $$ select set_config('statement_timeout', '12345', false) $$";
-
 fn timeout_of(client: &mut Wire) -> String {
     client.query("show statement_timeout").unwrap()
 }
@@ -75,18 +71,6 @@ fn a_setting_does_not_outlive_its_client() {
         "0",
         "far behind"
     );
-}
-
-#[test]
-fn a_setting_made_by_a_function_does_not_outlive_its_client() {
-    let Some(pooled) = PooledDatabase::start(pool_of(1)).unwrap() else {
-        return;
-    };
-    let mut client = pooled.connect().unwrap();
-    client.query(CALLED_SETTING).unwrap();
-    client.query("select hidden()").unwrap();
-    drop(client);
-    assert_eq!(timeout_of(&mut pooled.connect().unwrap()), "0");
 }
 
 #[test]

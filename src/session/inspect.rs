@@ -99,7 +99,14 @@ fn command(word: &[u8], mut rest: Words<'_>, is_reported: impl Fn(&str) -> bool)
             PINS
         };
     }
-    if is(word, "listen") || is(word, "load") {
+    // What a block or a procedure does is not looked into.
+    if ["listen", "load", "do", "call"]
+        .iter()
+        .any(|command| is(word, command))
+    {
+        return PINS;
+    }
+    if is(word, "update") && is(second(), "pg_settings") {
         return PINS;
     }
     NOTHING
@@ -324,6 +331,10 @@ mod tests {
             "SELECT pg_try_advisory_lock_shared(1)",
             "SELECT set_config('a.b', '1', false)",
             "LOAD 'x'",
+            "DO $$ begin perform set_config('a.b', '1', false); end $$",
+            "CALL p()",
+            "UPDATE pg_settings SET setting = '1' WHERE name = 'x'",
+            "SELECT \"set_config\"('a.b', '1', false)",
             "/* c */ set a.b = 1",
             "SELECT $$it's$$; SET statement_timeout = 1",
             "SELECT E'\\''; SET statement_timeout = 1; SELECT ''",

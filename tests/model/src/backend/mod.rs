@@ -53,7 +53,7 @@ struct Portal {
     rows_left: Option<usize>,
 }
 
-/// One session. See the [module](self).
+/// One session.
 #[derive(Debug, Clone)]
 pub struct Backend {
     input: VecDeque<Message>,

@@ -21,11 +21,11 @@ mod messages;
 /// One step of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {
-    /// The client sends one of [`MESSAGES`].
+    /// The client sends one of `MESSAGES`.
     Send(u8),
-    /// The pooler sends one of [`MESSAGES`], at any moment.
+    /// The pooler sends one of `MESSAGES`, at any moment.
     Inject(u8),
-    /// The pooler sends one of [`MESSAGES`], if the ledger is clean: the beginning of a lease.
+    /// The pooler sends one of `MESSAGES`, if the ledger is clean: the beginning of a lease.
     InjectWhenClean(u8),
     /// The backend reads a message.
     Work,
