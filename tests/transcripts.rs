@@ -63,7 +63,6 @@ transcripts! {
     a_pipeline_of_several_syncs_recovers_after_each
     a_portal_is_suspended_at_its_row_limit
     a_prepared_statement_of_sql_is_executed
-    a_query_inside_a_copy_fails_it
     a_query_string_may_hold_several_statements
     a_read_only_transaction_refuses_writes
     a_row_of_five_megabytes_arrives_whole
