@@ -11,6 +11,7 @@ pub mod net;
 pub mod pool;
 pub mod restrictions;
 pub mod session;
+pub mod sql;
 pub mod telemetry;
 pub mod tenancy;
 pub mod worker;

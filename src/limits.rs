@@ -101,10 +101,6 @@ pub const SETTINGS_COUNT_MAX: usize = 128;
 /// Sets of startup parameters of which a pool remembers what servers make of them.
 pub const WELCOMES_COUNT_MAX: usize = 64;
 
-/// The part of a statement that is looked at for what it leaves behind, in bytes. A longer one is
-/// taken to leave something behind.
-pub const INSPECTED_BYTES_MAX: usize = 16 * 1024;
-
 /// The longest `ParameterStatus` or injected query's error that is read, in bytes; what is longer
 /// passes unread.
 pub const PARAMETER_STATUS_BYTES_MAX: usize = 8192;
@@ -141,7 +137,7 @@ pub const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 pub const SERVER_RETRY_FIRST: Duration = Duration::from_millis(250);
 
 // What is held back to be decided on fits into the buffer that it is read into.
-const _: () = assert!(PARAMETER_STATUS_BYTES_MAX + INSPECTED_BYTES_MAX < SCRATCH_BUFFER_BYTES / 2);
+const _: () = assert!(PARAMETER_STATUS_BYTES_MAX < SCRATCH_BUFFER_BYTES / 2);
 
 /// The longest message of a server before it is ready for the first query, in bytes.
 pub const LOGIN_MESSAGE_BYTES_MAX: usize = 64 * 1024;

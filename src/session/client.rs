@@ -154,6 +154,18 @@ impl Client {
             .to_owned()
     }
 
+    /// What `look` makes of the value that the server last reported for a parameter.
+    pub(super) fn reported_value(&self, name: &str, look: impl FnOnce(&str) -> bool) -> bool {
+        if let Some(value) = self.settings.borrow().value(name) {
+            return look(value);
+        }
+        let server = self.pool.welcomes.borrow().server().unwrap_or_default();
+        let found = server
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.is_some_and(|(_, value)| look(value))
+    }
+
     pub(super) fn enter(&self, state: ClientState, now: Instant) {
         self.state.set(state);
         self.since.set(now);

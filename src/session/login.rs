@@ -144,11 +144,14 @@ async fn try_out(client: &Client, lease: &mut Lease, asked: &Settings) -> Result
     }
     let mut welcomes = client.pool.welcomes.borrow_mut();
     let baseline = welcomes.server().unwrap_or_default();
+    // A server that reports a parameter is silent where nothing changed. Of the others it never says
+    // how it spells them.
     let spelt = |name: &str, asked: &str| {
+        let Some(at_first) = find(&baseline, name) else {
+            return asked.to_owned();
+        };
         let now = find(&reported, name).or_else(|| before.value(name));
-        now.or_else(|| find(&baseline, name))
-            .unwrap_or(asked)
-            .to_owned()
+        now.unwrap_or(at_first).to_owned()
     };
     let mut settings = Settings::default();
     for (name, value) in asked.iter() {

@@ -9,7 +9,6 @@ mod client;
 mod end;
 mod ending;
 mod homes;
-mod inspect;
 mod login;
 mod mailbox;
 mod refusal;
@@ -17,6 +16,7 @@ mod registry;
 mod relay;
 mod run;
 mod snapshot;
+mod statement_text;
 mod view;
 
 use std::future::poll_fn;

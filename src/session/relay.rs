@@ -17,9 +17,11 @@ use tidegate_proto::frame::FrameHeader;
 use tidegate_proto::frontend::tag as frontend;
 
 use crate::limits::BIND_NAMES_BYTES;
-use crate::limits::INSPECTED_BYTES_MAX;
 use crate::limits::PARAMETER_STATUS_BYTES_MAX;
 use crate::pool::Server;
+
+/// The tag of a `CommandComplete` after which nothing is left of a session.
+const DISCARD_ALL: &[u8] = b"DISCARD ALL\0";
 
 /// What a client's bytes came to.
 #[derive(Debug, Default)]
@@ -32,8 +34,12 @@ pub(super) struct FromClient {
 
 /// What a client's message may need the session to know.
 pub(super) trait Observer {
-    /// A message of the client, with as much of its body as has arrived.
+    /// A message of the client, with as much of its body as has arrived; `is_whole` if that is all.
     fn client_message(&mut self, tag: u8, body: &[u8], is_whole: bool);
+    /// The next piece of a body that was not whole; `is_last` at its end.
+    fn client_body(&mut self, piece: &[u8], is_last: bool);
+    /// The server has discarded all state of the session.
+    fn discarded(&mut self);
     /// The server reported a parameter to the client: the body of a `ParameterStatus`.
     fn parameter_status(&mut self, body: &[u8]);
     /// The server refused something that the pooler injected: the body of an `ErrorResponse`.
@@ -56,6 +62,10 @@ pub(super) fn from_client(
     observer: &mut impl Observer,
 ) -> Result<FromClient, Violation> {
     let mut at = skip_body(&mut server.promised.body_bytes, 0, bytes.len());
+    if at > 0 {
+        let piece = bytes.get(..at).unwrap_or_default();
+        observer.client_body(piece, server.promised.body_bytes == 0);
+    }
     while let Some(rest @ [_, ..]) = bytes.get(at..) {
         let Some(header) = FrameHeader::parse(Sender::Frontend, rest)? else {
             break;
@@ -72,8 +82,7 @@ pub(super) fn from_client(
                 is_over: true,
             });
         }
-        let is_whole = body.len() == header.body_bytes();
-        observer.client_message(header.tag(), body, is_whole);
+        observer.client_message(header.tag(), body, body.len() == header.body_bytes());
         server.ledger.sent(header.tag(), Owner::Client)?;
         server.promised.body_bytes = header.body_bytes();
         at = skip_body(
@@ -160,6 +169,9 @@ fn receive(
         (backend::PARAMETER_STATUS, Verdict::Forward) => observer.parameter_status(body),
         (backend::ERROR_RESPONSE, Verdict::Swallow) => observer.injected_failed(body),
         (backend::ERROR_RESPONSE, Verdict::Forward) => observer.error(),
+        (backend::COMMAND_COMPLETE, Verdict::Forward) if body.starts_with(DISCARD_ALL) => {
+            observer.discarded();
+        },
         _ => {},
     }
     Ok(verdict)
@@ -168,8 +180,9 @@ fn receive(
 /// How much of a client's message must be there before it can be decided on, in bytes of its body.
 fn client_bytes_needed(header: FrameHeader) -> usize {
     let wanted = match header.tag() {
-        frontend::QUERY | frontend::PARSE => INSPECTED_BYTES_MAX,
         frontend::BIND => BIND_NAMES_BYTES,
+        // The first byte tells whether the statement has a name.
+        frontend::PARSE => 1,
         _ => 0,
     };
     wanted.min(header.body_bytes())
@@ -182,6 +195,7 @@ fn server_bytes_needed(header: FrameHeader) -> usize {
         backend::READY_FOR_QUERY => body.min(1),
         backend::PARAMETER_STATUS => body.min(PARAMETER_STATUS_BYTES_MAX),
         backend::ERROR_RESPONSE => body.min(PARAMETER_STATUS_BYTES_MAX),
+        backend::COMMAND_COMPLETE => body.min(DISCARD_ALL.len()),
         _ => 0,
     }
 }

@@ -264,8 +264,13 @@ impl Session {
     fn give_back(&mut self) {
         if let Some(lease) = self.lease.take() {
             let now = Instant::now();
+            let needs_reset = self.conversation.needs_reset();
             self.left_server(now);
-            pool::release(lease, now);
+            if needs_reset {
+                pool::release_after_reset(lease, now);
+            } else {
+                pool::release(lease, now);
+            }
         }
     }
 
@@ -310,6 +315,11 @@ impl Session {
         if self.lease.is_none() && !self.obtain(bytes, &mut scratch.injected, now)? {
             self.held.extend_from_slice(bytes);
             return Ok(true);
+        }
+        if let Some(lease) = &mut self.lease
+            && lease.is_clean()
+        {
+            carry_settings(&self.client, lease, &mut scratch.injected)?;
         }
         self.client.since.set(now);
         self.client.is_idle_in_transaction.set(false);
@@ -367,16 +377,7 @@ impl Session {
         now: Instant,
     ) -> Result<(), End> {
         lease.card.client.set(Some(self.client.id));
-        let settings = Rc::clone(&self.client.settings.borrow());
-        if !Rc::ptr_eq(&settings, &lease.settings) {
-            if lease.settings.transition(&settings, injected)? {
-                lease
-                    .ledger
-                    .sent(frontend::QUERY, Owner::Pooler)
-                    .map_err(End::ClientViolation)?;
-            }
-            lease.settings = settings;
-        }
+        carry_settings(&self.client, &mut lease, injected)?;
         *self.client.server.borrow_mut() = Some(Rc::clone(&lease.card));
         self.client.transaction_since.set(Some(now));
         self.client.enter(ClientState::Active, now);
@@ -447,7 +448,7 @@ impl Session {
         if let Some(mut lease) = self.lease.take() {
             lease.is_broken |= end.fault() == Fault::Server;
             let leaves_state =
-                self.client.mode == PoolMode::Session || self.conversation.keeps_server();
+                self.client.mode == PoolMode::Session || self.conversation.needs_reset();
             self.left_server(now);
             if leaves_state {
                 pool::release_after_reset(lease, now);
@@ -474,4 +475,20 @@ impl Session {
         }
         Poll::Ready(self.end.take().unwrap_or(End::Terminated))
     }
+}
+
+/// Gives a server the settings of its client, if it has others: by a query of the pooler's own, in
+/// the same write as what the client said.
+fn carry_settings(client: &Client, lease: &mut Lease, injected: &mut Vec<u8>) -> Result<(), End> {
+    let settings = Rc::clone(&client.settings.borrow());
+    if !Rc::ptr_eq(&settings, &lease.settings) {
+        if lease.settings.transition(&settings, injected)? {
+            lease
+                .ledger
+                .sent(frontend::QUERY, Owner::Pooler)
+                .map_err(End::ClientViolation)?;
+        }
+        lease.settings = settings;
+    }
+    Ok(())
 }

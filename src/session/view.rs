@@ -12,8 +12,9 @@ use crate::pool::PoolError;
 use crate::pool::Settings;
 use crate::pool::injected;
 use crate::session::Client;
-use crate::session::inspect;
 use crate::session::relay::Observer;
+use crate::session::statement_text::Statement;
+use crate::session::statement_text::StatementText;
 use crate::telemetry::Count;
 
 /// What is known of the conversation with the server of the moment.
@@ -25,9 +26,20 @@ pub(super) struct Conversation {
     has_unnamed_statement: bool,
     /// It was parsed, but not bound yet: the client will want it in its next round.
     awaits_bind: bool,
-    /// `RESET ALL` or `DISCARD ALL` was sent, not answered yet.
+    /// `RESET ALL` was sent in this round.
     resets: bool,
-    discards: bool,
+    /// Something in this round makes it uncertain whether that took effect, or lasts.
+    is_reset_doubtful: bool,
+    /// How many `DISCARD ALL` were sent in this round and not answered yet.
+    discards: u32,
+    /// Something that pins was sent after the last of them.
+    is_pinned_since: bool,
+    /// The server has discarded everything in this round.
+    has_discarded: bool,
+    /// What the server still has of the client is not known: it must be reset before it is lent.
+    needs_reset: bool,
+    /// A message's body that has not arrived whole.
+    reading: Option<Box<StatementText>>,
     /// The unnamed statement was used on a server that does not have it.
     pub(super) is_statement_lost: bool,
     /// The last thing that the server said to the client was an error.
@@ -48,24 +60,23 @@ impl Conversation {
         self.is_pinned || self.awaits_bind
     }
 
-    /// Nothing is owed and no transaction is open: settings that were reset are what they were at
-    /// the login of each.
+    /// Whether the server must be reset before somebody else may have it.
+    pub(super) fn needs_reset(&self) -> bool {
+        self.keeps_server() || self.needs_reset
+    }
+
+    /// The end of a round: nothing is owed and no transaction is open. Settings that were reset are
+    /// what they were at the login of each.
     pub(super) fn settle(&mut self, client: &Client, lease: &mut Lease) {
-        if !self.resets {
-            return;
-        }
-        self.resets = false;
-        lease.settings = Rc::default();
-        let startup = Rc::clone(&client.startup_settings.borrow());
-        *client.settings.borrow_mut() = startup;
-        if self.discards {
-            self.discards = false;
-            self.is_pinned = false;
-            self.has_unnamed_statement = false;
-            self.awaits_bind = false;
-        } else if self.is_pinned {
-            // The client stays here, and so do its settings.
-            lease.settings = Rc::clone(&client.settings.borrow());
+        let resets = std::mem::take(&mut self.resets);
+        let is_doubtful = std::mem::take(&mut self.is_reset_doubtful);
+        let has_discarded = std::mem::take(&mut self.has_discarded);
+        self.discards = 0;
+        if has_discarded || (resets && !is_doubtful) {
+            lease.settings = Rc::default();
+            *client.settings.borrow_mut() = Rc::clone(&client.startup_settings.borrow());
+        } else {
+            self.needs_reset |= resets;
         }
     }
 
@@ -93,34 +104,49 @@ impl<'a> View<'a> {
         }
     }
 
-    fn sql(&mut self, text: &[u8], is_whole: bool) {
-        let pool = &self.client.pool;
-        let found = inspect::effects(text, |name| pool.welcomes.borrow().reports(name));
-        // What has not arrived yet may leave anything behind.
-        self.conversation.is_pinned |= found.pins || !is_whole;
-        self.conversation.resets |= found.resets;
-        self.conversation.discards |= found.discards;
+    fn read(&mut self, mut text: StatementText, piece: &[u8], is_last: bool) -> Option<Statement> {
+        text.feed(piece, self.client);
+        if is_last {
+            return Some(text.finish(self.client));
+        }
+        self.conversation.reading = Some(Box::new(text));
+        None
+    }
+
+    fn statement(&mut self, statement: Option<Statement>) {
+        let Some(Statement { is_named, effects }) = statement else {
+            return;
+        };
+        let conversation = &mut *self.conversation;
+        conversation.resets |= effects.resets && !effects.discards;
+        conversation.is_reset_doubtful |= effects.blocks;
+        if effects.discards {
+            conversation.discards += 1;
+            conversation.is_pinned_since = false;
+        }
+        // Statement names are the client's own, and only this server knows this one.
+        if effects.pins || is_named {
+            conversation.is_pinned = true;
+            conversation.is_pinned_since = true;
+        }
     }
 }
 
 impl Observer for View<'_> {
     fn client_message(&mut self, tag: u8, body: &[u8], is_whole: bool) {
         match tag {
-            frontend::QUERY => self.sql(body, is_whole),
+            frontend::QUERY => {
+                let statement = self.read(StatementText::query(), body, is_whole);
+                self.statement(statement);
+            },
             frontend::PARSE => {
                 self.client.pool.counters.add(Count::ClientParses, 1);
-                let text = body
-                    .iter()
-                    .position(|byte| *byte == 0)
-                    .map_or(0, |end| end + 1);
-                if text == 1 {
+                if body.first() == Some(&0) {
                     self.conversation.has_unnamed_statement = true;
                     self.conversation.awaits_bind = true;
-                } else {
-                    // Statement names are the client's own, and only this server knows this one.
-                    self.conversation.is_pinned = true;
                 }
-                self.sql(body.get(text..).unwrap_or_default(), is_whole);
+                let statement = self.read(StatementText::parse(), body, is_whole);
+                self.statement(statement);
             },
             frontend::BIND => {
                 self.client.pool.counters.add(Count::Binds, 1);
@@ -133,6 +159,25 @@ impl Observer for View<'_> {
                 self.conversation.is_statement_lost |= !self.conversation.has_unnamed_statement;
             },
             _ => {},
+        }
+    }
+
+    fn client_body(&mut self, piece: &[u8], is_last: bool) {
+        if let Some(text) = self.conversation.reading.take() {
+            let statement = self.read(*text, piece, is_last);
+            self.statement(statement);
+        }
+    }
+
+    fn discarded(&mut self) {
+        let conversation = &mut *self.conversation;
+        conversation.has_discarded = true;
+        conversation.discards = conversation.discards.saturating_sub(1);
+        if conversation.discards == 0 && !conversation.is_pinned_since {
+            conversation.is_pinned = false;
+            conversation.has_unnamed_statement = false;
+            conversation.awaits_bind = false;
+            conversation.needs_reset = false;
         }
     }
 
@@ -159,6 +204,7 @@ impl Observer for View<'_> {
 
     fn error(&mut self) {
         self.conversation.is_error_open = true;
+        self.conversation.is_reset_doubtful = true;
     }
 
     fn ready(&mut self, status: TransactionStatus) {
@@ -177,6 +223,7 @@ impl Observer for View<'_> {
             client.is_idle_in_transaction.set(false);
         } else {
             client.is_idle_in_transaction.set(true);
+            self.conversation.is_reset_doubtful = true;
         }
         client.since.set(now);
     }

@@ -1,0 +1,227 @@
+//! Texts that leave something behind, texts that do not, and texts that are hard to tell apart.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A session as a server has it at first, but for what a test sets.
+#[derive(Default)]
+struct Known {
+    has_backslash_escapes: bool,
+    has_backslash_in_characters: bool,
+}
+
+impl Session for Known {
+    fn is_reported(&self, name: &str) -> bool {
+        ["TimeZone", "application_name", "client_encoding"]
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name))
+    }
+
+    fn has_backslash_escapes(&self) -> bool {
+        self.has_backslash_escapes
+    }
+
+    fn has_backslash_in_characters(&self) -> bool {
+        self.has_backslash_in_characters
+    }
+}
+
+fn effects_in(session: &Known, pieces: &[&[u8]]) -> Effects {
+    let mut text = StateEffects::new();
+    for piece in pieces {
+        text.feed(piece, session);
+    }
+    text.finish(session)
+}
+
+fn effects(text: &str) -> Effects {
+    effects_in(&Known::default(), &[text.as_bytes()])
+}
+
+const HARMLESS: [&str; 37] = [
+    "",
+    "SELECT 1",
+    "select * from t where name = 'temp; listen x'",
+    "SET LOCAL statement_timeout = 1",
+    "set transaction read only",
+    "SET TimeZone = 'UTC'",
+    "SET \"TimeZone\" = 'UTC'",
+    "SET SESSION application_name TO 'x'",
+    "SET TIME ZONE 'UTC'",
+    "SET NAMES 'utf8'",
+    "SET CONSTRAINTS ALL DEFERRED",
+    "BEGIN; SET LOCAL role x; SELECT 1; COMMIT",
+    "-- listen\nSELECT 1 /* listen */",
+    "PREPARE TRANSACTION 'x'",
+    "SELECT set_config('a.b', '1', true)",
+    "SELECT set_config('a.b', coalesce(f(1, 2), ')'), TRUE), 2",
+    "SELECT pg_advisory_xact_lock(1)",
+    "DECLARE c CURSOR FOR SELECT 1",
+    "SELECT temperature, temp, hold FROM t",
+    "SELECT \"temp\" FROM t",
+    "UPDATE t SET a = 1",
+    "INSERT INTO t SELECT set, listen FROM s",
+    "SELECT * FROM pg_settings",
+    "DISCARD PLANS",
+    "SELECT $$; SET a = 1; $$",
+    "SELECT $a$ $$ ; SET a = 1 $b$ ; $a$",
+    "SELECT $1; SELECT $2",
+    "SELECT 'it''s; SET a = 1'",
+    "SELECT E'it\\'s; SET a = 1'",
+    "SELECT 'a'\n'; SET a = 1'",
+    "SELECT E'a'\n'\\'; SET a = 1'",
+    "SELECT \"; SET a = 1\"",
+    "SELECT /* /* */ ; SET a = 1 */ 1",
+    "SELECT 1 - 1 / 1 * 2",
+    "SELECT a$b$ FROM t; SELECT c$b$ FROM t",
+    "DO $$ BEGIN RAISE NOTICE 'hello'; PERFORM f(1); END $$",
+    "create function f() returns int language sql as 'select 1; set a = 1'",
+];
+
+const PINNING: [&str; 42] = [
+    "SET statement_timeout = 1",
+    "set session authorization x",
+    "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+    "SET search_path = x",
+    "SET ROLE x",
+    "SET \"local\" = 1",
+    "SELECT 1; SET a.b = 1",
+    "RESET statement_timeout",
+    "LISTEN x",
+    "PREPARE s AS SELECT 1",
+    "CREATE TEMP TABLE t (a int)",
+    "create or replace temporary view v as select 1",
+    "create local temp table t (a int)",
+    "CREATE TABLE pg_temp.t (a int)",
+    "SELECT 1 INTO TEMPORARY t",
+    "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
+    "SELECT pg_advisory_lock(1)",
+    "SELECT pg_try_advisory_lock_shared(1)",
+    "SELECT set_config('a.b', '1', false)",
+    "SELECT pg_catalog . set_config ( 'a.b' , 'true' , false )",
+    "SELECT set_config('a.b', '1', not true)",
+    "SELECT set_config('a.b', '1', 'true')",
+    "SELECT set_config('a.b', f(1, true), false)",
+    "SELECT \"set_config\"('a.b', '1', false)",
+    "SELECT U&\"set\\005fconfig\"('a.b', '1', false)",
+    "SELECT set_config('a.b', '1', true), set_config('a.b', '1', false)",
+    "UPDATE pg_settings SET setting = 1 WHERE name = 'a.b'",
+    "WITH x AS (UPDATE pg_catalog.pg_settings SET setting = 1) SELECT 1",
+    "LOAD 'x'",
+    "CALL p(1)",
+    "/* c */ set a.b = 1",
+    "select $$it's$$; set a.b = 1",
+    "select $tag$ ' $$ $tag$; set a.b = 1",
+    "select $t$ $t $t$; set a.b = 1",
+    "select E'it\\'s'; set a.b = 1 -- '",
+    "select 'it''s'; set a.b = 1",
+    "select 'a\\'; set a.b = 1 --'",
+    "select 1 as \"it's\"; set a.b = 1",
+    "/* one /* two */ ' */ set a.b = 1",
+    "select 1 -- '\n; set a.b = 1",
+    "DO $$ begin perform set_config('a.b', '1', false); end $$",
+    "do language plpgsql 'begin execute ''se'' || ''t a.b = 1''; end'",
+];
+
+#[test]
+fn statements_that_leave_nothing_behind_do_not_pin() {
+    for text in HARMLESS {
+        let found = effects(text);
+        let blocks = found.blocks;
+        assert_eq!(
+            found,
+            Effects {
+                blocks,
+                ..Effects::default()
+            },
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn statements_that_leave_state_behind_pin() {
+    for text in PINNING {
+        assert!(effects(text).pins, "{text}");
+        assert!(effects(&format!("select 1;{text};select 2")).pins, "{text}");
+    }
+}
+
+#[test]
+fn all_is_reset_or_discarded_only_by_name() {
+    let resets = |pins, discards| Effects {
+        pins,
+        resets: true,
+        discards,
+        blocks: false,
+    };
+    assert_eq!(effects("DISCARD ALL"), resets(false, true));
+    assert_eq!(effects("reset all;"), resets(false, false));
+    assert_eq!(effects("set a.b = 1; reset all"), resets(true, false));
+    assert_eq!(effects("discard temp"), Effects::default());
+}
+
+#[test]
+fn a_transaction_block_is_seen_to_begin_and_end() {
+    for text in [
+        "begin",
+        "START TRANSACTION",
+        "select 1; end",
+        "rollback to s; select 1",
+    ] {
+        assert!(effects(text).blocks, "{text}");
+    }
+    for text in ["select 1", "reset all", "select begin, rollback from t"] {
+        assert!(!effects(text).blocks, "{text}");
+    }
+}
+
+#[test]
+fn a_backslash_is_what_the_session_takes_it_for() {
+    let escaping = Known {
+        has_backslash_escapes: true,
+        ..Known::default()
+    };
+    let text: &[u8] = b"select 'a\\'; set a.b = 1 --'";
+    assert!(!effects_in(&escaping, &[text]).pins);
+    let text: &[u8] = b"select '\\\\'; set a.b = 1 --'";
+    assert!(effects_in(&escaping, &[text]).pins);
+    // The second byte of a character, or an escape: only a server can tell.
+    let two_bytes = Known {
+        has_backslash_in_characters: true,
+        ..Known::default()
+    };
+    let text: &[u8] = b"select E'\x95\\'";
+    assert!(effects_in(&two_bytes, &[text]).pins);
+    assert!(!effects_in(&Known::default(), &[b"select E'\x95\\''"]).pins);
+}
+
+proptest! {
+    #[test]
+    fn a_text_may_be_cut_anywhere(
+        text in prop::sample::select([HARMLESS.as_slice(), PINNING.as_slice()].concat()),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..5),
+    ) {
+        let bytes = text.as_bytes();
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+        cuts.extend([0, bytes.len()]);
+        cuts.sort_unstable();
+        let pieces: Vec<&[u8]> = cuts.windows(2).map(|ends| &bytes[ends[0]..ends[1]]).collect();
+        prop_assert_eq!(effects_in(&Known::default(), &pieces), effects(text));
+    }
+
+    #[test]
+    fn any_bytes_are_read_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let whole = effects_in(&Known::default(), &[&bytes]);
+        let single: Vec<&[u8]> = bytes.chunks(1).collect();
+        prop_assert_eq!(effects_in(&Known::default(), &single), whole);
+    }
+
+    #[test]
+    fn sql_like_text_is_read_without_harm(text in "[ $'\"a/*\\-;E(),\n0é]{0,60}") {
+        let whole = effects(&text);
+        let single: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
+        prop_assert_eq!(effects_in(&Known::default(), &single), whole);
+    }
+}
