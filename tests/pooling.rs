@@ -235,13 +235,19 @@ fn a_server_that_a_session_has_left_is_as_new() {
     let Some(pooled) = PooledDatabase::start(session_pool_of(1)).unwrap() else {
         return;
     };
+    let (name, user) = (&pooled.database.name, &pooled.database.user);
+    pooled
+        .admin(&format!(
+            "create role role_{name}; grant role_{name} to {user}"
+        ))
+        .unwrap();
     let mut first = pooled.connect().unwrap();
     let server = process_id(&mut first);
     first
-        .query(
-            "set work_mem = '7MB'; create temp table left_behind (id int); \
-             listen somewhere; prepare left_behind as select 1; select pg_advisory_lock(7)",
-        )
+        .query(&format!(
+            "set work_mem = '7MB'; set session authorization {user}; create temp table left_behind (id int); \
+             listen somewhere; prepare left_behind as select 1; select pg_advisory_lock(7); set role role_{name}",
+        ))
         .unwrap();
     drop(first);
     let mut second = pooled.connect().unwrap();

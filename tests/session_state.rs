@@ -1,5 +1,8 @@
 //! What a client of transaction mode leaves in a server: it follows the client, or keeps the client
 //! there, and never shows itself to another.
+//!
+//! What is told apart is text. A function or a procedure of the tenant's own that changes its session
+//! is not seen.
 #![cfg(test)]
 
 use tidegate_harness::PooledDatabase;
@@ -238,6 +241,46 @@ fn a_client_that_discards_all_shares_its_server_again() {
     // With one server, this waits for ever if the first client kept it.
     assert_eq!(timeout_of(&mut second), "0");
     assert_eq!(timeout_of(&mut first), "0");
+}
+
+#[test]
+fn what_is_set_behind_a_discard_stays() {
+    let Some(pooled) = PooledDatabase::start(pool_of(2)).unwrap() else {
+        return;
+    };
+    let (mut first, mut second) = (pooled.connect().unwrap(), pooled.connect().unwrap());
+    let pipelined = ["discard all", "set statement_timeout = 12345", "select 1"];
+    let said = pipelined.map(|sql| wire::query(sql).unwrap()).concat();
+    first.send(&said).unwrap();
+    for _ in pipelined {
+        first.rows().unwrap();
+    }
+    for _ in 0..3 {
+        assert_eq!(timeout_of(&mut second), "0");
+        assert_eq!(timeout_of(&mut first), "12345ms");
+    }
+}
+
+#[test]
+fn a_discard_that_fails_frees_nothing() {
+    let Some(pooled) = PooledDatabase::start(pool_of(2)).unwrap() else {
+        return;
+    };
+    let (mut first, mut second) = (pooled.connect().unwrap(), pooled.connect().unwrap());
+    first.query("begin; select pg_advisory_lock(42)").unwrap();
+    assert_eq!(first.query("discard all").unwrap_err().sqlstate(), "25001");
+    // A lock of the session outlives the rollback.
+    first.query("rollback").unwrap();
+    for _ in 0..3 {
+        assert_eq!(
+            second.query("select pg_try_advisory_lock(42)").unwrap(),
+            "f"
+        );
+        assert_eq!(first.query("select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()").unwrap(), "1");
+    }
+    drop(first);
+    let free = || second.query("select pg_try_advisory_lock(42)").unwrap() == "t";
+    polling::until_true("the end of the lock", ANSWER_LIMIT, free).unwrap();
 }
 
 #[test]
