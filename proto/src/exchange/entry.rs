@@ -7,6 +7,9 @@ pub enum Owner {
     Client,
     /// Injected by the pooler: the reply is swallowed.
     Pooler,
+    /// Injected by the pooler among the client's messages, for those that follow to succeed: the
+    /// reply is swallowed, but an error is the client's.
+    Behalf,
 }
 
 /// What to do with a message from a server.
@@ -16,6 +19,17 @@ pub enum Verdict {
     Forward,
     /// It answers something the pooler injected: the client never sees it.
     Swallow,
+}
+
+/// What came of a marked message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The server carried it out.
+    Done,
+    /// The server answered it with an error.
+    Failed,
+    /// The server discarded it, after an error in a message before it.
+    Skipped,
 }
 
 /// The message an entry stands for.
@@ -38,6 +52,8 @@ pub(super) enum Awaited {
 pub(super) struct Entry {
     pub(super) awaited: Awaited,
     pub(super) owner: Owner,
+    /// Somebody wants to know what came of it.
+    pub(super) is_marked: bool,
 }
 
 impl Awaited {
@@ -60,6 +76,14 @@ impl Entry {
     pub(super) fn verdict(self) -> Verdict {
         match self.owner {
             Owner::Client => Verdict::Forward,
+            Owner::Pooler | Owner::Behalf => Verdict::Swallow,
+        }
+    }
+
+    /// What to do with an error that answers it, and with what a server says while it works on it.
+    pub(super) fn verdict_aside(self) -> Verdict {
+        match self.owner {
+            Owner::Client | Owner::Behalf => Verdict::Forward,
             Owner::Pooler => Verdict::Swallow,
         }
     }

@@ -21,17 +21,17 @@ use std::collections::VecDeque;
 use super::copy::Copy;
 use super::entry::Awaited;
 use super::entry::Entry;
+use super::entry::Outcome;
 use super::entry::Owner;
 use super::entry::Verdict;
 use crate::backend::TransactionStatus;
 use crate::backend::tag as backend;
 use crate::error::Sender;
 use crate::error::Violation;
-use crate::frontend::tag as frontend;
 
 /// What cannot be told of the replies that are owed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Doubt {
+pub(super) enum Doubt {
     None,
     /// How many `ReadyForQuery` there will be: a COPY failed, and a `Sync` that was sent into it
     /// may have been read before or after that. All that may come unexpectedly is
@@ -45,16 +45,20 @@ enum Doubt {
 /// The replies that one server still owes.
 #[derive(Debug, Clone)]
 pub struct Ledger {
-    owed: VecDeque<Entry>,
+    pub(super) owed: VecDeque<Entry>,
+    /// What came of marked messages, in their order, until somebody asks.
+    pub(super) settled: VecDeque<Outcome>,
     status: TransactionStatus,
-    copy: Copy,
-    doubt: Doubt,
+    pub(super) copy: Copy,
+    pub(super) doubt: Doubt,
     /// Something of the reply to the first entry has come.
     is_answered: bool,
+    /// An error was part of it.
+    has_failed: bool,
     /// An extended-protocol message was sent after the last `Sync` or `Query`.
-    open: bool,
+    pub(super) open: bool,
     /// The server discards every message until the next `Sync`.
-    skipping: bool,
+    pub(super) skipping: bool,
 }
 
 impl Default for Ledger {
@@ -68,43 +72,15 @@ impl Ledger {
     pub fn new() -> Self {
         Self {
             owed: VecDeque::new(),
+            settled: VecDeque::new(),
             status: TransactionStatus::Idle,
             copy: Copy::None,
             doubt: Doubt::None,
             is_answered: false,
+            has_failed: false,
             open: false,
             skipping: false,
         }
-    }
-
-    /// Enters a message that is about to be sent to the server, by its tag.
-    ///
-    /// # Errors
-    ///
-    /// [`Violation`], the client's fault, if no frontend message has this tag once a session is
-    /// under way. The message must then not be sent.
-    #[inline]
-    pub fn sent(&mut self, tag: u8, owner: Owner) -> Result<(), Violation> {
-        match tag {
-            frontend::QUERY => {
-                self.enter(Awaited::Query, owner);
-                self.open = false;
-            },
-            frontend::PARSE => self.enter_extended(Awaited::Parse, owner),
-            frontend::BIND => self.enter_extended(Awaited::Bind, owner),
-            frontend::DESCRIBE => self.enter_extended(Awaited::Describe, owner),
-            frontend::EXECUTE => self.enter_extended(Awaited::Execute, owner),
-            frontend::CLOSE => self.enter_extended(Awaited::Close, owner),
-            frontend::SYNC => self.enter_sync(owner),
-            frontend::FUNCTION_CALL => {
-                self.enter(Awaited::FunctionCall, owner);
-                self.open = false;
-            },
-            frontend::COPY_DONE | frontend::COPY_FAIL => self.enter_copy_end(owner),
-            frontend::FLUSH | frontend::COPY_DATA | frontend::TERMINATE => {},
-            unknown => return Err(Violation::out_of_place(Sender::Frontend, unknown)),
-        }
-        Ok(())
     }
 
     /// Looks up a message received from the server, by its tag; not for `ReadyForQuery`.
@@ -169,6 +145,13 @@ impl Ledger {
         Ok(verdict)
     }
 
+    /// What came of the first marked message that this was not asked of yet; `None` while that is
+    /// open.
+    #[inline]
+    pub fn settled(&mut self) -> Option<Outcome> {
+        self.settled.pop_front()
+    }
+
     /// Whether the server owes nothing, is outside any transaction, and nothing is in doubt.
     #[inline]
     pub fn is_clean(&self) -> bool {
@@ -201,6 +184,24 @@ impl Ledger {
         self.owed.len()
     }
 
+    /// Whether the server discards what it is sent, until the next `Sync`.
+    #[inline]
+    pub fn is_skipping(&self) -> bool {
+        self.skipping
+    }
+
+    /// Whether what is sent now is read by a COPY, as far as the server's replies have told.
+    #[inline]
+    pub fn is_in_copy(&self) -> bool {
+        self.copy.is_in()
+    }
+
+    /// Whether the client's messages of the extended protocol still want their `Sync`.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// Whether a statement is being worked on: a cancel would find something to cancel.
     #[inline]
     pub fn is_busy(&self) -> bool {
@@ -219,52 +220,6 @@ impl Ledger {
             && self.copy == Copy::None
             && !self.open
             && !self.skipping
-    }
-
-    fn enter_extended(&mut self, awaited: Awaited, owner: Owner) {
-        self.enter(awaited, owner);
-        self.open = true;
-    }
-
-    fn enter(&mut self, awaited: Awaited, owner: Owner) {
-        if self.skipping {
-            // If the skipping has ended already, this is answered.
-            if self.doubt == Doubt::Syncs {
-                self.doubt = Doubt::Lost;
-            }
-        } else if self.copy.is_in() {
-            // The COPY reads this message in place of data and fails on it: an ErrorResponse for
-            // the COPY follows, and none for this message.
-            self.copy.is_intruded();
-        } else {
-            self.push(awaited, owner);
-        }
-    }
-
-    fn enter_sync(&mut self, owner: Owner) {
-        if self.copy.is_in() {
-            self.absorb_sync(owner);
-            return;
-        }
-        self.skipping = false;
-        self.open = false;
-        self.push(Awaited::Sync, owner);
-    }
-
-    fn enter_copy_end(&mut self, owner: Owner) {
-        if self.copy.is_in() {
-            self.copy.closes();
-        } else if !self.owed.is_empty() {
-            self.push(Awaited::CopyEnd, owner);
-        }
-    }
-
-    fn push(&mut self, awaited: Awaited, owner: Owner) {
-        // What comes unexpectedly is the client's; of the pooler's messages, none may be near.
-        if owner == Owner::Pooler && self.doubt == Doubt::Syncs {
-            self.doubt = Doubt::Lost;
-        }
-        self.owed.push_back(Entry { awaited, owner });
     }
 
     fn continues(&mut self, tag: u8, heads: &[Awaited]) -> Result<Verdict, Violation> {
@@ -316,13 +271,27 @@ impl Ledger {
 
     fn pop(&mut self) {
         self.is_answered = false;
-        self.owed.pop_front();
+        let has_failed = std::mem::take(&mut self.has_failed);
+        if let Some(entry) = self.owed.pop_front() {
+            let outcome = if has_failed {
+                Outcome::Failed
+            } else {
+                Outcome::Done
+            };
+            self.settle(entry, outcome);
+        }
         while self
             .owed
             .front()
             .is_some_and(|entry| entry.awaited == Awaited::CopyEnd)
         {
             self.owed.pop_front();
+        }
+    }
+
+    fn settle(&mut self, entry: Entry, outcome: Outcome) {
+        if entry.is_marked {
+            self.settled.push_back(outcome);
         }
     }
 
@@ -334,6 +303,7 @@ impl Ledger {
         while self.copy.is_in()
             && let Some(next) = self.owed.remove(1)
         {
+            self.settle(next, Outcome::Skipped);
             if next.awaited == Awaited::Sync {
                 self.absorb_sync(next.owner);
                 has_absorbed = true;
@@ -346,14 +316,6 @@ impl Ledger {
         // The Sync that was to end the pipeline ended nothing.
         self.open |= has_absorbed && self.is_pipeline_open();
         Ok(verdict)
-    }
-
-    fn absorb_sync(&mut self, owner: Owner) {
-        self.copy.absorbs_sync();
-        // Nothing of the pooler's belongs into a client's COPY: its reply could not be told apart.
-        if owner == Owner::Pooler {
-            self.doubt = Doubt::Lost;
-        }
     }
 
     /// Whether the first entry is of a pipeline whose end is not among the others.
@@ -371,6 +333,7 @@ impl Ledger {
             return Verdict::Forward;
         };
         self.answers(head);
+        self.has_failed = true;
         let failed_copy = std::mem::replace(&mut self.copy, Copy::None);
         let skipped = if head.awaited.is_extended() {
             self.skip_to_sync()
@@ -378,7 +341,7 @@ impl Ledger {
             0
         };
         self.doubt_failed_copy(failed_copy, head, skipped);
-        head.verdict()
+        head.verdict_aside()
     }
 
     /// Takes out what the server discards, and says how many of the messages that it did not owe
@@ -389,8 +352,10 @@ impl Ledger {
         while let Some(entry) = self.owed.front()
             && entry.awaited != Awaited::Sync
         {
+            let entry = *entry;
             skipped += usize::from(entry.awaited != Awaited::CopyEnd);
             self.owed.pop_front();
+            self.settle(entry, Outcome::Skipped);
         }
         self.skipping = self.owed.is_empty();
         skipped
@@ -416,7 +381,8 @@ impl Ledger {
     }
 
     fn has_injected(&self) -> bool {
-        self.owed.iter().any(|entry| entry.owner == Owner::Pooler)
+        let mut owners = self.owed.iter().map(|entry| entry.owner);
+        owners.any(|owner| owner != Owner::Client)
     }
 
     fn can_be_ready(&self, head: Entry) -> bool {
@@ -435,7 +401,7 @@ impl Ledger {
     fn aside(&self) -> Verdict {
         self.owed
             .front()
-            .map_or(Verdict::Forward, |entry| entry.verdict())
+            .map_or(Verdict::Forward, |entry| entry.verdict_aside())
     }
 }
 

@@ -7,7 +7,9 @@
 mod copy;
 mod entry;
 mod ledger;
+mod sending;
 
+pub use entry::Outcome;
 pub use entry::Owner;
 pub use entry::Verdict;
 pub use ledger::Ledger;

@@ -9,7 +9,7 @@ use tidegate_proto::fault::Fault;
 
 #[derive(Debug, Clone, Copy)]
 enum Op {
-    Sent(u8, bool),
+    Sent(u8, u8),
     Received(u8),
     Ready(u8),
 }
@@ -24,7 +24,7 @@ fn op() -> impl Strategy<Value = Op> {
         proptest::sample::select(b"123ACDEGHINSTVWcdnst".to_vec())
     ];
     prop_oneof![
-        (frontend, any::<bool>()).prop_map(|(tag, is_pooler)| Op::Sent(tag, is_pooler)),
+        (frontend, any::<u8>()).prop_map(|(tag, owner)| Op::Sent(tag, owner)),
         backend.prop_map(Op::Received),
         any::<u8>().prop_map(Op::Ready),
     ]
@@ -36,12 +36,15 @@ proptest! {
     #[test]
     fn whatever_is_sent_and_said_is_booked_or_refused(ops in proptest::collection::vec(op(), 0..100)) {
         let mut ledger = Ledger::new();
+        let (mut marked, mut settled) = (0, 0);
         for op in ops {
             match op {
-                Op::Sent(tag, is_pooler) => {
-                    let owner = if is_pooler { Owner::Pooler } else { Owner::Client };
-                    if let Err(violation) = ledger.sent(tag, owner) {
-                        prop_assert_eq!(violation.fault(), Fault::Client);
+                Op::Sent(tag, owner) => {
+                    let owners = [Owner::Client, Owner::Pooler, Owner::Behalf];
+                    let owner = owners[usize::from(owner) % owners.len()];
+                    match ledger.sent_marked(tag, owner) {
+                        Ok(()) => marked += 1,
+                        Err(violation) => prop_assert_eq!(violation.fault(), Fault::Client),
                     }
                 },
                 Op::Received(tag) => {
@@ -61,6 +64,8 @@ proptest! {
                     }
                 },
             }
+            settled += std::iter::from_fn(|| ledger.settled()).count();
+            prop_assert!(settled <= marked);
             prop_assert!(!(ledger.is_clean() && ledger.is_busy()));
             prop_assert!(!(ledger.is_clean() && (ledger.is_spent() || ledger.is_lost())));
             prop_assert!(!(ledger.is_clean() && ledger.awaits_client()));

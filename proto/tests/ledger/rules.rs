@@ -1,10 +1,12 @@
 //! Each rule of the ledger, as a conversation: `>` is what the client sends, `+` what the pooler
-//! sends, `<` what the server says; a letter is a message's tag, and `Z` is followed by its status.
+//! sends, `=` what it sends on the client's behalf, `*` a marked message of the client, `<` what the
+//! server says; a letter is a message's tag, and `Z` is followed by its status.
 
 use tidegate_proto::backend::TransactionStatus;
 use tidegate_proto::backend::tag as backend;
 use tidegate_proto::error::Violation;
 use tidegate_proto::exchange::Ledger;
+use tidegate_proto::exchange::Outcome;
 use tidegate_proto::exchange::Owner;
 use tidegate_proto::exchange::Verdict;
 
@@ -27,6 +29,8 @@ fn tried(conversation: &str) -> (Ledger, String, Option<Violation>) {
             let verdict = match speaker {
                 ">" => ledger.sent(tag, Owner::Client).map(|()| None),
                 "+" => ledger.sent(tag, Owner::Pooler).map(|()| None),
+                "=" => ledger.sent(tag, Owner::Behalf).map(|()| None),
+                "*" => ledger.sent_marked(tag, Owner::Client).map(|()| None),
                 _ if tag == backend::READY_FOR_QUERY => {
                     let status = u8::try_from(messages.next().unwrap()).unwrap();
                     ledger
@@ -110,6 +114,39 @@ fn what_answers_the_pooler_is_swallowed() {
     assert_eq!(held("+P >PBES <1 <12CZI").1, "12CZ");
     assert_eq!(held("+Q >Q <EZI <CZI").1, "CZ");
     assert!(is_clean("+Q >Q <CZI <CZI"));
+}
+
+#[test]
+fn of_what_is_sent_on_the_clients_behalf_only_an_error_is_the_clients() {
+    assert_eq!(held("=PD >BES <1tn2CZI").1, "2CZ");
+    assert_eq!(held("=PD >BES <SN1tn2CZI").1, "SN2CZ");
+    assert_eq!(held("=PD >BES <EZI").1, "EZ");
+    assert!(is_clean("=PD >BES <1EZI"));
+    assert!(held("=PD <E").0.is_skipping());
+}
+
+#[test]
+fn a_marked_message_is_settled_once_and_in_order() {
+    use Outcome::Done;
+    use Outcome::Failed;
+    use Outcome::Skipped;
+    let settled = |conversation: &str| {
+        let (mut ledger, _) = held(conversation);
+        std::iter::from_fn(move || ledger.settled()).collect::<Vec<_>>()
+    };
+    assert_eq!(settled("*P >S"), []);
+    assert_eq!(settled("*P >S <1"), [Done]);
+    assert_eq!(settled("*PC >S <13ZI"), [Done, Done]);
+    assert_eq!(settled("*PC >S <E"), [Failed, Skipped]);
+    assert_eq!(settled("*P >S *P >S <EZI1ZI"), [Failed, Done]);
+    assert_eq!(settled(">PBE *P >S *P >S <12E"), [Skipped]);
+    // What is sent after the error, before the Sync, is discarded.
+    assert_eq!(settled(">P <E *P >S *P"), [Skipped]);
+    assert_eq!(settled("*Q >Q <CZI"), [Done]);
+    assert_eq!(settled("*Q >Q <CEZI"), [Failed]);
+    // A COPY reads what was sent behind it.
+    assert_eq!(settled(">PBE *P >S <12G"), [Skipped]);
+    assert_eq!(settled(">Q <G *P"), [Skipped]);
 }
 
 #[test]

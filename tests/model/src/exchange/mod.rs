@@ -142,7 +142,7 @@ impl Exchange {
         self.has_failed_copy |= self.is_doubtful();
         let expected = match self.owners.get(reply.cause) {
             Some(Owner::Client) => Verdict::Forward,
-            Some(Owner::Pooler) | None => Verdict::Swallow,
+            Some(Owner::Pooler | Owner::Behalf) | None => Verdict::Swallow,
         };
         assert!(verdict.is_ok(), "a conforming server is called out of step");
         // What is said unasked may come when it looks like part of another reply; and the last
