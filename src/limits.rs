@@ -90,9 +90,24 @@ const _: () = assert!(THROTTLE_SHARDS_COUNT.is_power_of_two() && THROTTLE_SHARDS
 const _: () = assert!(THROTTLE_DOUBLINGS_MAX < u32::BITS);
 const _: () = assert!(ADDRESS_PREFIX_V6_BITS == u64::BITS);
 
-/// The part of a `Bind` in which both names are looked for, in bytes: a name of PostgreSQL has at
-/// most 63.
-pub const BIND_NAMES_BYTES: usize = 130;
+/// The beginning of a command's tag that tells what it was, in bytes: `DEALLOCATE ALL` and its zero.
+pub const COMMAND_TAG_BYTES: usize = 15;
+
+/// The longest `Query` that may be the `DEALLOCATE` of one statement, in bytes.
+pub const DEALLOCATE_BYTES_MAX: usize = 256;
+
+/// The longest `Parse` that is kept to be sent to other servers, in bytes: the statement of a longer
+/// one keeps its client's server.
+pub const STATEMENT_BYTES_MAX: usize = 32 * 1024;
+
+/// Named statements that one client may have and take from server to server; more keep its server.
+pub const CLIENT_STATEMENTS_COUNT_MAX: usize = 16 * 1024;
+
+/// The names and texts of one client's statements, in bytes; more keep its server.
+pub const CLIENT_STATEMENTS_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The texts that a pool remembers for clients to share, in bytes.
+pub const SHARED_STATEMENTS_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Parameters that one session may set and Tidegate carries. PostgreSQL has about 400; a driver
 /// sets under ten.
@@ -138,6 +153,9 @@ pub const SERVER_RETRY_FIRST: Duration = Duration::from_millis(250);
 
 // What is held back to be decided on fits into the buffer that it is read into.
 const _: () = assert!(PARAMETER_STATUS_BYTES_MAX < SCRATCH_BUFFER_BYTES / 2);
+
+// A statement is held back until all of its `Parse` is there.
+const _: () = assert!(STATEMENT_BYTES_MAX <= SCRATCH_BUFFER_BYTES / 2);
 
 /// The longest message of a server before it is ready for the first query, in bytes.
 pub const LOGIN_MESSAGE_BYTES_MAX: usize = 64 * 1024;

@@ -100,6 +100,7 @@ fn server(id: u64, state: ServerState, client: Option<u64>) -> ServerView {
         remote: Some("192.0.2.10:5432".parse().unwrap()),
         local: Some("192.0.2.1:40000".parse().unwrap()),
         tls: Some("TLSv1.3/TLS13_AES_256_GCM_SHA384".to_owned()),
+        statements: 0,
         close_needed: state == ServerState::Idle,
         cancels: 0,
     }
@@ -121,6 +122,7 @@ fn client(id: u64, state: ClientState, server: Option<u64>) -> ClientView {
         since: Duration::from_micros(1_500_250),
         server,
         tls: None,
+        statements: 0,
         application_name: "psql".to_owned(),
     }
 }

@@ -72,6 +72,7 @@ pub(super) async fn connect(pool: &Pool, endpoint: &Endpoint) -> Result<Opened, 
             remote,
             local,
             tls: socket.tls(),
+            statements: 0.into(),
             close_needed: false.into(),
             cancels: 0.into(),
         };

@@ -43,6 +43,7 @@ pub struct Home {
     pub server_tls: ServerTlsCache,
     /// The slow part of SCRAM logins to servers, remembered.
     pub(super) derived_keys: RefCell<DerivedKeys>,
+    statement_prefix: Box<str>,
     scratch: RefCell<Scratch>,
     pools: RefCell<HashMap<PoolKey, Rc<Pool>>>,
 }
@@ -66,8 +67,12 @@ impl Home {
     ) -> Rc<Self> {
         let mut digest_key = [0; 32];
         random(&mut digest_key);
+        let mut own = [0; 4];
+        random(&mut own);
+        let own = u32::from_ne_bytes(own);
         Rc::new(Self {
             derived_keys: RefCell::new(DerivedKeys::new(digest_key)),
+            statement_prefix: format!("tidegate_{own:08x}_").into(),
             worker,
             node,
             counters: Rc::default(),
@@ -86,6 +91,11 @@ impl Home {
     #[inline]
     pub fn scratch(&self) -> std::cell::RefMut<'_, Scratch> {
         self.scratch.borrow_mut()
+    }
+
+    /// What the names of statements on this worker's servers begin with: no client's own name does.
+    pub fn statement_prefix(&self) -> &str {
+        &self.statement_prefix
     }
 
     /// A number for a client or a server, unique in this process.

@@ -22,6 +22,7 @@ use crate::limits::INJECTED_REPLY_BYTES_MAX;
 use crate::net::Socket;
 use crate::pool::PoolError;
 use crate::pool::Server;
+use crate::pool::Unnamed;
 
 /// Runs `query`, shows every reply to `observe` by tag and body, and waits for `ReadyForQuery`.
 ///
@@ -52,6 +53,7 @@ pub(crate) async fn converse(
     observe: impl FnMut(u8, &[u8]),
 ) -> Result<(), PoolError> {
     server.is_broken = true;
+    server.prepared.unnamed = Unnamed::None;
     let (socket, ledger) = (&mut server.socket, &mut server.ledger);
     let (is_whole, answered) = exchange(socket, ledger, messages, observe).await?;
     server.is_broken = !is_whole;

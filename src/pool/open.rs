@@ -128,6 +128,7 @@ impl Pool {
             ledger: tidegate_proto::exchange::Ledger::new(),
             incoming: crate::pool::Incoming::default(),
             promised: crate::pool::Promised::default(),
+            prepared: crate::pool::Prepared::default(),
             settings: Rc::default(),
             card: Rc::new(opened.card),
             is_broken: false,

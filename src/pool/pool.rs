@@ -29,6 +29,7 @@ use crate::pool::PoolKey;
 use crate::pool::Seat;
 use crate::pool::Server;
 use crate::pool::ServerCard;
+use crate::pool::Statements;
 use crate::pool::Welcomes;
 use crate::telemetry::Counters;
 use crate::tenancy::Tenant;
@@ -50,6 +51,8 @@ pub struct Pool {
     pub clients: Cell<u32>,
     /// What servers said at login, and what they made of clients' startup parameters.
     pub welcomes: RefCell<Welcomes>,
+    /// The prepared statements that its clients share.
+    pub statements: RefCell<Statements>,
     /// The keys that a client's SCRAM login proved, to log in to servers with.
     pub client_keys: RefCell<Option<ClientKeys>>,
     pub(super) user: RefCell<Arc<config::User>>,
@@ -93,6 +96,7 @@ impl Pool {
             tenant,
             clients: Cell::new(0),
             welcomes: RefCell::default(),
+            statements: RefCell::default(),
             client_keys: RefCell::default(),
             user: RefCell::new(user),
             endpoint: RefCell::new(endpoint),
@@ -127,6 +131,11 @@ impl Pool {
         let setting = settings.find(|(name, _value)| &**name == "replication");
         let wanted = setting.and_then(|(_name, value)| Replication::from_value(value.as_bytes()));
         wanted.unwrap_or_default()
+    }
+
+    /// How many statements each of its servers may keep prepared.
+    pub fn statements_max(&self) -> usize {
+        usize::try_from(self.user.borrow().pool.max_prepared_statements).unwrap_or(usize::MAX)
     }
 
     /// How many of its servers are being connected, in servers.

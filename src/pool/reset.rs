@@ -33,6 +33,7 @@ pub fn release_after_reset(mut lease: Lease, now: Instant) {
         {
             Ok(()) => {
                 lease.settings = Rc::default();
+                lease.prepared.clear();
                 release(lease, Instant::now());
             },
             Err(error) => {

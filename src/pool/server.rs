@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::net::Outgoing;
 use crate::net::Socket;
 use crate::pool::Pool;
+use crate::pool::Prepared;
 use crate::pool::Settings;
 use crate::tenancy::ServerPermit;
 
@@ -29,6 +30,8 @@ pub struct Server {
     pub incoming: Incoming,
     /// What the ledger counts on and the server has not been sent yet.
     pub promised: Promised,
+    /// The statements that it has prepared.
+    pub prepared: Prepared,
     /// What its session has set beyond the login.
     pub settings: Rc<Settings>,
     /// What the console shows of it.
@@ -119,6 +122,8 @@ pub struct ServerCard {
     pub local: Option<SocketAddr>,
     /// What TLS was agreed on.
     pub tls: Option<String>,
+    /// How many statements it has prepared for its clients.
+    pub statements: Cell<usize>,
     /// Close it at the next chance: its endpoint, its user or its age no longer fit.
     pub close_needed: Cell<bool>,
     /// Cancel requests on their way to it. It is not lent again while there are any, or one would

@@ -6,10 +6,15 @@
 //!
 //! See <https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-SET>.
 
+use std::rc::Rc;
+
 use tidegate_proto::error::EncodeError;
 use tidegate_proto::frontend::Query;
 
 use crate::limits::SETTINGS_COUNT_MAX;
+
+/// The parameter that differs from client to client and changes nothing.
+pub const APPLICATION_NAME: &str = "application_name";
 
 /// Settings of a session by name. Sorted by lower-case name; a name occurs once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -78,6 +83,41 @@ impl Settings {
         self
     }
 
+    /// Whether statements mean the same under both: all that differs is how the application calls
+    /// itself.
+    pub fn mean_the_same_as(self: &Rc<Self>, other: &Rc<Self>) -> bool {
+        let counts = |(name, _): &(&str, &str)| !name.eq_ignore_ascii_case(APPLICATION_NAME);
+        Rc::ptr_eq(self, other) || self.iter().filter(counts).eq(other.iter().filter(counts))
+    }
+
+    /// The commands that take a session from these settings to `target`.
+    pub fn commands(&self, target: &Self) -> Vec<String> {
+        let gone = self.iter().filter(|(name, _)| target.value(name).is_none());
+        let mut commands: Vec<String> = gone
+            .map(|(name, _)| {
+                let mut command = String::from("RESET ");
+                push_name(&mut command, name);
+                command
+            })
+            .collect();
+        let mut calls = String::new();
+        for (name, value) in target.iter() {
+            if self.value(name) == Some(value) {
+                continue;
+            }
+            calls.push_str(if calls.is_empty() { "SELECT " } else { "," });
+            calls.push_str("pg_catalog.set_config(");
+            push_literal(&mut calls, name);
+            calls.push(',');
+            push_literal(&mut calls, value);
+            calls.push_str(",false)");
+        }
+        if !calls.is_empty() {
+            commands.push(calls);
+        }
+        commands
+    }
+
     /// Appends to `out` one `Query` that takes a session from these settings to `target`, and says
     /// whether there was anything to do.
     ///
@@ -85,25 +125,7 @@ impl Settings {
     ///
     /// [`EncodeError`] if a value cannot be sent; nothing is appended then.
     pub fn transition(&self, target: &Self, out: &mut Vec<u8>) -> Result<bool, EncodeError> {
-        let mut query = String::new();
-        for (name, _) in self.iter().filter(|(name, _)| target.value(name).is_none()) {
-            query.push_str("RESET ");
-            push_name(&mut query, name);
-            query.push(';');
-        }
-        let mut separator = "SELECT ";
-        for (name, value) in target.iter() {
-            if self.value(name) == Some(value) {
-                continue;
-            }
-            query.push_str(separator);
-            query.push_str("pg_catalog.set_config(");
-            push_literal(&mut query, name);
-            query.push(',');
-            push_literal(&mut query, value);
-            query.push_str(",false)");
-            separator = ",";
-        }
+        let query = self.commands(target).join(";");
         if query.is_empty() {
             return Ok(false);
         }

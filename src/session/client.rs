@@ -54,6 +54,8 @@ pub struct Client {
     pub settings: RefCell<Rc<Settings>>,
     /// What its startup packet set: what a reset falls back to.
     pub startup_settings: RefCell<Rc<Settings>>,
+    /// How many prepared statements it has names for.
+    pub statements: Cell<usize>,
     /// The server that it has.
     pub server: RefCell<Option<Rc<ServerCard>>>,
     /// Its state.
@@ -87,6 +89,7 @@ impl Client {
             connected_at: facts.connected_at,
             settings: RefCell::default(),
             startup_settings: RefCell::default(),
+            statements: Cell::new(0),
             server: RefCell::default(),
             state: Cell::new(ClientState::Login),
             since: Cell::new(now),

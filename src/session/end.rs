@@ -29,9 +29,6 @@ pub enum End {
     /// The client broke the protocol.
     #[error("the client broke the protocol")]
     ClientViolation(#[source] Violation),
-    /// The client used an unnamed statement that this server does not hold.
-    #[error("the client used an unnamed statement across transactions")]
-    UnnamedStatementLost,
     /// The client set more parameters than are carried.
     #[error("the client set too many parameters")]
     TooManySettings(#[from] TooManySettings),
@@ -69,7 +66,6 @@ impl End {
             | Self::ClientGone
             | Self::ClientBroke(_)
             | Self::ClientViolation(_)
-            | Self::UnnamedStatementLost
             | Self::TooManySettings(_)
             | Self::TransactionInStatementMode => Fault::Client,
             Self::ServerGone { .. } | Self::ServerViolation(_) => Fault::Server,
@@ -86,7 +82,6 @@ impl End {
             Self::ClientGone => "client_gone",
             Self::ClientBroke(_) => "client_broke",
             Self::ClientViolation(_) => "client_violation",
-            Self::UnnamedStatementLost => "unnamed_statement_lost",
             Self::TooManySettings(_) => "too_many_settings",
             Self::TransactionInStatementMode => "transaction_in_statement_mode",
             Self::NoServer(_) => "no_server",
@@ -113,12 +108,6 @@ impl End {
                 "the client broke the protocol",
                 &violation.to_string(),
                 "This is a defect of the client's driver, or of something between it and the pooler.",
-            ),
-            Self::UnnamedStatementLost => report(
-                SqlState::INVALID_SQL_STATEMENT_NAME,
-                "unnamed prepared statement does not exist",
-                "It was prepared in an earlier transaction, on a server that has gone back to its pool.",
-                "Parse it in the transaction that uses it, name it, or use pool_mode = session.",
             ),
             Self::TooManySettings(error) => report(
                 SqlState::TOO_MANY_CONNECTIONS,

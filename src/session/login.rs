@@ -17,6 +17,7 @@ use tidegate_proto::frontend;
 use tokio::time::Instant;
 
 use crate::pool;
+use crate::pool::APPLICATION_NAME;
 use crate::pool::Checkout;
 use crate::pool::Lease;
 use crate::pool::Reported;
@@ -27,9 +28,6 @@ use crate::session::Client;
 use crate::session::ClientState;
 use crate::session::End;
 use crate::session::cancel_keys::CancelKey;
-
-/// The parameter that differs from client to client, and that every server takes as it is.
-const APPLICATION_NAME: &str = "application_name";
 
 /// Settles what the client's startup packet asked for, and writes everything that it is told.
 ///

@@ -6,6 +6,7 @@
 mod arrival;
 mod cancel_keys;
 mod client;
+mod closing;
 mod end;
 mod ending;
 mod homes;
@@ -17,6 +18,7 @@ mod relay;
 mod run;
 mod snapshot;
 mod statement_text;
+mod statements;
 mod view;
 
 use std::future::poll_fn;

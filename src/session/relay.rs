@@ -10,48 +10,129 @@ use tidegate_proto::backend::tag as backend;
 use tidegate_proto::error::Sender;
 use tidegate_proto::error::Violation;
 use tidegate_proto::error::ViolationKind;
+use tidegate_proto::exchange::Outcome;
 use tidegate_proto::exchange::Owner;
 use tidegate_proto::exchange::Verdict;
 use tidegate_proto::frame::FRAME_HEADER_BYTES;
 use tidegate_proto::frame::FrameHeader;
 use tidegate_proto::frontend::tag as frontend;
 
-use crate::limits::BIND_NAMES_BYTES;
+use crate::limits::COMMAND_TAG_BYTES;
 use crate::limits::PARAMETER_STATUS_BYTES_MAX;
 use crate::pool::Server;
-
-/// The tag of a `CommandComplete` after which nothing is left of a session.
-const DISCARD_ALL: &[u8] = b"DISCARD ALL\0";
 
 /// What a client's bytes came to.
 #[derive(Debug, Default)]
 pub(super) struct FromClient {
-    /// How many of them go to the server.
+    /// How many of them are done with: these go to the server, but for what was edited.
     pub(super) forwarded: usize,
+    /// How many of them stand in the buffer of edits already.
+    pub(super) copied: usize,
     /// The client said `Terminate`; nothing after it counts.
     pub(super) is_over: bool,
 }
 
-/// What a client's message may need the session to know.
+/// A message of a client.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Message<'a> {
+    pub(super) tag: u8,
+    /// Where its header begins.
+    pub(super) at: usize,
+    /// As much of its body as has arrived.
+    pub(super) body: &'a [u8],
+    /// How long the whole body is.
+    pub(super) body_bytes: usize,
+}
+
+impl Message<'_> {
+    pub(super) fn is_whole(&self) -> bool {
+        self.body.len() == self.body_bytes
+    }
+
+    /// The string that the body begins with and its zero byte, in bytes; of what is there.
+    pub(super) fn name_bytes(&self) -> usize {
+        let end = self.body.iter().position(|byte| *byte == 0);
+        end.map_or(self.body.len(), |end| end + 1)
+    }
+}
+
+/// What is to be done with a message of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It goes on as it is, or as it was edited.
+    Forward,
+    /// The same, and somebody waits for what the server makes of it.
+    Mark,
+    /// The same, and the server must be reset before another client may have it.
+    ForwardAndReset,
+    /// The same, behind a message that makes the server discard it.
+    ForwardAfterFailure,
+    /// The same, and it stands in the ledger already.
+    Booked,
+    /// Not before the server has answered.
+    Wait,
+    /// More of it must be there first.
+    NeedMore,
+}
+
+/// What of a client's bytes goes to the server in other words. Until the first edit nothing is
+/// copied.
+#[derive(Debug)]
+pub(super) struct Edits<'a> {
+    bytes: &'a [u8],
+    /// Bytes before this are in `out`, or were left out. `copied <= bytes.len()`.
+    copied: usize,
+    out: &'a mut Vec<u8>,
+}
+
+impl Edits<'_> {
+    /// The place in front of the byte at `at`, for something to be put there.
+    pub(super) fn before(&mut self, at: usize) -> &mut Vec<u8> {
+        let between = self.bytes.get(self.copied..at).unwrap_or_default();
+        self.out.extend_from_slice(between);
+        self.copied = self.copied.max(at);
+        self.out
+    }
+
+    /// Leaves out what stands before the byte at `at` and is not copied yet.
+    pub(super) fn skip_to(&mut self, at: usize) {
+        self.copied = self.copied.max(at);
+    }
+}
+
+/// What a message may need the session to know, and what the session makes of it.
 pub(super) trait Observer {
-    /// A message of the client, with as much of its body as has arrived; `is_whole` if that is all.
-    fn client_message(&mut self, tag: u8, body: &[u8], is_whole: bool);
+    /// A message of the client. Nothing of it has been sent on.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`], the client's fault.
+    fn client_message<'a>(
+        &mut self,
+        server: &mut Server,
+        message: &Message<'a>,
+        edits: &mut Edits<'a>,
+    ) -> Result<Step, Violation>;
     /// The next piece of a body that was not whole; `is_last` at its end.
     fn client_body(&mut self, piece: &[u8], is_last: bool);
-    /// The server has discarded all state of the session.
-    fn discarded(&mut self);
+    /// The server has carried out a command of the client: the tag, or the beginning of it.
+    fn command_complete(&mut self, server: &mut Server, tag: &[u8]);
     /// The server reported a parameter to the client: the body of a `ParameterStatus`.
     fn parameter_status(&mut self, body: &[u8]);
     /// The server refused something that the pooler injected: the body of an `ErrorResponse`.
     fn injected_failed(&mut self, body: &[u8]);
-    /// The server told the client of an error.
-    fn error(&mut self);
+    /// The server told the client of an error: the body, or the beginning of it. What it returns is
+    /// told in place of it, if it is not longer than the whole message.
+    fn error(&mut self, server: &Server, body: &[u8]) -> Option<Vec<u8>>;
     /// The server is ready for the client's next query.
     fn ready(&mut self, status: TransactionStatus);
+    /// The server is between two messages, and has settled a marked one.
+    fn settled(&mut self, server: &mut Server, outcome: Outcome);
 }
 
 /// Reads the headers of what a client sent, and enters each message in the server's ledger. What
-/// is left behind `forwarded` is the beginning of a message that is still too short to decide on.
+/// is left behind `forwarded` is the beginning of a message that is still too short to decide on, or
+/// must wait for the server.
 ///
 /// # Errors
 ///
@@ -59,6 +140,7 @@ pub(super) trait Observer {
 pub(super) fn from_client(
     server: &mut Server,
     bytes: &[u8],
+    out: &mut Vec<u8>,
     observer: &mut impl Observer,
 ) -> Result<FromClient, Violation> {
     let mut at = skip_body(&mut server.promised.body_bytes, 0, bytes.len());
@@ -66,25 +148,38 @@ pub(super) fn from_client(
         let piece = bytes.get(..at).unwrap_or_default();
         observer.client_body(piece, server.promised.body_bytes == 0);
     }
+    let mut edits = Edits {
+        bytes,
+        copied: 0,
+        out,
+    };
+    let mut is_over = false;
     while let Some(rest @ [_, ..]) = bytes.get(at..) {
         let Some(header) = FrameHeader::parse(Sender::Frontend, rest)? else {
             break;
         };
         check_length(header)?;
         let body = rest.get(FRAME_HEADER_BYTES..).unwrap_or_default();
-        let body = body.get(..header.body_bytes()).unwrap_or(body);
-        if body.len() < client_bytes_needed(header) {
+        let message = Message {
+            tag: header.tag(),
+            at,
+            body: body.get(..header.body_bytes()).unwrap_or(body),
+            body_bytes: header.body_bytes(),
+        };
+        if message.tag == frontend::TERMINATE {
+            is_over = true;
             break;
         }
-        if header.tag() == frontend::TERMINATE {
-            return Ok(FromClient {
-                forwarded: at,
-                is_over: true,
-            });
+        let step = observer.client_message(server, &message, &mut edits)?;
+        match step {
+            Step::Forward | Step::ForwardAndReset | Step::ForwardAfterFailure => {
+                server.ledger.sent(message.tag, Owner::Client)?;
+            },
+            Step::Mark => server.ledger.sent_marked(message.tag, Owner::Client)?,
+            Step::Booked => {},
+            Step::Wait | Step::NeedMore => break,
         }
-        observer.client_message(header.tag(), body, body.len() == header.body_bytes());
-        server.ledger.sent(header.tag(), Owner::Client)?;
-        server.promised.body_bytes = header.body_bytes();
+        server.promised.body_bytes = message.body_bytes;
         at = skip_body(
             &mut server.promised.body_bytes,
             at + FRAME_HEADER_BYTES,
@@ -93,7 +188,8 @@ pub(super) fn from_client(
     }
     Ok(FromClient {
         forwarded: at,
-        is_over: false,
+        copied: edits.copied,
+        is_over,
     })
 }
 
@@ -111,9 +207,12 @@ pub(super) fn from_server(
 ) -> Result<Range<usize>, Violation> {
     let mut kept = Kept { end: 0 };
     let mut at = skip_body(&mut server.incoming.body_bytes, 0, bytes.len());
-    if !server.incoming.swallows {
+    if server.incoming.swallows {
+        describe(server, bytes.get(..at).unwrap_or_default());
+    } else {
         kept.keep(bytes, 0..at);
     }
+    settle(server, observer);
     while at < bytes.len() {
         let rest = bytes.get(at..).unwrap_or_default();
         let Some(header) = FrameHeader::parse(Sender::Backend, rest)? else {
@@ -132,10 +231,21 @@ pub(super) fn from_server(
             at + FRAME_HEADER_BYTES,
             bytes.len(),
         );
-        server.incoming.swallows = verdict == Verdict::Swallow;
-        if verdict == Verdict::Forward {
-            kept.keep(bytes, start..at);
+        server.incoming.swallows = matches!(verdict, Received::Swallow);
+        match verdict {
+            Received::Forward => kept.keep(bytes, start..at),
+            Received::Swallow => {
+                let body = start + FRAME_HEADER_BYTES..at;
+                describe(server, bytes.get(body).unwrap_or_default());
+            },
+            Received::Replace(words) => {
+                if let Some(place) = bytes.get_mut(start..start + words.len()) {
+                    place.copy_from_slice(&words);
+                }
+                kept.keep(bytes, start..start + words.len());
+            },
         }
+        settle(server, observer);
         if server.ledger.is_lost() {
             // Whose the rest is, nobody can tell.
             return Ok(0..kept.end);
@@ -148,12 +258,21 @@ pub(super) fn from_server(
     Ok(0..kept.end)
 }
 
+/// What becomes of a message of a server.
+#[derive(Debug)]
+enum Received {
+    Forward,
+    Swallow,
+    /// The client is told this in place of it, which is whole and not shorter.
+    Replace(Vec<u8>),
+}
+
 fn receive(
     server: &mut Server,
     header: FrameHeader,
     body: &[u8],
     observer: &mut impl Observer,
-) -> Result<Verdict, Violation> {
+) -> Result<Received, Violation> {
     let tag = header.tag();
     if tag == backend::READY_FOR_QUERY {
         let status = body.first().copied().and_then(TransactionStatus::from_byte);
@@ -162,40 +281,64 @@ fn receive(
         if verdict == Verdict::Forward {
             observer.ready(status);
         }
-        return Ok(verdict);
+        return Ok(verdict.into());
     }
     let verdict = server.ledger.received(tag)?;
     match (tag, verdict) {
         (backend::PARAMETER_STATUS, Verdict::Forward) => observer.parameter_status(body),
         (backend::ERROR_RESPONSE, Verdict::Swallow) => observer.injected_failed(body),
-        (backend::ERROR_RESPONSE, Verdict::Forward) => observer.error(),
-        (backend::COMMAND_COMPLETE, Verdict::Forward) if body.starts_with(DISCARD_ALL) => {
-            observer.discarded();
+        (backend::ERROR_RESPONSE, Verdict::Forward) => {
+            let words = observer.error(server, body);
+            let is_whole = body.len() == header.body_bytes();
+            if let Some(words) = words
+                && is_whole
+                && words.len() <= FRAME_HEADER_BYTES + body.len()
+            {
+                return Ok(Received::Replace(words));
+            }
         },
+        (backend::COMMAND_COMPLETE, Verdict::Forward) => observer.command_complete(server, body),
+        (
+            backend::PARAMETER_DESCRIPTION | backend::ROW_DESCRIPTION | backend::NO_DATA,
+            Verdict::Swallow,
+        ) => server.prepared.begin_shape(tag),
         _ => {},
     }
-    Ok(verdict)
+    Ok(verdict.into())
 }
 
-/// How much of a client's message must be there before it can be decided on, in bytes of its body.
-fn client_bytes_needed(header: FrameHeader) -> usize {
-    let wanted = match header.tag() {
-        frontend::BIND => BIND_NAMES_BYTES,
-        // The first byte tells whether the statement has a name.
-        frontend::PARSE => 1,
-        _ => 0,
-    };
-    wanted.min(header.body_bytes())
+impl From<Verdict> for Received {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Forward => Self::Forward,
+            Verdict::Swallow => Self::Swallow,
+        }
+    }
 }
 
-/// The same for a server's message.
+/// A piece of a swallowed body: it may tell the shape of a statement.
+fn describe(server: &mut Server, piece: &[u8]) {
+    server.prepared.feed_shape(piece);
+}
+
+/// Tells what the server has settled. A message counts once the last byte of its answer is there.
+#[inline]
+fn settle(server: &mut Server, observer: &mut impl Observer) {
+    if server.incoming.body_bytes == 0 {
+        while let Some(outcome) = server.ledger.settled() {
+            observer.settled(server, outcome);
+        }
+    }
+}
+
+/// How much of a server's message must be there before it can be decided on, in bytes of its body.
 fn server_bytes_needed(header: FrameHeader) -> usize {
     let body = header.body_bytes();
     match header.tag() {
         backend::READY_FOR_QUERY => body.min(1),
         backend::PARAMETER_STATUS => body.min(PARAMETER_STATUS_BYTES_MAX),
         backend::ERROR_RESPONSE => body.min(PARAMETER_STATUS_BYTES_MAX),
-        backend::COMMAND_COMPLETE => body.min(DISCARD_ALL.len()),
+        backend::COMMAND_COMPLETE => body.min(COMMAND_TAG_BYTES),
         _ => 0,
     }
 }

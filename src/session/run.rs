@@ -19,9 +19,7 @@ use std::task::Poll;
 use tidegate_proto::backend::TransactionStatus;
 use tidegate_proto::error::Sender;
 use tidegate_proto::exchange::Owner;
-use tidegate_proto::fault::Fault;
 use tidegate_proto::frame::FrameHeader;
-use tidegate_proto::frontend::Terminate;
 use tidegate_proto::frontend::tag as frontend;
 use tokio::time::Instant;
 
@@ -39,24 +37,25 @@ use crate::pool::Waiting;
 use crate::session::Client;
 use crate::session::ClientState;
 use crate::session::End;
-use crate::session::refusal;
 use crate::session::relay;
+use crate::session::statements::Statements;
 use crate::session::view::Conversation;
 use crate::session::view::View;
 use crate::telemetry::Count;
 
 /// One session, from the first query on.
 pub(super) struct Session {
-    socket: Socket,
-    client: Rc<Client>,
-    lease: Option<Lease>,
-    waiting: Option<Waiting>,
+    pub(super) socket: Socket,
+    pub(super) client: Rc<Client>,
+    pub(super) lease: Option<Lease>,
+    pub(super) waiting: Option<Waiting>,
     seat: Option<Rc<Seat>>,
-    to_client: Option<Box<Outgoing>>,
+    pub(super) to_client: Option<Box<Outgoing>>,
     /// Bytes of the client that cannot go on yet: half a header, or all it said while it waits.
-    held: Vec<u8>,
-    conversation: Conversation,
-    end: Option<End>,
+    pub(super) held: Vec<u8>,
+    pub(super) conversation: Conversation,
+    statements: Option<Box<Statements>>,
+    pub(super) end: Option<End>,
     is_listening: bool,
 }
 
@@ -71,6 +70,7 @@ impl Session {
             to_client: None,
             held: Vec::new(),
             conversation: Conversation::default(),
+            statements: None,
             end: None,
             is_listening: false,
         }
@@ -151,37 +151,9 @@ impl Session {
                 .is_some_and(|lease| !lease.ledger.is_clean())
     }
 
-    /// A client that said goodbye still gets what it asked for before. Whether something was said
-    /// to the server.
-    fn end_if_answered(&mut self) -> Result<bool, End> {
-        let Some(lease) = &mut self.lease else {
-            let is_owed = self.waiting.is_some() || self.to_client.is_some();
-            return if is_owed {
-                Ok(false)
-            } else {
-                Err(End::Terminated)
-            };
-        };
-        let awaits_client = lease.ledger.awaits_client();
-        if awaits_client && !lease.is_broken {
-            // What the client has begun would never end: the server hears the goodbye as well.
-            Outgoing::append(&mut lease.promised.unsent, &Terminate::BYTES);
-            lease.is_broken = true;
-            return Ok(true);
-        }
-        let is_owed = awaits_client
-            || lease.ledger.is_busy()
-            || !lease.promised.is_kept()
-            || self.to_client.is_some();
-        if is_owed {
-            Ok(false)
-        } else {
-            Err(End::Terminated)
-        }
-    }
-
     fn may_read_client(&self) -> bool {
         !self.conversation.is_server_deaf
+            && !self.conversation.waits
             && self.held.len() < HELD_BYTES_MAX
             && self.lease.as_ref().is_none_or(|lease| {
                 lease.promised.unsent.is_none() && lease.ledger.owed() < LEDGER_ENTRIES_MAX
@@ -209,7 +181,11 @@ impl Session {
         front.copy_from_slice(&lease.incoming.held);
         lease.incoming.held.clear();
         let bytes = scratch.read.get_mut(..held + count).unwrap_or_default();
-        let mut view = View::new(&self.client, &mut self.conversation);
+        let mut view = View {
+            client: &self.client,
+            conversation: &mut self.conversation,
+            statements: &mut self.statements,
+        };
         let range = relay::from_server(lease, bytes, &mut view).map_err(End::ServerViolation)?;
         let forwarded = bytes.get(range).unwrap_or_default();
         self.client
@@ -222,8 +198,29 @@ impl Session {
                 .map_err(End::ClientBroke)?;
         }
         drop(scratch);
-        self.after_server()?;
+        if std::mem::take(&mut self.conversation.resumes) {
+            self.resume(context)?;
+        } else {
+            self.after_server()?;
+        }
         Ok(true)
+    }
+
+    /// What was held goes on.
+    fn resume(&mut self, context: &mut Context<'_>) -> Result<(), End> {
+        let pool = Rc::clone(&self.client.pool);
+        let mut scratch = pool.home.scratch();
+        scratch.injected.clear();
+        let held = std::mem::take(&mut self.held);
+        self.forward(&mut scratch.injected, &held, context)
+    }
+
+    /// Whether the client must keep the server that it has.
+    fn keeps_server(&self) -> bool {
+        let statements = self.statements.as_ref();
+        self.client.mode == PoolMode::Session
+            || self.conversation.keeps_server()
+            || statements.is_some_and(|statements| statements.keeps_server())
     }
 
     /// What a server's words may have led to: a refused setting, the end of a transaction.
@@ -231,6 +228,7 @@ impl Session {
         if let Some(error) = self.conversation.refused.take() {
             return Err(End::SettingsRefused(error));
         }
+        let may_part = !self.keeps_server();
         let Some(lease) = &mut self.lease else {
             return Ok(());
         };
@@ -242,7 +240,6 @@ impl Session {
             return Err(self.server_gone());
         }
         // The client has all that it can rely on; what may still come is for nobody.
-        let may_part = self.client.mode != PoolMode::Session && !self.conversation.keeps_server();
         if lease.ledger.is_spent() && lease.promised.is_kept() && may_part {
             self.give_back();
             return Ok(());
@@ -255,7 +252,7 @@ impl Session {
             return Ok(());
         }
         self.conversation.settle(&self.client, lease);
-        if self.client.mode != PoolMode::Session && !self.conversation.keeps_server() {
+        if !self.keeps_server() {
             self.give_back();
         }
         Ok(())
@@ -274,7 +271,7 @@ impl Session {
         }
     }
 
-    fn left_server(&mut self, now: Instant) {
+    pub(super) fn left_server(&mut self, now: Instant) {
         self.conversation.left_server();
         *self.client.server.borrow_mut() = None;
         self.client.transaction_since.set(None);
@@ -323,7 +320,7 @@ impl Session {
         }
         self.client.since.set(now);
         self.client.is_idle_in_transaction.set(false);
-        self.forward(&scratch.injected, bytes, context)?;
+        self.forward(&mut scratch.injected, bytes, context)?;
         Ok(true)
     }
 
@@ -366,7 +363,7 @@ impl Session {
         scratch.injected.clear();
         self.enter_server(lease, &mut scratch.injected, now)?;
         let held = std::mem::take(&mut self.held);
-        self.forward(&scratch.injected, &held, context)
+        self.forward(&mut scratch.injected, &held, context)
     }
 
     /// Makes the server's session the client's own, in the same write as what the client said.
@@ -386,26 +383,30 @@ impl Session {
         Ok(())
     }
 
+    /// Sends on what the client said, behind what is injected.
     fn forward(
         &mut self,
-        injected: &[u8],
+        out: &mut Vec<u8>,
         bytes: &[u8],
         context: &mut Context<'_>,
     ) -> Result<(), End> {
         let Some(lease) = &mut self.lease else {
             return Ok(());
         };
-        let mut view = View::new(&self.client, &mut self.conversation);
-        let read = relay::from_client(lease, bytes, &mut view).map_err(End::ClientViolation)?;
-        if self.conversation.is_statement_lost {
-            return Err(End::UnnamedStatementLost);
-        }
+        let mut view = View {
+            client: &self.client,
+            conversation: &mut self.conversation,
+            statements: &mut self.statements,
+        };
+        let read = relay::from_client(lease, bytes, out, &mut view);
+        let read = read.map_err(End::ClientViolation)?;
         let (going, staying) = bytes
             .split_at_checked(read.forwarded)
             .unwrap_or((bytes, &[]));
+        let going = going.get(read.copied..).unwrap_or_default();
         let server = &mut **lease;
         let unsent = &mut server.promised.unsent;
-        let sent = Outgoing::send(unsent, &mut server.socket, context, (injected, going));
+        let sent = Outgoing::send(unsent, &mut server.socket, context, (out, going));
         self.note_deafness(sent.is_err());
         self.conversation.is_over = read.is_over;
         if !read.is_over {
@@ -423,58 +424,6 @@ impl Session {
             self.conversation.is_server_deaf = true;
         }
     }
-
-    fn server_gone(&self) -> End {
-        if self.conversation.is_over {
-            return End::Terminated;
-        }
-        End::ServerGone {
-            has_said_why: self.conversation.is_error_open,
-        }
-    }
-
-    /// Ends the conversation: the server goes back or is closed, the client is told why.
-    fn finish(&mut self, end: End) {
-        let now = Instant::now();
-        let is_between_messages = self
-            .lease
-            .as_ref()
-            .is_none_or(|lease| lease.incoming.body_bytes == 0 || lease.incoming.swallows);
-        if is_between_messages && let Some(report) = end.report() {
-            refusal::queue(&mut self.to_client, &report);
-        }
-        self.waiting = None;
-        self.held = Vec::new();
-        if let Some(mut lease) = self.lease.take() {
-            lease.is_broken |= end.fault() == Fault::Server;
-            let leaves_state =
-                self.client.mode == PoolMode::Session || self.conversation.needs_reset();
-            self.left_server(now);
-            if leaves_state {
-                pool::release_after_reset(lease, now);
-            } else {
-                pool::release(lease, now);
-            }
-        }
-        self.client.enter(ClientState::Idle, now);
-        self.client.begin_closing(now);
-        self.end = Some(end);
-    }
-
-    /// Sends what is left to say, then the end of the stream.
-    fn close(&mut self, context: &mut Context<'_>) -> Poll<End> {
-        let is_heard = !matches!(self.end, Some(End::ClientGone | End::ClientBroke(_)));
-        if is_heard && !self.client.is_abandoned() {
-            let flushed = Outgoing::flush(&mut self.to_client, &mut self.socket, context);
-            if matches!(flushed, Ok(Poll::Pending)) {
-                return Poll::Pending;
-            }
-            if flushed.is_ok() && self.socket.poll_shutdown(context).is_pending() {
-                return Poll::Pending;
-            }
-        }
-        Poll::Ready(self.end.take().unwrap_or(End::Terminated))
-    }
 }
 
 /// Gives a server the settings of its client, if it has others: by a query of the pooler's own, in
@@ -487,6 +436,7 @@ fn carry_settings(client: &Client, lease: &mut Lease, injected: &mut Vec<u8>) ->
                 .ledger
                 .sent(frontend::QUERY, Owner::Pooler)
                 .map_err(End::ClientViolation)?;
+            lease.prepared.unnamed = pool::Unnamed::None;
         }
         lease.settings = settings;
     }

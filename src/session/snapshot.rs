@@ -90,6 +90,8 @@ pub struct ServerView {
     pub local: Option<std::net::SocketAddr>,
     /// What TLS was agreed on.
     pub tls: Option<String>,
+    /// Statements that it has prepared for its clients.
+    pub statements: usize,
     /// It goes at the next chance.
     pub close_needed: bool,
     /// Cancel requests on their way to it.
@@ -123,6 +125,8 @@ pub struct ClientView {
     pub server: Option<u64>,
     /// What TLS was agreed on.
     pub tls: Option<String>,
+    /// Prepared statements that it has names for.
+    pub statements: usize,
     /// The name that it gives itself. Untrusted.
     pub application_name: String,
 }
@@ -192,6 +196,7 @@ impl ServerView {
             remote: card.remote,
             local: card.local,
             tls: card.tls.clone(),
+            statements: card.statements.get(),
             close_needed: card.close_needed.get(),
             cancels: card.cancels.get(),
         }
@@ -213,6 +218,7 @@ impl ClientView {
             since: now.duration_since(client.since.get()),
             server: client.server.borrow().as_ref().map(|card| card.id),
             tls: client.tls.clone(),
+            statements: client.statements.get(),
             application_name: client.application_name(),
         }
     }

@@ -6,12 +6,14 @@
 //!
 //! See "Lexical Structure", <https://www.postgresql.org/docs/current/sql-syntax-lexical.html>.
 
+mod deallocate;
 mod lexer;
 mod state_effects;
 
 #[cfg(test)]
 mod tests;
 
+pub use self::deallocate::deallocated_name;
 pub use self::state_effects::Effects;
 pub use self::state_effects::StateEffects;
 

@@ -21,6 +21,16 @@ pub struct Effects {
     pub blocks: bool,
 }
 
+impl Effects {
+    /// Nothing.
+    pub const NONE: Self = Self {
+        pins: false,
+        resets: false,
+        discards: false,
+        blocks: false,
+    };
+}
+
 /// Reads the text of a `Query` or a `Parse`, in pieces cut anywhere.
 #[derive(Debug)]
 pub struct StateEffects {

@@ -8,8 +8,11 @@ mod copy;
 mod entry;
 mod ledger;
 mod sending;
+mod shape;
 
 pub use entry::Outcome;
 pub use entry::Owner;
 pub use entry::Verdict;
 pub use ledger::Ledger;
+pub use shape::Shape;
+pub use shape::ShapeReader;

@@ -63,6 +63,9 @@ settings! {
         server_check_delay: Duration = Duration::from_secs(30), Duration::ZERO..=YEAR, "duration", Reload;
         /// What is sent to a server that a client of session mode has left; empty sends nothing.
         server_reset_query: String = "DISCARD ALL".to_owned(), Any, "query", Reload;
+        /// The most statements that a server keeps prepared for all of its clients; 0 keeps a client
+        /// with named statements on its server instead.
+        max_prepared_statements: u32 = 200, 0..=100_000, "statements", Reload;
         /// The most SCRAM iterations that a server may ask for.
         scram_iterations_max: u32 = 100_000, 1..=10_000_000, "iterations", Reload;
         /// Whether a server may ask for the password itself (over TLS, a unix socket or loopback).

@@ -99,8 +99,7 @@ fn row(client: &ClientView, began: impl Fn(Duration) -> String) -> Row {
         process_id(&client.origin).into(),
         client.tls.clone().unwrap_or_default().into(),
         client.application_name.as_str().into(),
-        // No statement is kept apart from the server that it was prepared on.
-        0_u32.into(),
+        client.statements.into(),
         client.id.into(),
     ]
 }

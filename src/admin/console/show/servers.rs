@@ -79,7 +79,7 @@ fn row(pool: &PoolView, server: &ServerView, began: impl Fn(Duration) -> String)
         server.process_id.into(),
         server.tls.clone().unwrap_or_default().into(),
         "".into(),
-        0_u32.into(),
+        server.statements.into(),
         server.id.into(),
     ]
 }

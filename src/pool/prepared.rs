@@ -1,0 +1,228 @@
+//! Which statements one server has prepared, under names of the pooler's own.
+//!
+//! The names carry a random part, so that no client's own name is ever one of them, and a number
+//! that is never used twice on a server.
+
+use std::collections::HashMap;
+
+use tidegate_proto::backend::tag;
+use tidegate_proto::exchange::Shape;
+use tidegate_proto::exchange::ShapeReader;
+
+use crate::pool::Statement;
+
+/// What one server has prepared.
+#[derive(Debug, Default)]
+pub struct Prepared {
+    known: HashMap<u64, Known>,
+    /// Numbers of statements that are to be closed, at the next chance.
+    pub closing: Vec<u32>,
+    /// Its unnamed statement.
+    pub unnamed: Unnamed,
+    shape: ShapeReader,
+    /// What is swallowed now tells the shape of a statement.
+    is_shape: bool,
+    last_number: u32,
+    uses: u64,
+}
+
+/// The unnamed statement of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unnamed {
+    /// There is none.
+    #[default]
+    None,
+    /// The statement with this id.
+    Is(u64),
+    /// Not known.
+    Unknown,
+}
+
+/// A statement on a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// What makes its name.
+    pub number: u32,
+    /// When it was prepared.
+    pub epoch: u64,
+    used: u64,
+}
+
+impl Prepared {
+    /// A number for a new name.
+    pub fn next_number(&mut self) -> u32 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    /// The statement, if the server has it. It counts as used.
+    pub fn look_up(&mut self, statement: &Statement) -> Option<Known> {
+        self.uses += 1;
+        let known = self.known.get_mut(&statement.id)?;
+        known.used = self.uses;
+        Some(*known)
+    }
+
+    /// The same, without counting as a use.
+    pub fn peek(&self, statement: &Statement) -> Option<Known> {
+        self.known.get(&statement.id).copied()
+    }
+
+    /// The server has, or is about to have, a statement under a number. One that it had under
+    /// another is closed.
+    pub fn insert(&mut self, statement: &Statement, number: u32, epoch: u64) {
+        self.uses += 1;
+        let known = Known {
+            number,
+            epoch,
+            used: self.uses,
+        };
+        if let Some(old) = self.known.insert(statement.id, known)
+            && old.number != number
+        {
+            self.closing.push(old.number);
+        }
+    }
+
+    /// The server does not have it after all, if it was to have it under this number.
+    pub fn remove(&mut self, statement: &Statement, number: u32) {
+        if self
+            .known
+            .get(&statement.id)
+            .is_some_and(|known| known.number == number)
+        {
+            self.known.remove(&statement.id);
+        }
+    }
+
+    /// It is to be closed.
+    pub fn close(&mut self, statement: &Statement) {
+        if let Some(known) = self.known.remove(&statement.id) {
+            self.closing.push(known.number);
+        }
+    }
+
+    /// What is known under one statement is another.
+    pub fn rename(&mut self, from: &Statement, to: &Statement, number: u32) {
+        if let Some(known) = self.known.get(&from.id)
+            && known.number == number
+        {
+            let epoch = known.epoch;
+            self.known.remove(&from.id);
+            self.insert(to, number, epoch);
+        }
+    }
+
+    /// Makes room for one more statement: those used longest ago are to be closed.
+    pub fn make_room(&mut self, count_max: usize) {
+        while self.known.len() >= count_max.max(1) {
+            let oldest = self.known.iter().min_by_key(|(_, known)| known.used);
+            let Some((id, number)) = oldest.map(|(id, known)| (*id, known.number)) else {
+                return;
+            };
+            self.known.remove(&id);
+            self.closing.push(number);
+        }
+    }
+
+    /// The server begins to tell something of the shape of a statement.
+    pub fn begin_shape(&mut self, tag: u8) {
+        // The parameters come first.
+        if tag == tag::PARAMETER_DESCRIPTION {
+            self.shape = ShapeReader::default();
+        }
+        self.shape.begin(tag);
+        self.is_shape = true;
+    }
+
+    /// A piece of what is swallowed.
+    #[inline]
+    pub fn feed_shape(&mut self, piece: &[u8]) {
+        if self.is_shape {
+            self.shape.feed(piece);
+        }
+    }
+
+    /// The shape that the server has told.
+    pub fn shape(&mut self) -> Shape {
+        self.is_shape = false;
+        self.shape.finish()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// The server has none left: `DISCARD ALL`, `DEALLOCATE ALL`.
+    pub fn clear(&mut self) {
+        self.known.clear();
+        self.closing.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::pool::Statements;
+    use crate::sql::Effects;
+
+    fn statements() -> [Rc<Statement>; 3] {
+        let mut statements = Statements::default();
+        [1, 2, 3].map(|_| statements.make(b"", &Rc::default(), Effects::default()))
+    }
+
+    #[test]
+    fn what_was_used_longest_ago_makes_room() {
+        let [a, b, c] = statements();
+        let mut prepared = Prepared::default();
+        for statement in [&a, &b] {
+            prepared.make_room(2);
+            let number = prepared.next_number();
+            prepared.insert(statement, number, 0);
+        }
+        assert!(prepared.look_up(&a).is_some());
+        prepared.make_room(2);
+        let number = prepared.next_number();
+        prepared.insert(&c, number, 0);
+        assert_eq!(prepared.closing, [2]);
+        assert!(prepared.look_up(&b).is_none());
+        assert!(prepared.look_up(&a).is_some());
+    }
+
+    #[test]
+    fn of_two_names_for_one_statement_the_newer_stays() {
+        let [a, b, _] = statements();
+        let mut prepared = Prepared::default();
+        prepared.insert(&a, 1, 0);
+        prepared.insert(&b, 2, 1);
+        prepared.rename(&b, &a, 2);
+        assert_eq!(
+            prepared
+                .look_up(&a)
+                .map(|known| (known.number, known.epoch)),
+            Some((2, 1))
+        );
+        assert!(prepared.look_up(&b).is_none());
+        assert_eq!(prepared.closing, [1]);
+    }
+
+    #[test]
+    fn a_failure_takes_out_only_what_it_was_about() {
+        let [a, ..] = statements();
+        let mut prepared = Prepared::default();
+        prepared.insert(&a, 1, 0);
+        prepared.insert(&a, 2, 0);
+        prepared.remove(&a, 1);
+        assert!(prepared.look_up(&a).is_some());
+        prepared.remove(&a, 2);
+        assert!(prepared.is_empty());
+    }
+}

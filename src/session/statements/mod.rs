@@ -1,0 +1,139 @@
+//! A client's prepared statements, by the client's own names, and how they follow it from server to
+//! server.
+//!
+//! A name counts from the moment its `Parse` is sent, because the client may use it in the same
+//! write; what a server makes of it comes later, and what was failed or skipped is undone then
+//! (`settle.rs`). What happens to a message on the way is in `translate.rs`.
+
+mod settle;
+mod translate;
+mod wire;
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+pub(super) use self::settle::Settled;
+pub(super) use self::translate::Translation;
+pub(super) use self::translate::Used;
+
+use crate::limits::CLIENT_STATEMENTS_BYTES_MAX;
+use crate::limits::CLIENT_STATEMENTS_COUNT_MAX;
+use crate::pool::Statement;
+
+/// Names longer than this are cut, as by a server: `NAMEDATALEN` less its zero byte.
+const NAME_BYTES_MAX: usize = 63;
+
+/// The statements of one client.
+#[derive(Debug, Default)]
+pub(super) struct Statements {
+    named: HashMap<Box<[u8]>, Named>,
+    /// Of names and texts together.
+    bytes: usize,
+    unnamed: Unnamed,
+    /// Counts what happens to the unnamed statement: whoever undoes something sees whether it was
+    /// the last.
+    unnamed_version: u32,
+    /// Marked messages of the server's ledger, in its order.
+    pending: VecDeque<Pending>,
+    /// All names were dropped while something was pending.
+    is_cleared: bool,
+}
+
+/// A statement with a name.
+#[derive(Debug, Clone)]
+struct Named {
+    statement: Rc<Statement>,
+    /// When the client parsed it: a plan from before that is not for this client.
+    epoch: u64,
+}
+
+/// The unnamed statement of a client.
+#[derive(Debug, Clone, Default)]
+enum Unnamed {
+    /// There is none.
+    #[default]
+    None,
+    /// It can be sent to any server.
+    Kept(Rc<Statement>),
+    /// It is on the client's server, and too long to be kept.
+    OnServer,
+}
+
+/// A name that is being given to a statement.
+#[derive(Debug)]
+struct Parsing {
+    name: Box<[u8]>,
+    named: Named,
+    /// What makes the statement's name on the server.
+    number: u32,
+}
+
+/// What becomes of a message once its server has settled it.
+#[derive(Debug)]
+enum Pending {
+    /// The client's `Parse` of a name.
+    Parse(Rc<Parsing>),
+    /// The pooler's `Describe` after it.
+    Shape(Rc<Parsing>),
+    /// The pooler's `Parse` of a statement that this server did not have.
+    Prepare(Rc<Statement>, u32),
+    /// The pooler's `Describe` after that.
+    Verify(Rc<Statement>),
+    /// The client's `Close`, or `DEALLOCATE`, of a name.
+    Close(Box<[u8]>, Named),
+    /// The pooler's `Close` of a name of its own.
+    Evict(u32),
+    /// The client's `Parse` or `Close` of the unnamed statement.
+    Unnamed(Unnamed, u32),
+    /// The pooler's `Parse` of the unnamed statement.
+    Resend,
+}
+
+impl Statements {
+    /// How many named ones there are.
+    pub(super) fn len(&self) -> usize {
+        self.named.len()
+    }
+
+    /// Whether the client's unnamed statement is only where it is.
+    pub(super) fn keeps_server(&self) -> bool {
+        matches!(self.unnamed, Unnamed::OnServer)
+    }
+
+    /// All names are gone: `DISCARD ALL`, `DEALLOCATE ALL`.
+    fn clear(&mut self) {
+        self.named.clear();
+        self.bytes = 0;
+        self.is_cleared = !self.pending.is_empty();
+    }
+
+    fn has_room_for(&self, name: &[u8], rest: &[u8]) -> bool {
+        self.named.len() < CLIENT_STATEMENTS_COUNT_MAX
+            && self.bytes + name.len() + rest.len() <= CLIENT_STATEMENTS_BYTES_MAX
+    }
+
+    fn insert(&mut self, name: &[u8], named: Named) {
+        self.remove(name);
+        self.bytes += name.len() + named.statement.rest.len();
+        self.named.insert(name.into(), named);
+    }
+
+    fn remove(&mut self, name: &[u8]) -> Option<Named> {
+        let removed = self.named.remove(name)?;
+        self.bytes -= name.len() + removed.statement.rest.len();
+        Some(removed)
+    }
+
+    /// Replaces the unnamed statement, and says what undoes that.
+    fn replace_unnamed(&mut self, unnamed: Unnamed) -> Pending {
+        self.unnamed_version = self.unnamed_version.wrapping_add(1);
+        let previous = std::mem::replace(&mut self.unnamed, unnamed);
+        Pending::Unnamed(previous, self.unnamed_version)
+    }
+}
+
+/// A name as a server knows it.
+fn cut(name: &[u8]) -> &[u8] {
+    name.get(..NAME_BYTES_MAX).unwrap_or(name)
+}

@@ -1,0 +1,410 @@
+//! What becomes of a client's messages that name a statement, on the way to a server that has its
+//! own names.
+//!
+//! | message | what a server gets |
+//! | --- | --- |
+//! | `Parse` of a name | the same under a new name of the pooler's, and a `Describe` |
+//! | `Bind`, `Describe` of a name | the same under the pooler's name; if the server does not have the statement, that is parsed and described first, and the message waits for the answer |
+//! | `Close` of a name | the same: the server knows no such name, and says that it is closed |
+//! | `Bind`, `Describe` of the unnamed statement | the same; if the server has another, `Parse` first |
+//! | anything with a name that the client has not given | the same: the server's complaint is right |
+//!
+//! So each message is answered by the server itself, and no reply is made up.
+
+use std::rc::Rc;
+
+use tidegate_proto::backend::tag as backend;
+use tidegate_proto::error::Violation;
+use tidegate_proto::exchange::Owner;
+use tidegate_proto::frame::FRAME_HEADER_BYTES;
+use tidegate_proto::frontend::Bind;
+use tidegate_proto::frontend::tag as frontend;
+
+use crate::pool;
+use crate::pool::Server;
+use crate::pool::Statement;
+use crate::session::Client;
+use crate::session::relay::Edits;
+use crate::session::relay::Message;
+use crate::session::relay::Step;
+use crate::session::statements::Named;
+use crate::session::statements::Parsing;
+use crate::session::statements::Pending;
+use crate::session::statements::Statements;
+use crate::session::statements::Unnamed;
+use crate::session::statements::cut;
+use crate::session::statements::wire::Injection;
+use crate::session::statements::wire::put;
+use crate::session::statements::wire::put_header;
+use crate::sql;
+use crate::sql::Effects;
+
+/// A message that is on its way, and everything that it may change.
+pub(in crate::session) struct Translation<'a, 'b> {
+    pub(in crate::session) client: &'a Client,
+    pub(in crate::session) statements: &'a mut Statements,
+    pub(in crate::session) server: &'a mut Server,
+    pub(in crate::session) message: &'a Message<'b>,
+    pub(in crate::session) edits: &'a mut Edits<'b>,
+}
+
+/// What a message that uses a statement comes to.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::session) struct Used {
+    pub(in crate::session) step: Step,
+    /// What executing the statement leaves behind.
+    pub(in crate::session) effects: Effects,
+}
+
+impl Used {
+    const UNKNOWN: Self = Self {
+        step: Step::Forward,
+        effects: Effects::NONE,
+    };
+}
+
+impl Translation<'_, '_> {
+    /// A `Parse` that is there whole: `None` if its statement cannot be taken to other servers.
+    pub(in crate::session) fn parse(
+        &mut self,
+        effects: impl FnOnce() -> Effects,
+    ) -> Result<Option<Step>, Violation> {
+        let Some((name, rest)) = split_at_zero(self.message.body) else {
+            return Ok(Some(Step::Forward));
+        };
+        if name.is_empty() {
+            self.parse_unnamed(rest, effects);
+            return Ok(Some(Step::Mark));
+        }
+        let name = cut(name);
+        if self.statements.named.contains_key(name) {
+            return self.parse_again(name).map(Some);
+        }
+        if !self.statements.has_room_for(name, rest) {
+            return Ok(None);
+        }
+        let named = self.make(rest, effects);
+        self.parse_named(name, named).map(Some)
+    }
+
+    fn make(&self, rest: &[u8], effects: impl FnOnce() -> Effects) -> Named {
+        let settings = Rc::clone(&self.client.settings.borrow());
+        let mut statements = self.server.pool.statements.borrow_mut();
+        let known = statements.find(rest, &settings);
+        let effects = known.map_or_else(effects, |known| known.effects);
+        Named {
+            statement: statements.make(rest, &settings, effects),
+            epoch: statements.epoch(),
+        }
+    }
+
+    fn parse_unnamed(&mut self, rest: &[u8], effects: impl FnOnce() -> Effects) {
+        let settings = self.client.settings.borrow();
+        let mut statements = self.server.pool.statements.borrow_mut();
+        let found = statements.find(rest, &settings).map(Rc::clone);
+        let statement = found.unwrap_or_else(|| {
+            let made = statements.make(rest, &settings, effects());
+            statements.keep(&made);
+            made
+        });
+        self.server.prepared.unnamed = pool::Unnamed::Is(statement.id);
+        let pending = self.statements.replace_unnamed(Unnamed::Kept(statement));
+        self.statements.pending.push_back(pending);
+    }
+
+    /// A name that the client has given already. The server is made to know it, and complains.
+    fn parse_again(&mut self, name: &[u8]) -> Result<Step, Violation> {
+        let name = [name, b"\0"].concat();
+        self.injection().parse_empty(&name)?;
+        Ok(Step::ForwardAndReset)
+    }
+
+    fn parse_named(&mut self, name: &[u8], named: Named) -> Result<Step, Violation> {
+        let at = self.message.at;
+        let count_max = self.count_max();
+        self.server.prepared.make_room(count_max);
+        let number = self.server.prepared.next_number();
+        let mut injection = Injection {
+            server: &mut *self.server,
+            out: self.edits.before(at),
+        };
+        injection.closes(self.statements)?;
+        let own = injection.name(number);
+        let old_bytes = self.message.name_bytes();
+        put_header(
+            injection.out,
+            frontend::PARSE,
+            self.message.body_bytes - old_bytes + own.len(),
+        );
+        injection.out.extend_from_slice(&own);
+        self.edits.skip_to(at + FRAME_HEADER_BYTES + old_bytes);
+        let ledger = &mut self.server.ledger;
+        ledger.sent_marked(frontend::PARSE, Owner::Client)?;
+        let end = at + FRAME_HEADER_BYTES + self.message.body_bytes;
+        let mut injection = Injection {
+            server: &mut *self.server,
+            out: self.edits.before(end),
+        };
+        injection.describe(&own)?;
+        self.server
+            .prepared
+            .insert(&named.statement, number, named.epoch);
+        self.statements.insert(name, named.clone());
+        let parsing = Rc::new(Parsing {
+            name: name.into(),
+            named,
+            number,
+        });
+        let pending = [Pending::Parse(Rc::clone(&parsing)), Pending::Shape(parsing)];
+        self.statements.pending.extend(pending);
+        Ok(Step::Booked)
+    }
+
+    /// A `Bind`: `None` if more of it is needed to see both names.
+    pub(in crate::session) fn bind(&mut self, is_stale: bool) -> Result<Option<Used>, Violation> {
+        let Ok(bind) = Bind::decode(self.message.body) else {
+            return Ok(None);
+        };
+        self.using(bind.portal.len() + 1, bind.statement, is_stale)
+            .map(Some)
+    }
+
+    /// A `Describe` of a statement.
+    pub(in crate::session) fn describe(&mut self, is_stale: bool) -> Result<Used, Violation> {
+        let name = self.message.body.get(1..).and_then(split_at_zero);
+        match name {
+            Some((name, _)) => self.using(1, name, is_stale),
+            None => Ok(Used::UNKNOWN),
+        }
+    }
+
+    /// A message that uses a statement, whose name stands `before` bytes into the body.
+    fn using(&mut self, before: usize, name: &[u8], is_stale: bool) -> Result<Used, Violation> {
+        if name.is_empty() {
+            return self.using_unnamed();
+        }
+        let Some(named) = self.statements.named.get(cut(name)).cloned() else {
+            return Ok(Used::UNKNOWN);
+        };
+        if is_stale {
+            self.injection().fail()?;
+            return Ok(Used {
+                step: Step::ForwardAfterFailure,
+                effects: Effects::NONE,
+            });
+        }
+        let known = self.server.prepared.look_up(&named.statement);
+        let effects = named.statement.effects;
+        let Some(known) = known.filter(|known| known.epoch >= named.epoch) else {
+            self.prepare(&named.statement)?;
+            return Ok(Used {
+                step: Step::Wait,
+                effects: Effects::NONE,
+            });
+        };
+        let at = self.message.at;
+        let injection = self.injection();
+        let own = injection.name(known.number);
+        let body_bytes = self.message.body_bytes - (name.len() + 1) + own.len();
+        let out = self.edits.before(at);
+        put_header(out, self.message.tag, body_bytes);
+        let fore = self.message.body.get(..before).unwrap_or_default();
+        out.extend_from_slice(fore);
+        out.extend_from_slice(&own);
+        self.edits
+            .skip_to(at + FRAME_HEADER_BYTES + before + name.len() + 1);
+        Ok(Used {
+            step: Step::Forward,
+            effects,
+        })
+    }
+
+    fn using_unnamed(&mut self) -> Result<Used, Violation> {
+        let on_server = self.server.prepared.unnamed;
+        let mut effects = Effects::NONE;
+        match &self.statements.unnamed {
+            Unnamed::OnServer => {},
+            Unnamed::Kept(statement) => {
+                effects = statement.effects;
+                if on_server != pool::Unnamed::Is(statement.id) {
+                    let statement = Rc::clone(statement);
+                    self.under_its_settings(&statement, |injection| {
+                        injection.parse(b"\0", &statement.rest)
+                    })?;
+                    self.server.prepared.unnamed = pool::Unnamed::Is(statement.id);
+                    self.statements.pending.push_back(Pending::Resend);
+                }
+            },
+            // What is there is another client's.
+            Unnamed::None if on_server == pool::Unnamed::None => {},
+            Unnamed::None => {
+                self.injection().close_unnamed()?;
+                self.server.prepared.unnamed = pool::Unnamed::None;
+            },
+        }
+        Ok(Used {
+            step: Step::Forward,
+            effects,
+        })
+    }
+
+    /// Prepares a statement on a server that does not have it, or has it from too long ago.
+    fn prepare(&mut self, statement: &Rc<Statement>) -> Result<(), Violation> {
+        let count_max = self.count_max();
+        let prepared = &mut self.server.prepared;
+        prepared.close(statement);
+        prepared.make_room(count_max);
+        let number = prepared.next_number();
+        let epoch = self.server.pool.statements.borrow().epoch();
+        prepared.insert(statement, number, epoch);
+        let mut injection = Injection {
+            server: &mut *self.server,
+            out: self.edits.before(self.message.at),
+        };
+        injection.closes(self.statements)?;
+        let pending = &mut self.statements.pending;
+        pending.push_back(Pending::Prepare(Rc::clone(statement), number));
+        pending.push_back(Pending::Verify(Rc::clone(statement)));
+        let name = injection.name(number);
+        self.under_its_settings(statement, |injection| {
+            injection.parse(&name, &statement.rest)?;
+            injection.describe(&name)
+        })?;
+        self.injection().flush()?;
+        self.client
+            .pool
+            .counters
+            .add(crate::telemetry::Count::ServerParses, 1);
+        Ok(())
+    }
+
+    /// Does something under the settings that a statement was parsed under.
+    fn under_its_settings(
+        &mut self,
+        statement: &Statement,
+        work: impl FnOnce(&mut Injection<'_>) -> Result<(), Violation>,
+    ) -> Result<(), Violation> {
+        let settings = Rc::clone(&self.client.settings.borrow());
+        let mut injection = self.injection();
+        if settings.mean_the_same_as(&statement.settings) {
+            return work(&mut injection);
+        }
+        for command in settings.commands(&statement.settings) {
+            injection.run(&command)?;
+        }
+        work(&mut injection)?;
+        for command in statement.settings.commands(&settings) {
+            injection.run(&command)?;
+        }
+        Ok(())
+    }
+
+    /// A `Close` of a statement.
+    pub(in crate::session) fn close(&mut self) -> Step {
+        let name = self.message.body.get(1..).and_then(split_at_zero);
+        let Some((name, _)) = name else {
+            return Step::Forward;
+        };
+        let pending = if name.is_empty() {
+            self.server.prepared.unnamed = pool::Unnamed::None;
+            self.statements.replace_unnamed(Unnamed::None)
+        } else {
+            let name = cut(name);
+            match self.statements.remove(name) {
+                Some(closed) => Pending::Close(name.into(), closed),
+                None => return Step::Forward,
+            }
+        };
+        self.statements.pending.push_back(pending);
+        Step::Mark
+    }
+
+    /// A `Query` that is there whole, if all that it does is to deallocate one statement that the
+    /// client has parsed: the server is given another one to deallocate.
+    pub(in crate::session) fn deallocate(&mut self) -> Result<Option<Step>, Violation> {
+        let text = self.message.body.strip_suffix(b"\0");
+        let Some(name) = text.and_then(sql::deallocated_name) else {
+            return Ok(None);
+        };
+        let Some(closed) = self.statements.remove(cut(&name)) else {
+            return Ok(None);
+        };
+        let at = self.message.at;
+        let number = self.server.prepared.next_number();
+        let mut injection = Injection {
+            server: &mut *self.server,
+            out: self.edits.before(at),
+        };
+        let own = injection.name(number);
+        injection.parse_empty(&own)?;
+        let command = [b"DEALLOCATE ".as_slice(), &own].concat();
+        put_header(injection.out, frontend::QUERY, command.len());
+        injection.out.extend_from_slice(&command);
+        self.edits
+            .skip_to(at + FRAME_HEADER_BYTES + self.message.body_bytes);
+        let pending = Pending::Close(cut(&name).into(), closed);
+        self.statements.pending.push_back(pending);
+        let ledger = &mut self.server.ledger;
+        ledger.sent_marked(frontend::QUERY, Owner::Client)?;
+        Ok(Some(Step::Booked))
+    }
+
+    fn injection(&mut self) -> Injection<'_> {
+        Injection {
+            server: &mut *self.server,
+            out: self.edits.before(self.message.at),
+        }
+    }
+
+    fn count_max(&self) -> usize {
+        self.client.pool.statements_max()
+    }
+}
+
+impl Statements {
+    /// A `Query` drops the unnamed statement, on the server and for the client.
+    pub(in crate::session) fn drop_unnamed(&mut self, server: &mut Server) {
+        drop(self.replace_unnamed(Unnamed::None));
+        server.prepared.unnamed = pool::Unnamed::None;
+    }
+
+    /// The unnamed statement is too long to be kept.
+    pub(in crate::session) fn leave_unnamed(&mut self, server: &mut Server) {
+        drop(self.replace_unnamed(Unnamed::OnServer));
+        server.prepared.unnamed = pool::Unnamed::Unknown;
+    }
+
+    /// An `ErrorResponse` that names a statement as this client does; `None` if it names none.
+    pub(in crate::session) fn in_own_words(&self, server: &Server, body: &[u8]) -> Option<Vec<u8>> {
+        let prefix = server.pool.home.statement_prefix().as_bytes();
+        let at = body
+            .windows(prefix.len())
+            .position(|window| window == prefix)?;
+        let rest = body.get(at + prefix.len()..)?;
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let number: u32 = std::str::from_utf8(rest.get(..digits)?)
+            .ok()?
+            .parse()
+            .ok()?;
+        let mut named = self.named.iter();
+        let (name, _) = named.find(|(_, named)| {
+            let known = server.prepared.peek(&named.statement);
+            known.is_some_and(|known| known.number == number)
+        })?;
+        let own = [body.get(..at)?, name, rest.get(digits..)?].concat();
+        let mut message = Vec::new();
+        put(&mut message, backend::ERROR_RESPONSE, &[&own]);
+        Some(message)
+    }
+
+    /// The server has dropped all statements.
+    pub(in crate::session) fn dropped_all(&mut self, server: &mut Server) {
+        server.prepared.clear();
+        self.clear();
+    }
+}
+
+fn split_at_zero(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == 0)?;
+    Some((bytes.get(..end)?, bytes.get(end + 1..)?))
+}
