@@ -120,6 +120,12 @@ pub const WELCOMES_COUNT_MAX: usize = 64;
 /// passes unread.
 pub const PARAMETER_STATUS_BYTES_MAX: usize = 8192;
 
+/// The longest row that answers such a query and is read while a client waits for nothing, in bytes.
+pub const INJECTED_ROW_BYTES_MAX: usize = 16 * 1024;
+
+/// Parameters that a client may change in one transaction and take along; more keep its server.
+pub const TOUCHED_COUNT_MAX: usize = 64;
+
 /// The longest answer to a query of the pooler's own, in bytes.
 pub const INJECTED_REPLY_BYTES_MAX: usize = 64 * 1024;
 

@@ -16,8 +16,9 @@ fn pool_of(size: u32) -> impl FnOnce(&mut PoolerConfig) {
 
 /// Two servers, and the clients that are needed to choose between them.
 struct Two {
-    pooled: PooledDatabase,
+    // Dropped first: the pooler waits for clients in transactions.
     blocker: Wire,
+    pooled: PooledDatabase,
     servers: [String; 2],
 }
 
@@ -31,8 +32,8 @@ impl Two {
         first.query("commit").unwrap();
         blocker.query("commit").unwrap();
         Some(Self {
-            pooled,
             blocker,
+            pooled,
             servers,
         })
     }

@@ -62,6 +62,7 @@ pub use self::server_tls::ServerTlsCache;
 pub use self::settings::APPLICATION_NAME;
 pub use self::settings::Settings;
 pub use self::settings::TooManySettings;
+pub(crate) use self::settings::push_literal;
 pub use self::statement::Shared;
 pub use self::statement::Statement;
 pub use self::statement::Statements;

@@ -172,11 +172,10 @@ mod tests {
 
     use super::*;
     use crate::pool::Statements;
-    use crate::sql::Effects;
 
     fn statements() -> [Rc<Statement>; 3] {
         let mut statements = Statements::default();
-        [1, 2, 3].map(|_| statements.make(b"", &Rc::default(), Effects::default()))
+        [1, 2, 3].map(|_| statements.make(b"", &Rc::default(), Default::default()))
     }
 
     #[test]

@@ -16,6 +16,9 @@ use crate::limits::SETTINGS_COUNT_MAX;
 /// The parameter that differs from client to client and changes nothing.
 pub const APPLICATION_NAME: &str = "application_name";
 
+/// The parameter that says whose rights a session has.
+const ROLE: &str = "role";
+
 /// Settings of a session by name. Sorted by lower-case name; a name occurs once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Settings(Vec<Setting>);
@@ -90,21 +93,23 @@ impl Settings {
         Rc::ptr_eq(self, other) || self.iter().filter(counts).eq(other.iter().filter(counts))
     }
 
-    /// The commands that take a session from these settings to `target`.
+    /// The commands that take a session from these settings to `target`. Another role may set less,
+    /// so a role is left first and taken last.
     pub fn commands(&self, target: &Self) -> Vec<String> {
-        let gone = self.iter().filter(|(name, _)| target.value(name).is_none());
-        let mut commands: Vec<String> = gone
-            .map(|(name, _)| {
-                let mut command = String::from("RESET ");
-                push_name(&mut command, name);
-                command
-            })
-            .collect();
+        let is_gone = |name: &str| target.value(name).is_none();
+        let other_role = self
+            .value(ROLE)
+            .filter(|role| target.value(ROLE) != Some(role));
+        let roles = other_role.map(|_| ROLE).into_iter();
+        let others = self.iter().map(|(name, _)| name);
+        let others = others.filter(|name| is_gone(name) && !is_role(name));
+        let mut commands: Vec<String> = roles.chain(others).map(reset).collect();
+        let (roles, others): (Vec<_>, Vec<_>) = target
+            .iter()
+            .filter(|(name, value)| self.value(name) != Some(value))
+            .partition(|(name, _)| is_role(name));
         let mut calls = String::new();
-        for (name, value) in target.iter() {
-            if self.value(name) == Some(value) {
-                continue;
-            }
+        for (name, value) in others.into_iter().chain(roles) {
             calls.push_str(if calls.is_empty() { "SELECT " } else { "," });
             calls.push_str("pg_catalog.set_config(");
             push_literal(&mut calls, name);
@@ -148,6 +153,16 @@ impl Settings {
     }
 }
 
+fn is_role(name: &str) -> bool {
+    name.eq_ignore_ascii_case(ROLE)
+}
+
+fn reset(name: &str) -> String {
+    let mut command = String::from("RESET ");
+    push_name(&mut command, name);
+    command
+}
+
 /// A parameter's name as identifiers: `"a"`, or `"a"."b"` for a customized option.
 fn push_name(query: &mut String, name: &str) {
     for (index, part) in name.split('.').enumerate() {
@@ -161,7 +176,7 @@ fn push_name(query: &mut String, name: &str) {
 }
 
 /// A literal that reads the same under both values of `standard_conforming_strings`.
-fn push_literal(query: &mut String, text: &str) {
+pub(crate) fn push_literal(query: &mut String, text: &str) {
     if text.contains('\\') {
         query.push_str(" E");
     }
@@ -210,6 +225,16 @@ mod tests {
             transition(&[("a.b", "1"), ("TimeZone", "UTC")], &[("TimeZone", "CET")]).unwrap(),
             "RESET \"a\".\"b\";SELECT pg_catalog.set_config('TimeZone','CET',false)"
         );
+    }
+
+    #[test]
+    fn a_role_is_left_first_and_taken_last() {
+        assert_eq!(
+            transition(&[("a.b", "1"), ("role", "x")], &[("role", "y"), ("z", "2")]).unwrap(),
+            "RESET \"role\";RESET \"a\".\"b\";\
+             SELECT pg_catalog.set_config('z','2',false),pg_catalog.set_config('role','y',false)"
+        );
+        assert_eq!(transition(&[("role", "x")], &[("role", "x")]), None);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use tidegate_proto::exchange::Shape;
 use crate::limits::SHARED_STATEMENTS_BYTES_MAX;
 use crate::pool::Settings;
 use crate::sql::Effects;
+use crate::sql::Touch;
 
 /// One prepared statement.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct Statement {
     pub settings: Rc<Settings>,
     /// What its text leaves behind when it is executed.
     pub effects: Effects,
+    /// The parameters that it may change.
+    pub touches: Rc<[Touch]>,
     /// What the server said that it takes and returns, once it has.
     pub shape: Cell<Option<Shape>>,
 }
@@ -78,7 +81,7 @@ impl Statements {
         &mut self,
         rest: &[u8],
         settings: &Rc<Settings>,
-        effects: Effects,
+        (effects, touches): (Effects, Rc<[Touch]>),
     ) -> Rc<Statement> {
         self.last_id += 1;
         Rc::new(Statement {
@@ -86,6 +89,7 @@ impl Statements {
             rest: rest.into(),
             settings: Rc::clone(settings),
             effects,
+            touches,
             shape: Cell::new(None),
         })
     }
@@ -174,7 +178,7 @@ mod tests {
     }
 
     fn made(statements: &mut Statements, settings: &Rc<Settings>) -> Rc<Statement> {
-        statements.make(b"select 1\0\0\0", settings, Effects::default())
+        statements.make(b"select 1\0\0\0", settings, Default::default())
     }
 
     #[test]
@@ -221,10 +225,10 @@ mod tests {
         let none = settings(&[]);
         let text = |number: usize| [vec![b'x'; 64 * 1024], number.to_string().into()].concat();
         let count = SHARED_STATEMENTS_BYTES_MAX / (64 * 1024);
-        let used = statements.make(&text(0), &none, Effects::default());
+        let used = statements.make(&text(0), &none, Default::default());
         statements.keep(&used);
         for number in 1..3 * count {
-            let statement = statements.make(&text(number), &none, Effects::default());
+            let statement = statements.make(&text(number), &none, Default::default());
             statements.keep(&statement);
             assert!(statements.bytes <= SHARED_STATEMENTS_BYTES_MAX);
         }

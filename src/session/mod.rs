@@ -5,11 +5,14 @@
 
 mod arrival;
 mod cancel_keys;
+mod carrying;
 mod client;
 mod closing;
+mod conversation;
 mod end;
 mod ending;
 mod homes;
+mod learning;
 mod login;
 mod mailbox;
 mod refusal;

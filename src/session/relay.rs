@@ -18,6 +18,7 @@ use tidegate_proto::frame::FrameHeader;
 use tidegate_proto::frontend::tag as frontend;
 
 use crate::limits::COMMAND_TAG_BYTES;
+use crate::limits::INJECTED_ROW_BYTES_MAX;
 use crate::limits::PARAMETER_STATUS_BYTES_MAX;
 use crate::pool::Server;
 
@@ -67,6 +68,8 @@ pub(super) enum Step {
     ForwardAndReset,
     /// The same, behind a message that makes the server discard it.
     ForwardAfterFailure,
+    /// The same, and what follows it must wait for the server.
+    ForwardAndWait,
     /// The same, and it stands in the ledger already.
     Booked,
     /// Not before the server has answered.
@@ -119,6 +122,9 @@ pub(super) trait Observer {
     fn command_complete(&mut self, server: &mut Server, tag: &[u8]);
     /// The server reported a parameter to the client: the body of a `ParameterStatus`.
     fn parameter_status(&mut self, body: &[u8]);
+    /// The server answered something that the pooler injected: the body of a `DataRow`, or the
+    /// beginning of it.
+    fn injected_row(&mut self, body: &[u8]);
     /// The server refused something that the pooler injected: the body of an `ErrorResponse`.
     fn injected_failed(&mut self, body: &[u8]);
     /// The server told the client of an error: the body, or the beginning of it. What it returns is
@@ -172,7 +178,10 @@ pub(super) fn from_client(
         }
         let step = observer.client_message(server, &message, &mut edits)?;
         match step {
-            Step::Forward | Step::ForwardAndReset | Step::ForwardAfterFailure => {
+            Step::Forward
+            | Step::ForwardAndReset
+            | Step::ForwardAfterFailure
+            | Step::ForwardAndWait => {
                 server.ledger.sent(message.tag, Owner::Client)?;
             },
             Step::Mark => server.ledger.sent_marked(message.tag, Owner::Client)?,
@@ -185,6 +194,9 @@ pub(super) fn from_client(
             at + FRAME_HEADER_BYTES,
             bytes.len(),
         );
+        if step == Step::ForwardAndWait {
+            break;
+        }
     }
     Ok(FromClient {
         forwarded: at,
@@ -220,7 +232,8 @@ pub(super) fn from_server(
         };
         let body = rest.get(FRAME_HEADER_BYTES..).unwrap_or_default();
         let body = body.get(..header.body_bytes()).unwrap_or(body);
-        if body.len() < server_bytes_needed(header) {
+        let is_ours = server.ledger.is_swallowing();
+        if body.len() < server_bytes_needed(header, is_ours) {
             break;
         }
         let verdict = receive(server, header, body, observer)?;
@@ -286,6 +299,7 @@ fn receive(
     let verdict = server.ledger.received(tag)?;
     match (tag, verdict) {
         (backend::PARAMETER_STATUS, Verdict::Forward) => observer.parameter_status(body),
+        (backend::DATA_ROW, Verdict::Swallow) => observer.injected_row(body),
         (backend::ERROR_RESPONSE, Verdict::Swallow) => observer.injected_failed(body),
         (backend::ERROR_RESPONSE, Verdict::Forward) => {
             let words = observer.error(server, body);
@@ -332,12 +346,13 @@ fn settle(server: &mut Server, observer: &mut impl Observer) {
 }
 
 /// How much of a server's message must be there before it can be decided on, in bytes of its body.
-fn server_bytes_needed(header: FrameHeader) -> usize {
+fn server_bytes_needed(header: FrameHeader, is_ours: bool) -> usize {
     let body = header.body_bytes();
     match header.tag() {
         backend::READY_FOR_QUERY => body.min(1),
         backend::PARAMETER_STATUS => body.min(PARAMETER_STATUS_BYTES_MAX),
         backend::ERROR_RESPONSE => body.min(PARAMETER_STATUS_BYTES_MAX),
+        backend::DATA_ROW if is_ours => body.min(INJECTED_ROW_BYTES_MAX),
         backend::COMMAND_COMPLETE => body.min(COMMAND_TAG_BYTES),
         _ => 0,
     }

@@ -18,7 +18,6 @@ use std::task::Poll;
 
 use tidegate_proto::backend::TransactionStatus;
 use tidegate_proto::error::Sender;
-use tidegate_proto::exchange::Owner;
 use tidegate_proto::frame::FrameHeader;
 use tidegate_proto::frontend::tag as frontend;
 use tokio::time::Instant;
@@ -37,9 +36,10 @@ use crate::pool::Waiting;
 use crate::session::Client;
 use crate::session::ClientState;
 use crate::session::End;
+use crate::session::carrying::carry_settings;
+use crate::session::conversation::Conversation;
 use crate::session::relay;
 use crate::session::statements::Statements;
-use crate::session::view::Conversation;
 use crate::session::view::View;
 use crate::telemetry::Count;
 
@@ -198,10 +198,9 @@ impl Session {
                 .map_err(End::ClientBroke)?;
         }
         drop(scratch);
+        self.after_server()?;
         if std::mem::take(&mut self.conversation.resumes) {
             self.resume(context)?;
-        } else {
-            self.after_server()?;
         }
         Ok(true)
     }
@@ -211,6 +210,11 @@ impl Session {
         let pool = Rc::clone(&self.client.pool);
         let mut scratch = pool.home.scratch();
         scratch.injected.clear();
+        if let Some(lease) = &mut self.lease
+            && lease.is_clean()
+        {
+            carry_settings(&self.client, lease, &mut scratch.injected)?;
+        }
         let held = std::mem::take(&mut self.held);
         self.forward(&mut scratch.injected, &held, context)
     }
@@ -251,8 +255,17 @@ impl Session {
         if !lease.is_clean() {
             return Ok(());
         }
-        self.conversation.settle(&self.client, lease);
-        if !self.keeps_server() {
+        let told = self.conversation.settle(&self.client, lease)?;
+        if !told.is_empty() {
+            Outgoing::append(&mut self.to_client, &told);
+        }
+        self.learn()?;
+        if self.ask()? {
+            return Ok(());
+        }
+        self.conversation.ends_pause();
+        let is_held = self.conversation.resumes && !self.held.is_empty();
+        if !self.keeps_server() && !is_held {
             self.give_back();
         }
         Ok(())
@@ -424,21 +437,4 @@ impl Session {
             self.conversation.is_server_deaf = true;
         }
     }
-}
-
-/// Gives a server the settings of its client, if it has others: by a query of the pooler's own, in
-/// the same write as what the client said.
-fn carry_settings(client: &Client, lease: &mut Lease, injected: &mut Vec<u8>) -> Result<(), End> {
-    let settings = Rc::clone(&client.settings.borrow());
-    if !Rc::ptr_eq(&settings, &lease.settings) {
-        if lease.settings.transition(&settings, injected)? {
-            lease
-                .ledger
-                .sent(frontend::QUERY, Owner::Pooler)
-                .map_err(End::ClientViolation)?;
-            lease.prepared.unnamed = pool::Unnamed::None;
-        }
-        lease.settings = settings;
-    }
-    Ok(())
 }

@@ -5,6 +5,7 @@ use crate::session::Client;
 use crate::sql;
 use crate::sql::Effects;
 use crate::sql::StateEffects;
+use crate::sql::Touch;
 
 /// A body that is being read.
 #[derive(Debug)]
@@ -25,12 +26,14 @@ enum Part {
 }
 
 /// What a body came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Statement {
     /// Whether it has a name of the client's own.
     pub(super) is_named: bool,
     /// What it leaves behind.
     pub(super) effects: Effects,
+    /// The parameters that it may change.
+    pub(super) touches: Vec<Touch>,
 }
 
 impl StatementText {
@@ -75,9 +78,11 @@ impl StatementText {
 
     /// What the whole body came to.
     pub(super) fn finish(self, client: &Client) -> Statement {
+        let (effects, touches) = self.effects.finish(client);
         Statement {
             is_named: self.is_named,
-            effects: self.effects.finish(client),
+            effects,
+            touches,
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What a session notices of the conversation that passes: what its client leaves behind in the
-//! server, which settings changed, where errors and transactions end.
+//! What a session notices of the messages that pass: what its client leaves behind in the server,
+//! which settings changed, where errors and transactions end.
 
 use std::rc::Rc;
 
@@ -13,12 +13,12 @@ use crate::config::PoolMode;
 use crate::limits::DEALLOCATE_BYTES_MAX;
 use crate::limits::STATEMENT_BYTES_MAX;
 use crate::pool;
-use crate::pool::Lease;
 use crate::pool::PoolError;
 use crate::pool::Server;
 use crate::pool::Settings;
 use crate::pool::injected;
 use crate::session::Client;
+use crate::session::conversation::Conversation;
 use crate::session::relay::Edits;
 use crate::session::relay::Message;
 use crate::session::relay::Observer;
@@ -28,84 +28,9 @@ use crate::session::statement_text::StatementText;
 use crate::session::statements::Settled;
 use crate::session::statements::Statements;
 use crate::session::statements::Translation;
-use crate::session::statements::Used;
 use crate::sql::Effects;
+use crate::sql::Touch;
 use crate::telemetry::Count;
-
-/// What is known of the conversation with the server of the moment.
-#[derive(Debug, Default)]
-pub(super) struct Conversation {
-    /// The client has state that only this server has.
-    is_pinned: bool,
-    /// The client waits for a statement to be prepared: what it said is held.
-    pub(super) waits: bool,
-    /// What was held may go on.
-    pub(super) resumes: bool,
-    /// The statement that it waited for takes or returns something else by now.
-    is_stale: bool,
-    /// The next error is one that the pooler has provoked for that reason.
-    hides_error: bool,
-    /// `RESET ALL` was sent in this round.
-    resets: bool,
-    /// Something in this round makes it uncertain whether that took effect, or lasts.
-    is_reset_doubtful: bool,
-    /// How many `DISCARD ALL` were sent in this round and not answered yet.
-    discards: u32,
-    /// Something that pins was sent after the last of them.
-    is_pinned_since: bool,
-    /// The server has discarded everything in this round.
-    has_discarded: bool,
-    /// What the server still has of the client is not known: it must be reset before it is lent.
-    needs_reset: bool,
-    /// A message's body that has not arrived whole.
-    reading: Option<Box<StatementText>>,
-    /// The last thing that the server said to the client was an error.
-    pub(super) is_error_open: bool,
-    /// The server takes nothing more.
-    pub(super) is_server_deaf: bool,
-    /// The client said `Terminate`.
-    pub(super) is_over: bool,
-    /// The client's settings, if the server reported a change.
-    pub(super) changed: Option<Rc<Settings>>,
-    /// The server refused what was injected.
-    pub(super) refused: Option<PoolError>,
-}
-
-impl Conversation {
-    /// Whether the client must keep the server that it has.
-    pub(super) fn keeps_server(&self) -> bool {
-        self.is_pinned
-    }
-
-    /// Whether the server must be reset before somebody else may have it.
-    pub(super) fn needs_reset(&self) -> bool {
-        self.keeps_server() || self.needs_reset
-    }
-
-    /// The end of a round: nothing is owed and no transaction is open. Settings that were reset are
-    /// what they were at the login of each.
-    pub(super) fn settle(&mut self, client: &Client, lease: &mut Lease) {
-        let resets = std::mem::take(&mut self.resets);
-        let is_doubtful = std::mem::take(&mut self.is_reset_doubtful);
-        let has_discarded = std::mem::take(&mut self.has_discarded);
-        self.discards = 0;
-        if has_discarded || (resets && !is_doubtful) {
-            lease.settings = Rc::default();
-            *client.settings.borrow_mut() = Rc::clone(&client.startup_settings.borrow());
-        } else {
-            self.needs_reset |= resets;
-        }
-    }
-
-    /// The server has gone, and with it all that was only there.
-    pub(super) fn left_server(&mut self) {
-        let is_over = self.is_over;
-        *self = Self {
-            is_over,
-            ..Self::default()
-        };
-    }
-}
 
 /// The conversation and its client, while bytes pass.
 pub(super) struct View<'a> {
@@ -126,31 +51,18 @@ impl View<'_> {
 
     /// A text that the server keeps for itself, or runs at once.
     fn statement(&mut self, statement: Option<Statement>) {
-        let Some(Statement { is_named, effects }) = statement else {
+        let Some(statement) = statement else {
             return;
         };
-        self.leaves_behind(effects);
-        if is_named {
-            self.pin();
+        self.leaves_behind(statement.effects, &statement.touches);
+        if statement.is_named {
+            self.conversation.pin();
         }
     }
 
-    fn leaves_behind(&mut self, effects: Effects) {
-        let conversation = &mut *self.conversation;
-        conversation.resets |= effects.resets && !effects.discards;
-        conversation.is_reset_doubtful |= effects.blocks;
-        if effects.discards {
-            conversation.discards += 1;
-            conversation.is_pinned_since = false;
-        }
-        if effects.pins {
-            self.pin();
-        }
-    }
-
-    fn pin(&mut self) {
-        self.conversation.is_pinned = true;
-        self.conversation.is_pinned_since = true;
+    fn leaves_behind(&mut self, effects: Effects, touches: &[Touch]) {
+        self.conversation
+            .leaves_behind(self.client, effects, touches);
     }
 
     fn query<'a>(
@@ -203,12 +115,13 @@ impl View<'_> {
         self.client.pool.counters.add(Count::ClientParses, 1);
         if is_translated {
             let client = self.client;
-            let effects = || {
+            let leaves = || {
                 let mut text = StatementText::parse();
                 text.feed(message.body, client);
-                text.finish(client).effects
+                let statement = text.finish(client);
+                (statement.effects, Rc::from(statement.touches))
             };
-            let translated = self.translation(server, message, edits).parse(effects)?;
+            let translated = self.translation(server, message, edits).parse(leaves)?;
             if let Some(step) = translated {
                 return Ok(step);
             }
@@ -235,7 +148,10 @@ impl View<'_> {
                 if used.step == Step::Forward {
                     self.client.pool.counters.add(Count::Binds, 1);
                 }
-                Ok(self.using(used))
+                if let Some(statement) = &used.statement {
+                    self.leaves_behind(statement.effects, &statement.touches);
+                }
+                Ok(self.using(used.step))
             },
             // No two names are longer than any message that is only names.
             None if message.is_whole() || message.body.len() > NAMES_BYTES_MAX => Ok(Step::Forward),
@@ -243,11 +159,10 @@ impl View<'_> {
         }
     }
 
-    fn using(&mut self, used: Used) -> Step {
-        self.leaves_behind(used.effects);
-        self.conversation.waits |= used.step == Step::Wait;
-        self.conversation.hides_error |= used.step == Step::ForwardAfterFailure;
-        used.step
+    fn using(&mut self, step: Step) -> Step {
+        self.conversation.waits |= step == Step::Wait;
+        self.conversation.hides_error |= step == Step::ForwardAfterFailure;
+        step
     }
 
     fn translation<'b, 'c>(
@@ -262,18 +177,6 @@ impl View<'_> {
             server,
             message,
             edits,
-        }
-    }
-}
-
-impl View<'_> {
-    fn discarded(&mut self) {
-        let conversation = &mut *self.conversation;
-        conversation.has_discarded = true;
-        conversation.discards = conversation.discards.saturating_sub(1);
-        if conversation.discards == 0 && !conversation.is_pinned_since {
-            conversation.is_pinned = false;
-            conversation.needs_reset = false;
         }
     }
 }
@@ -300,10 +203,7 @@ impl Observer for View<'_> {
                 let used = self
                     .translation(server, message, edits)
                     .describe(is_stale)?;
-                self.using(Used {
-                    effects: Effects::NONE,
-                    ..used
-                })
+                self.using(used.step)
             },
             frontend::CLOSE if message.body.starts_with(b"S") => {
                 self.translation(server, message, edits).close()
@@ -311,6 +211,10 @@ impl Observer for View<'_> {
             _ => Step::Forward,
         };
         self.conversation.needs_reset |= step == Step::ForwardAndReset;
+        let ends_round = matches!(message.tag, frontend::QUERY | frontend::SYNC);
+        if ends_round && step == Step::Forward && self.conversation.pauses() {
+            return Ok(Step::ForwardAndWait);
+        }
         Ok(step)
     }
 
@@ -332,7 +236,7 @@ impl Observer for View<'_> {
             server.pool.statements.borrow_mut().begin_epoch();
         }
         if is_discarded {
-            self.discarded();
+            self.conversation.discarded();
         }
     }
 
@@ -353,13 +257,22 @@ impl Observer for View<'_> {
         }
     }
 
+    fn injected_row(&mut self, body: &[u8]) {
+        self.conversation.answered(body);
+    }
+
     fn injected_failed(&mut self, body: &[u8]) {
+        if self.conversation.is_asking() {
+            // Not everybody may read every parameter.
+            self.conversation.pin();
+            return;
+        }
         self.conversation.refused = Some(PoolError::refused_by_server(body));
     }
 
     fn error(&mut self, server: &Server, body: &[u8]) -> Option<Vec<u8>> {
         self.conversation.is_error_open = true;
-        self.conversation.is_reset_doubtful = true;
+        self.conversation.is_doubtful = true;
         if is_of_a_stale_plan(body) {
             server.pool.statements.borrow_mut().begin_epoch();
         }
@@ -385,7 +298,8 @@ impl Observer for View<'_> {
             client.is_idle_in_transaction.set(false);
         } else {
             client.is_idle_in_transaction.set(true);
-            self.conversation.is_reset_doubtful = true;
+            self.conversation.ends_pause();
+            self.conversation.is_doubtful = true;
         }
         client.since.set(now);
     }

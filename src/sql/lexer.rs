@@ -15,6 +15,8 @@ pub(super) enum Token<'a> {
     Name(&'a [u8]),
     /// A word within a text or between dollar quotes.
     TextWord(&'a [u8]),
+    /// Any other byte there; not the quotes themselves.
+    TextMark(u8),
     /// Any other byte but white space and what begins a text or a comment.
     Mark(u8),
     /// The text cannot be told from code with certainty.
@@ -190,6 +192,8 @@ impl Lexer {
                 escapes,
                 has_newline: false,
             };
+            self.end_text_word(sink);
+            return;
         }
         self.text_byte(byte, sink);
     }
@@ -272,7 +276,11 @@ impl Lexer {
             usize::from(byte == b'$')
         };
         if self.matched == self.tag_bytes + 2 {
-            self.word_bytes = 0;
+            // What of the closing quote looked like a word is none; a word that was cut stays cut.
+            if self.word_bytes < WORD_BYTES {
+                self.word_bytes = self.word_bytes.saturating_sub(self.tag_bytes + 1);
+            }
+            self.end_text_word(sink);
             self.mode = Mode::Base;
             return;
         }
@@ -282,7 +290,14 @@ impl Lexer {
     fn text_byte(&mut self, byte: u8, sink: &mut impl FnMut(Token<'_>)) {
         if is_word_byte(byte) {
             self.push(byte);
-        } else if self.word_bytes > 0 {
+        } else {
+            self.end_text_word(sink);
+            sink(Token::TextMark(byte));
+        }
+    }
+
+    fn end_text_word(&mut self, sink: &mut impl FnMut(Token<'_>)) {
+        if self.word_bytes > 0 {
             sink(Token::TextWord(self.read()));
             self.word_bytes = 0;
         }

@@ -8,6 +8,8 @@
 
 mod deallocate;
 mod lexer;
+mod parameter;
+mod set_config;
 mod state_effects;
 
 #[cfg(test)]
@@ -16,6 +18,7 @@ mod tests;
 pub use self::deallocate::deallocated_name;
 pub use self::state_effects::Effects;
 pub use self::state_effects::StateEffects;
+pub use self::state_effects::Touch;
 
 /// What the reading of a text may have to know of the session that it runs in.
 pub trait Session {

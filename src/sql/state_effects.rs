@@ -7,8 +7,11 @@
 use crate::sql::Session;
 use crate::sql::lexer::Lexer;
 use crate::sql::lexer::Token;
+use crate::sql::parameter::Parameter;
+use crate::sql::set_config::Called;
+use crate::sql::set_config::SetConfig;
 
-/// What a text leaves behind.
+/// What a text leaves behind, but for settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Effects {
     /// State that only this server has: the client must stay with it.
@@ -29,6 +32,15 @@ impl Effects {
         discards: false,
         blocks: false,
     };
+}
+
+/// A parameter that a text may have changed for its session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Touch {
+    /// The parameter.
+    pub name: Box<str>,
+    /// It was to fall back to what it was at the login.
+    pub is_reset: bool,
 }
 
 /// Reads the text of a `Query` or a `Parse`, in pieces cut anywhere.
@@ -54,12 +66,13 @@ impl StateEffects {
             .feed(bytes, session, &mut |token| reader.token(token, session));
     }
 
-    /// What the whole text leaves behind.
-    pub fn finish(mut self, session: &impl Session) -> Effects {
+    /// What the whole text leaves behind, and the parameters that it may have changed: to find out
+    /// what became of these, ask the server.
+    pub fn finish(mut self, session: &impl Session) -> (Effects, Vec<Touch>) {
         let reader = &mut self.reader;
         self.lexer.finish(&mut |token| reader.token(token, session));
-        self.reader.end_call();
-        self.reader.effects
+        self.reader.end_statement(session);
+        (self.reader.effects, self.reader.touches)
     }
 }
 
@@ -77,6 +90,8 @@ enum Place {
     Set,
     SetSession,
     Reset,
+    /// Within or behind the name of a parameter.
+    Parameter,
     Discard,
     Prepare,
     /// `DO`: its text is code.
@@ -88,7 +103,10 @@ enum Place {
 #[derive(Debug, Default)]
 struct Reader {
     effects: Effects,
+    touches: Vec<Touch>,
     place: Place,
+    /// The parameter that the statement sets or resets.
+    parameter: Parameter,
     /// The statement updates something.
     updates: bool,
     /// The statement declares a cursor.
@@ -98,25 +116,18 @@ struct Reader {
     call: Option<SetConfig>,
 }
 
-/// A call of `set_config`, which is harmless if its last argument is the word `true`.
-#[derive(Debug, Default)]
-struct SetConfig {
-    depth: u32,
-    /// Tokens of the argument so far.
-    tokens: u32,
-    is_true: bool,
-}
-
 impl Reader {
     fn token(&mut self, token: Token<'_>, session: &impl Session) {
         self.follow_call(token);
         match token {
-            Token::Mark(b';') => {
-                self.end_call();
-                self.place = Place::Start;
+            Token::Mark(b';') => self.end_statement(session),
+            Token::Mark(mark) => {
+                if self.place == Place::Parameter {
+                    self.parameter.mark(mark);
+                }
             },
-            Token::Mark(_) => {},
             Token::Doubt => self.effects.pins = true,
+            Token::TextMark(_) => {},
             Token::TextWord(word) => {
                 self.effects.pins |= self.place == Place::Do
                     && (is_state_anywhere(word) || is_one_of(word, &STATE_IN_CODE));
@@ -124,26 +135,21 @@ impl Reader {
             Token::Name(name) => {
                 // `U&"…"` may spell any name.
                 self.effects.pins |= name.contains(&b'\\');
-                self.word(name, true, session);
+                self.word(name, true);
             },
-            Token::Word(word) => self.word(word, false, session),
+            Token::Word(word) => self.word(word, false),
         }
     }
 
-    fn word(&mut self, word: &[u8], is_name: bool, session: &impl Session) {
+    fn word(&mut self, word: &[u8], is_name: bool) {
         self.place = match self.place {
             Place::Start => self.command(word),
             Place::Set if is(word, "session") && !is_name => Place::SetSession,
-            Place::Set | Place::SetSession => {
-                let is_of_the_transaction = !is_name && is_one_of(word, &OF_THE_TRANSACTION);
-                self.effects.pins |= !is_of_the_transaction && !is_carried(word, session);
-                Place::Inside
-            },
-            Place::Reset => {
-                let is_all = is(word, "all");
-                self.effects.resets |= is_all;
-                self.effects.pins |= !is_all;
-                Place::Inside
+            Place::Set if is_one_of(word, &OF_THE_TRANSACTION) && !is_name => Place::Inside,
+            Place::Set | Place::SetSession | Place::Reset => self.parameter_begins(word, is_name),
+            Place::Parameter => {
+                self.parameter.word(word, is_name);
+                Place::Parameter
             },
             Place::Discard => {
                 let is_all = is(word, "all");
@@ -182,6 +188,27 @@ impl Reader {
         found.map_or(Place::Inside, |(_, place)| *place)
     }
 
+    /// The word behind `SET`, `SET SESSION` or `RESET`.
+    fn parameter_begins(&mut self, word: &[u8], is_name: bool) -> Place {
+        let is_reset = self.place == Place::Reset;
+        if !is_name && is_reset && is(word, "all") {
+            self.effects.resets = true;
+            return Place::Inside;
+        }
+        // Another user altogether; and a seed that nobody can read.
+        self.effects.pins |= is_one_of(word, &UNREADABLE);
+        if !is_name && is(word, "characteristics") {
+            let touches = DEFAULTS_OF_TRANSACTIONS.map(|name| Touch {
+                name: name.into(),
+                is_reset: false,
+            });
+            self.touches.extend(touches);
+            return Place::Inside;
+        }
+        self.parameter = Parameter::begin(word, is_name, is_reset);
+        Place::Parameter
+    }
+
     /// Words that leave something behind wherever they stand.
     fn within(&mut self, word: &[u8], is_name: bool) {
         self.effects.pins |= is_state_anywhere(word);
@@ -201,31 +228,35 @@ impl Reader {
         self.makes = is_one_of(word, &BEFORE_TEMPORARY);
     }
 
+    fn end_statement(&mut self, session: &impl Session) {
+        self.end_call();
+        if self.place == Place::Parameter {
+            match std::mem::take(&mut self.parameter).finish() {
+                // What the server reports is known without a question, but for what it falls back to.
+                Some(touch) if !touch.is_reset && session.is_reported(&touch.name) => {},
+                Some(touch) => self.touches.push(touch),
+                None => self.effects.pins = true,
+            }
+        }
+        self.place = Place::Start;
+    }
+
     fn follow_call(&mut self, token: Token<'_>) {
         let Some(call) = &mut self.call else { return };
-        if token == Token::Mark(b')') && call.depth <= 1 {
-            let is_local = call.depth == 1 && call.tokens == 1 && call.is_true;
-            self.effects.pins |= !is_local;
-            self.call = None;
-            return;
-        }
-        let is_in_arguments = call.depth > 0;
-        if token == Token::Mark(b'(') {
-            call.depth += 1;
-        } else if token == Token::Mark(b')') {
-            call.depth -= 1;
-        }
-        if token == Token::Mark(b',') && call.depth == 1 {
-            call.tokens = 0;
-        } else if is_in_arguments {
-            call.tokens = call.tokens.saturating_add(1);
-            call.is_true = matches!(token, Token::Word(word) if is(word, "true"));
+        if call.follow(token) {
+            self.end_call();
         }
     }
 
-    /// A call that is still open when its statement ends is none that is understood.
     fn end_call(&mut self) {
-        self.effects.pins |= self.call.take().is_some();
+        match self.call.take().map(SetConfig::finish) {
+            None | Some(Called::Nothing) => {},
+            Some(Called::Sets(name)) => self.touches.push(Touch {
+                name,
+                is_reset: false,
+            }),
+            Some(Called::Something) => self.effects.pins = true,
+        }
     }
 }
 
@@ -235,6 +266,16 @@ const BEFORE_TEMPORARY: [&str; 5] = ["create", "replace", "local", "global", "in
 
 /// What `SET` says of the transaction alone.
 const OF_THE_TRANSACTION: [&str; 3] = ["local", "transaction", "constraints"];
+
+/// Parameters that nobody can read, or that change who everybody is, and words of theirs.
+const UNREADABLE: [&str; 4] = ["authorization", "session", "session_authorization", "seed"];
+
+/// What `SET SESSION CHARACTERISTICS` sets.
+const DEFAULTS_OF_TRANSACTIONS: [&str; 3] = [
+    "default_transaction_deferrable",
+    "default_transaction_isolation",
+    "default_transaction_read_only",
+];
 
 /// Commands that begin or end a transaction block, or a part of one.
 const BLOCKS: [&str; 7] = [
@@ -272,20 +313,10 @@ fn is_state_anywhere(word: &[u8]) -> bool {
     begins("pg_advisory_lock") || begins("pg_try_advisory_lock") || is(word, "pg_temp")
 }
 
-/// Parameters that follow the client: those that the server reports.
-fn is_carried(name: &[u8], session: &impl Session) -> bool {
-    match std::str::from_utf8(name) {
-        Ok(_) if is(name, "names") => session.is_reported("client_encoding"),
-        Ok(_) if is(name, "time") => session.is_reported("TimeZone"),
-        Ok(name) => session.is_reported(name),
-        Err(_not_a_parameter) => false,
-    }
-}
-
-fn is_one_of(word: &[u8], keywords: &[&str]) -> bool {
+pub(super) fn is_one_of(word: &[u8], keywords: &[&str]) -> bool {
     keywords.iter().any(|keyword| is(word, keyword))
 }
 
-fn is(word: &[u8], keyword: &str) -> bool {
+pub(super) fn is(word: &[u8], keyword: &str) -> bool {
     word.eq_ignore_ascii_case(keyword.as_bytes())
 }

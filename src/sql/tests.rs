@@ -27,7 +27,7 @@ impl Session for Known {
     }
 }
 
-fn effects_in(session: &Known, pieces: &[&[u8]]) -> Effects {
+fn leaves_in(session: &Known, pieces: &[&[u8]]) -> (Effects, Vec<Touch>) {
     let mut text = StateEffects::new();
     for piece in pieces {
         text.feed(piece, session);
@@ -35,8 +35,22 @@ fn effects_in(session: &Known, pieces: &[&[u8]]) -> Effects {
     text.finish(session)
 }
 
+fn leaves(text: &str) -> (Effects, Vec<Touch>) {
+    leaves_in(&Known::default(), &[text.as_bytes()])
+}
+
 fn effects(text: &str) -> Effects {
-    effects_in(&Known::default(), &[text.as_bytes()])
+    leaves(text).0
+}
+
+/// The parameters that a text may change, those that it resets with a `-`.
+fn touched(text: &str) -> String {
+    let (_, touches) = leaves(text);
+    let words = touches.iter().map(|touch| {
+        let sign = if touch.is_reset { "-" } else { "" };
+        format!("{sign}{}", touch.name)
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 const HARMLESS: [&str; 37] = [
@@ -79,15 +93,13 @@ const HARMLESS: [&str; 37] = [
     "create function f() returns int language sql as 'select 1; set a = 1'",
 ];
 
-const PINNING: [&str; 42] = [
-    "SET statement_timeout = 1",
+const PINNING: [&str; 33] = [
     "set session authorization x",
-    "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
-    "SET search_path = x",
-    "SET ROLE x",
-    "SET \"local\" = 1",
-    "SELECT 1; SET a.b = 1",
-    "RESET statement_timeout",
+    "SET session_authorization = x",
+    "RESET SESSION AUTHORIZATION",
+    "SET seed = 0.5",
+    "SET a. = 1",
+    "SET U&\"a\\0062\" = 1",
     "LISTEN x",
     "PREPARE s AS SELECT 1",
     "CREATE TEMP TABLE t (a int)",
@@ -98,36 +110,93 @@ const PINNING: [&str; 42] = [
     "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
     "SELECT pg_advisory_lock(1)",
     "SELECT pg_try_advisory_lock_shared(1)",
-    "SELECT set_config('a.b', '1', false)",
-    "SELECT pg_catalog . set_config ( 'a.b' , 'true' , false )",
-    "SELECT set_config('a.b', '1', not true)",
-    "SELECT set_config('a.b', '1', 'true')",
-    "SELECT set_config('a.b', f(1, true), false)",
-    "SELECT \"set_config\"('a.b', '1', false)",
+    "SELECT set_config(a, '1', false)",
+    "SELECT set_config('a' || 'b', '1', false)",
+    "SELECT set_config($1, '1', false)",
+    "SELECT set_config('a.b'::text, '1', false)",
+    "SELECT set_config(E'a\\056b', '1', false)",
+    "SELECT set_config('a''b', '1', false)",
+    "SELECT set_config('session_authorization', 'x', false)",
+    "SELECT set_config(f('a.b'), '1', false)",
+    "SELECT set_config('a.b', '1', false",
     "SELECT U&\"set\\005fconfig\"('a.b', '1', false)",
-    "SELECT set_config('a.b', '1', true), set_config('a.b', '1', false)",
     "UPDATE pg_settings SET setting = 1 WHERE name = 'a.b'",
     "WITH x AS (UPDATE pg_catalog.pg_settings SET setting = 1) SELECT 1",
     "LOAD 'x'",
     "CALL p(1)",
-    "/* c */ set a.b = 1",
-    "select $$it's$$; set a.b = 1",
-    "select $tag$ ' $$ $tag$; set a.b = 1",
-    "select $t$ $t $t$; set a.b = 1",
-    "select E'it\\'s'; set a.b = 1 -- '",
-    "select 'it''s'; set a.b = 1",
-    "select 'a\\'; set a.b = 1 --'",
-    "select 1 as \"it's\"; set a.b = 1",
-    "/* one /* two */ ' */ set a.b = 1",
-    "select 1 -- '\n; set a.b = 1",
     "DO $$ begin perform set_config('a.b', '1', false); end $$",
     "do language plpgsql 'begin execute ''se'' || ''t a.b = 1''; end'",
+    "SET aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.b = 1",
+];
+
+/// Texts, and the parameters that they may change, those that they reset with a `-`.
+const TOUCHING: [(&str, &str); 44] = [
+    ("SET statement_timeout = 1", "statement_timeout"),
+    ("set search_path to a, b", "search_path"),
+    ("SET SESSION statement_timeout TO 1", "statement_timeout"),
+    ("SET statement_timeout TO DEFAULT", "-statement_timeout"),
+    ("SET statement_timeout = default", "-statement_timeout"),
+    ("SET a.b = \"default\"", "a.b"),
+    ("SET a.b = 1", "a.b"),
+    ("SET \"a\".\"b c\" = 1", "a.b c"),
+    ("SET a . b = 1", "a.b"),
+    ("SET \"local\" = 1", "local"),
+    ("SET ROLE x", "role"),
+    ("SET SESSION ROLE NONE", "role"),
+    ("SET role TO x", "role"),
+    ("SET SCHEMA 'x'", "search_path"),
+    ("SET XML OPTION DOCUMENT", "xmloption"),
+    ("SET TIME ZONE DEFAULT", "-TimeZone"),
+    ("SET TIME ZONE LOCAL", "-TimeZone"),
+    ("SET NAMES DEFAULT", "-client_encoding"),
+    ("RESET statement_timeout", "-statement_timeout"),
+    ("RESET TimeZone", "-TimeZone"),
+    ("reset time zone", "-TimeZone"),
+    ("RESET a.b", "-a.b"),
+    (
+        "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+        "default_transaction_deferrable default_transaction_isolation default_transaction_read_only",
+    ),
+    (
+        "SET a.b = 1; RESET a.c; SET a.b TO DEFAULT",
+        "a.b -a.c -a.b",
+    ),
+    ("SELECT 1; SET a.b = 1", "a.b"),
+    ("SELECT set_config('a.b', '1', false)", "a.b"),
+    ("SELECT set_config('role', $1, false)", "role"),
+    (
+        "SELECT pg_catalog . set_config ( 'a.b' , 'true' , false )",
+        "a.b",
+    ),
+    ("SELECT set_config('a.b', '1', not true)", "a.b"),
+    ("SELECT set_config('a.b', '1', 'true')", "a.b"),
+    ("SELECT set_config('a.b', f(1, true), false)", "a.b"),
+    ("SELECT set_config($$a.b$$, '1', $1)", "a.b"),
+    ("SELECT set_config($t$a.b$t$, '1', $1)", "a.b"),
+    ("SELECT set_config('a'\n'.b', '1', false)", "a.b"),
+    ("SELECT \"set_config\"('a.b', '1', false)", "a.b"),
+    (
+        "SELECT set_config('a.b', '1', true), set_config('a.c', '1', false)",
+        "a.c",
+    ),
+    ("/* c */ set a.b = 1", "a.b"),
+    ("select $$it's$$; set a.b = 1", "a.b"),
+    ("select $tag$ ' $$ $tag$; set a.b = 1", "a.b"),
+    ("select $t$ $t $t$; set a.b = 1", "a.b"),
+    ("select E'it\\'s'; set a.b = 1 -- '", "a.b"),
+    ("select 'it''s'; set a.b = 1", "a.b"),
+    ("select 'a\\'; set a.b = 1 --'", "a.b"),
+    (
+        "/* one /* two */ ' */ set a.b = 1; select 1 as \"it's\" -- '",
+        "a.b",
+    ),
 ];
 
 #[test]
 fn statements_that_leave_nothing_behind_do_not_pin() {
     for text in HARMLESS {
-        let found = effects(text);
+        let (found, touches) = leaves(text);
+        assert_eq!(touches, [], "{text}");
         let blocks = found.blocks;
         assert_eq!(
             found,
@@ -149,6 +218,20 @@ fn statements_that_leave_state_behind_pin() {
 }
 
 #[test]
+fn parameters_that_may_have_changed_are_named() {
+    for (text, expected) in TOUCHING {
+        let (found, _) = leaves(text);
+        assert_eq!(found, Effects::NONE, "{text}");
+        assert_eq!(touched(text), expected, "{text}");
+        assert_eq!(
+            touched(&format!("select 1;{text}\n;select 2")),
+            expected,
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn all_is_reset_or_discarded_only_by_name() {
     let resets = |pins, discards| Effects {
         pins,
@@ -158,7 +241,7 @@ fn all_is_reset_or_discarded_only_by_name() {
     };
     assert_eq!(effects("DISCARD ALL"), resets(false, true));
     assert_eq!(effects("reset all;"), resets(false, false));
-    assert_eq!(effects("set a.b = 1; reset all"), resets(true, false));
+    assert_eq!(effects("set a.b = 1; reset all"), resets(false, false));
     assert_eq!(effects("discard temp"), Effects::default());
 }
 
@@ -184,23 +267,27 @@ fn a_backslash_is_what_the_session_takes_it_for() {
         ..Known::default()
     };
     let text: &[u8] = b"select 'a\\'; set a.b = 1 --'";
-    assert!(!effects_in(&escaping, &[text]).pins);
+    assert!(leaves_in(&escaping, &[text]).1.is_empty());
     let text: &[u8] = b"select '\\\\'; set a.b = 1 --'";
-    assert!(effects_in(&escaping, &[text]).pins);
+    assert!(!leaves_in(&escaping, &[text]).1.is_empty());
     // The second byte of a character, or an escape: only a server can tell.
     let two_bytes = Known {
         has_backslash_in_characters: true,
         ..Known::default()
     };
     let text: &[u8] = b"select E'\x95\\'";
-    assert!(effects_in(&two_bytes, &[text]).pins);
-    assert!(!effects_in(&Known::default(), &[b"select E'\x95\\''"]).pins);
+    assert!(leaves_in(&two_bytes, &[text]).0.pins);
+    assert!(!leaves_in(&Known::default(), &[b"select E'\x95\\''"]).0.pins);
 }
 
 proptest! {
     #[test]
     fn a_text_may_be_cut_anywhere(
-        text in prop::sample::select([HARMLESS.as_slice(), PINNING.as_slice()].concat()),
+        text in prop::sample::select([
+            HARMLESS.to_vec(),
+            PINNING.to_vec(),
+            TOUCHING.map(|(text, _)| text).to_vec(),
+        ].concat()),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..5),
     ) {
         let bytes = text.as_bytes();
@@ -208,20 +295,20 @@ proptest! {
         cuts.extend([0, bytes.len()]);
         cuts.sort_unstable();
         let pieces: Vec<&[u8]> = cuts.windows(2).map(|ends| &bytes[ends[0]..ends[1]]).collect();
-        prop_assert_eq!(effects_in(&Known::default(), &pieces), effects(text));
+        prop_assert_eq!(leaves_in(&Known::default(), &pieces), leaves(text));
     }
 
     #[test]
     fn any_bytes_are_read_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let whole = effects_in(&Known::default(), &[&bytes]);
+        let whole = leaves_in(&Known::default(), &[&bytes]);
         let single: Vec<&[u8]> = bytes.chunks(1).collect();
-        prop_assert_eq!(effects_in(&Known::default(), &single), whole);
+        prop_assert_eq!(leaves_in(&Known::default(), &single), whole);
     }
 
     #[test]
     fn sql_like_text_is_read_without_harm(text in "[ $'\"a/*\\-;E(),\n0é]{0,60}") {
-        let whole = effects(&text);
+        let whole = leaves(&text);
         let single: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
-        prop_assert_eq!(effects_in(&Known::default(), &single), whole);
+        prop_assert_eq!(leaves_in(&Known::default(), &single), whole);
     }
 }

@@ -178,6 +178,13 @@ impl Ledger {
         self.status
     }
 
+    /// Whether what comes next answers something of the pooler's.
+    #[inline]
+    pub fn is_swallowing(&self) -> bool {
+        let first = self.owed.front();
+        first.is_some_and(|entry| entry.verdict() == Verdict::Swallow)
+    }
+
     /// How many entries are owed, in messages.
     #[inline]
     pub fn owed(&self) -> usize {

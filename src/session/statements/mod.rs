@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 pub(super) use self::settle::Settled;
 pub(super) use self::translate::Translation;
-pub(super) use self::translate::Used;
+pub(super) use self::wire::ask;
 
 use crate::limits::CLIENT_STATEMENTS_BYTES_MAX;
 use crate::limits::CLIENT_STATEMENTS_COUNT_MAX;

@@ -38,6 +38,7 @@ use crate::session::statements::wire::put;
 use crate::session::statements::wire::put_header;
 use crate::sql;
 use crate::sql::Effects;
+use crate::sql::Touch;
 
 /// A message that is on its way, and everything that it may change.
 pub(in crate::session) struct Translation<'a, 'b> {
@@ -48,32 +49,37 @@ pub(in crate::session) struct Translation<'a, 'b> {
     pub(in crate::session) edits: &'a mut Edits<'b>,
 }
 
+/// What executing a statement leaves behind, and the parameters that it may change.
+pub(in crate::session) type Leaves = (Effects, Rc<[Touch]>);
+
 /// What a message that uses a statement comes to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(in crate::session) struct Used {
     pub(in crate::session) step: Step,
-    /// What executing the statement leaves behind.
-    pub(in crate::session) effects: Effects,
+    /// The statement, if it is the client's.
+    pub(in crate::session) statement: Option<Rc<Statement>>,
 }
 
 impl Used {
-    const UNKNOWN: Self = Self {
-        step: Step::Forward,
-        effects: Effects::NONE,
-    };
+    const fn without_statement(step: Step) -> Self {
+        Self {
+            step,
+            statement: None,
+        }
+    }
 }
 
 impl Translation<'_, '_> {
     /// A `Parse` that is there whole: `None` if its statement cannot be taken to other servers.
     pub(in crate::session) fn parse(
         &mut self,
-        effects: impl FnOnce() -> Effects,
+        leaves: impl FnOnce() -> Leaves,
     ) -> Result<Option<Step>, Violation> {
         let Some((name, rest)) = split_at_zero(self.message.body) else {
             return Ok(Some(Step::Forward));
         };
         if name.is_empty() {
-            self.parse_unnamed(rest, effects);
+            self.parse_unnamed(rest, leaves);
             return Ok(Some(Step::Mark));
         }
         let name = cut(name);
@@ -83,27 +89,27 @@ impl Translation<'_, '_> {
         if !self.statements.has_room_for(name, rest) {
             return Ok(None);
         }
-        let named = self.make(rest, effects);
+        let named = self.make(rest, leaves);
         self.parse_named(name, named).map(Some)
     }
 
-    fn make(&self, rest: &[u8], effects: impl FnOnce() -> Effects) -> Named {
+    fn make(&self, rest: &[u8], leaves: impl FnOnce() -> Leaves) -> Named {
         let settings = Rc::clone(&self.client.settings.borrow());
         let mut statements = self.server.pool.statements.borrow_mut();
         let known = statements.find(rest, &settings);
-        let effects = known.map_or_else(effects, |known| known.effects);
+        let leaves = known.map_or_else(leaves, |known| (known.effects, Rc::clone(&known.touches)));
         Named {
-            statement: statements.make(rest, &settings, effects),
+            statement: statements.make(rest, &settings, leaves),
             epoch: statements.epoch(),
         }
     }
 
-    fn parse_unnamed(&mut self, rest: &[u8], effects: impl FnOnce() -> Effects) {
+    fn parse_unnamed(&mut self, rest: &[u8], leaves: impl FnOnce() -> Leaves) {
         let settings = self.client.settings.borrow();
         let mut statements = self.server.pool.statements.borrow_mut();
         let found = statements.find(rest, &settings).map(Rc::clone);
         let statement = found.unwrap_or_else(|| {
-            let made = statements.make(rest, &settings, effects());
+            let made = statements.make(rest, &settings, leaves());
             statements.keep(&made);
             made
         });
@@ -174,7 +180,7 @@ impl Translation<'_, '_> {
         let name = self.message.body.get(1..).and_then(split_at_zero);
         match name {
             Some((name, _)) => self.using(1, name, is_stale),
-            None => Ok(Used::UNKNOWN),
+            None => Ok(Used::without_statement(Step::Forward)),
         }
     }
 
@@ -184,23 +190,16 @@ impl Translation<'_, '_> {
             return self.using_unnamed();
         }
         let Some(named) = self.statements.named.get(cut(name)).cloned() else {
-            return Ok(Used::UNKNOWN);
+            return Ok(Used::without_statement(Step::Forward));
         };
         if is_stale {
             self.injection().fail()?;
-            return Ok(Used {
-                step: Step::ForwardAfterFailure,
-                effects: Effects::NONE,
-            });
+            return Ok(Used::without_statement(Step::ForwardAfterFailure));
         }
         let known = self.server.prepared.look_up(&named.statement);
-        let effects = named.statement.effects;
         let Some(known) = known.filter(|known| known.epoch >= named.epoch) else {
             self.prepare(&named.statement)?;
-            return Ok(Used {
-                step: Step::Wait,
-                effects: Effects::NONE,
-            });
+            return Ok(Used::without_statement(Step::Wait));
         };
         let at = self.message.at;
         let injection = self.injection();
@@ -215,17 +214,17 @@ impl Translation<'_, '_> {
             .skip_to(at + FRAME_HEADER_BYTES + before + name.len() + 1);
         Ok(Used {
             step: Step::Forward,
-            effects,
+            statement: Some(named.statement),
         })
     }
 
     fn using_unnamed(&mut self) -> Result<Used, Violation> {
         let on_server = self.server.prepared.unnamed;
-        let mut effects = Effects::NONE;
+        let mut used = None;
         match &self.statements.unnamed {
             Unnamed::OnServer => {},
             Unnamed::Kept(statement) => {
-                effects = statement.effects;
+                used = Some(Rc::clone(statement));
                 if on_server != pool::Unnamed::Is(statement.id) {
                     let statement = Rc::clone(statement);
                     self.under_its_settings(&statement, |injection| {
@@ -244,7 +243,7 @@ impl Translation<'_, '_> {
         }
         Ok(Used {
             step: Step::Forward,
-            effects,
+            statement: used,
         })
     }
 

@@ -90,8 +90,13 @@ impl Injection<'_> {
         self.server.ledger.sent(frontend::BIND, Owner::Behalf)
     }
 
-    /// Runs a command in the middle of the client's pipeline, on a portal of its own.
+    /// Runs a command in the middle of the client's pipeline.
     pub(super) fn run(&mut self, command: &str) -> Result<(), Violation> {
+        self.execute(command, Owner::Behalf)
+    }
+
+    /// Runs a command under names that nobody else uses.
+    fn execute(&mut self, command: &str, owner: Owner) -> Result<(), Violation> {
         let number = self.server.prepared.next_number();
         let name = self.name(number);
         let messages: [(u8, &[&[u8]]); 5] = [
@@ -103,10 +108,26 @@ impl Injection<'_> {
         ];
         for (tag, parts) in messages {
             put(self.out, tag, parts);
-            self.server.ledger.sent(tag, Owner::Behalf)?;
+            self.server.ledger.sent(tag, owner)?;
         }
         Ok(())
     }
+}
+
+/// Puts a question of the pooler's own to a server that its client wants nothing of, without
+/// touching the client's unnamed statement.
+pub(in crate::session) fn ask(
+    server: &mut Server,
+    query: &str,
+    out: &mut Vec<u8>,
+) -> Result<(), Violation> {
+    Injection {
+        server: &mut *server,
+        out,
+    }
+    .execute(query, Owner::Pooler)?;
+    put(out, frontend::SYNC, &[]);
+    server.ledger.sent(frontend::SYNC, Owner::Pooler)
 }
 
 /// A name of the pooler's for a statement, with its zero byte.

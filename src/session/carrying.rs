@@ -1,0 +1,76 @@
+//! A client's settings, on their way to a server and back.
+
+use std::rc::Rc;
+
+use tidegate_proto::exchange::Owner;
+use tidegate_proto::frontend::tag as frontend;
+
+use crate::net::Outgoing;
+use crate::pool;
+use crate::pool::Lease;
+use crate::session::Client;
+use crate::session::End;
+use crate::session::run::Session;
+use crate::session::statements;
+
+impl Session {
+    /// Asks the server what became of the parameters that the client has touched, if it matters.
+    pub(super) fn ask(&mut self) -> Result<bool, End> {
+        let is_kept = self.conversation.keeps_server();
+        let Some(lease) = &mut self.lease else {
+            return Ok(false);
+        };
+        if is_kept || !self.conversation.has_touched() {
+            return Ok(false);
+        }
+        let question = self.conversation.ask();
+        let mut messages = Vec::new();
+        let asked = statements::ask(lease, &question.query(), &mut messages);
+        asked.map_err(End::ClientViolation)?;
+        Outgoing::append(&mut lease.promised.unsent, &messages);
+        self.conversation.question = Some(Box::new(question));
+        Ok(true)
+    }
+
+    /// Takes over what the server has answered.
+    pub(super) fn learn(&mut self) -> Result<(), End> {
+        let Some(question) = self.conversation.question.take() else {
+            return Ok(());
+        };
+        let Some(lease) = &mut self.lease else {
+            return Ok(());
+        };
+        match question.learn(&self.client, &lease.settings)? {
+            Some(learnt) => {
+                lease.settings = learnt.server;
+                *self.client.settings.borrow_mut() = learnt.client;
+                if !learnt.told.is_empty() {
+                    Outgoing::append(&mut self.to_client, &learnt.told);
+                }
+            },
+            None => self.conversation.pin(),
+        }
+        Ok(())
+    }
+}
+
+/// Gives a server the settings of its client, if it has others: by a query of the pooler's own, in
+/// the same write as what the client said.
+pub(super) fn carry_settings(
+    client: &Client,
+    lease: &mut Lease,
+    injected: &mut Vec<u8>,
+) -> Result<(), End> {
+    let settings = Rc::clone(&client.settings.borrow());
+    if !Rc::ptr_eq(&settings, &lease.settings) {
+        if lease.settings.transition(&settings, injected)? {
+            lease
+                .ledger
+                .sent(frontend::QUERY, Owner::Pooler)
+                .map_err(End::ClientViolation)?;
+            lease.prepared.unnamed = pool::Unnamed::None;
+        }
+        lease.settings = settings;
+    }
+    Ok(())
+}

@@ -1,0 +1,241 @@
+//! What is known of a client's conversation with the server that it has at the moment, and what of
+//! the client that server keeps.
+
+use std::rc::Rc;
+
+use crate::config::PoolMode;
+use crate::limits::TOUCHED_COUNT_MAX;
+use crate::pool::Lease;
+use crate::pool::PoolError;
+use crate::pool::Settings;
+use crate::session::Client;
+use crate::session::End;
+use crate::session::learning;
+use crate::session::learning::Question;
+use crate::session::statement_text::StatementText;
+use crate::sql::Effects;
+use crate::sql::Touch;
+
+/// What is known of the conversation with the server of the moment.
+#[derive(Debug, Default)]
+pub(super) struct Conversation {
+    /// The client has state that only this server has.
+    is_pinned: bool,
+    /// The client waits for a statement to be prepared, or for what it has reset: what it said
+    /// meanwhile is held.
+    pub(super) waits: bool,
+    /// Something was reset since the server was last asked: what follows the end of a round must
+    /// wait until the client has its own settings again.
+    resets: bool,
+    /// That is what it waits for.
+    waits_for_ready: bool,
+    /// What was held may go on.
+    pub(super) resumes: bool,
+    /// The statement that it waited for takes or returns something else by now.
+    pub(super) is_stale: bool,
+    /// The next error is one that the pooler has provoked for that reason.
+    pub(super) hides_error: bool,
+    /// Parameters that the client may have changed since the server was last asked for them.
+    touched: Vec<Touched>,
+    /// What the server is asked for at the moment.
+    pub(super) question: Option<Box<Question>>,
+    /// Something in this round makes it uncertain whether what was sent took effect, or lasts.
+    pub(super) is_doubtful: bool,
+    /// How many `DISCARD ALL` were sent in this round and not answered yet.
+    discards: u32,
+    /// Something that pins was sent after the last of them.
+    is_pinned_since: bool,
+    /// The server has discarded everything in this round.
+    has_discarded: bool,
+    /// What the server still has of the client is not known: it must be reset before it is lent.
+    pub(super) needs_reset: bool,
+    /// A message's body that has not arrived whole.
+    pub(super) reading: Option<Box<StatementText>>,
+    /// The last thing that the server said to the client was an error.
+    pub(super) is_error_open: bool,
+    /// The server takes nothing more.
+    pub(super) is_server_deaf: bool,
+    /// The client said `Terminate`.
+    pub(super) is_over: bool,
+    /// The client's settings, if the server reported a change.
+    pub(super) changed: Option<Rc<Settings>>,
+    /// The server refused what was injected.
+    pub(super) refused: Option<PoolError>,
+}
+
+/// A parameter that the client may have changed.
+#[derive(Debug)]
+struct Touched {
+    touch: Touch,
+    /// A `DISCARD ALL` was sent after it.
+    is_discarded: bool,
+}
+
+impl Conversation {
+    /// Whether the client must keep the server that it has.
+    pub(super) fn keeps_server(&self) -> bool {
+        self.is_pinned
+    }
+
+    /// Whether the server must be reset before somebody else may have it.
+    pub(super) fn needs_reset(&self) -> bool {
+        self.is_pinned || self.needs_reset || !self.touched.is_empty() || self.question.is_some()
+    }
+
+    /// Whether the server is to be asked for parameters before the client may part from it.
+    pub(super) fn has_touched(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
+    pub(super) fn is_asking(&self) -> bool {
+        self.question.is_some()
+    }
+
+    /// The client has state that only this server has.
+    pub(super) fn pin(&mut self) {
+        self.is_pinned = true;
+        self.is_pinned_since = true;
+    }
+
+    /// The client has sent a text that leaves something behind.
+    pub(super) fn leaves_behind(&mut self, client: &Client, effects: Effects, touches: &[Touch]) {
+        self.is_doubtful |= effects.blocks;
+        if effects.discards {
+            self.discards += 1;
+            self.is_pinned_since = false;
+            for touched in &mut self.touched {
+                touched.is_discarded = true;
+            }
+        } else if effects.resets {
+            self.touch_all(client);
+        }
+        let is_reset = effects.discards || self.touched.iter().any(|known| known.touch.is_reset);
+        let is_reset = is_reset || touches.iter().any(|touch| touch.is_reset);
+        self.resets |= is_reset && !client.startup_settings.borrow().is_empty();
+        for touch in touches {
+            // Whoever keeps its server only has to know what a parameter falls back to.
+            if client.mode != PoolMode::Session || touch.is_reset {
+                self.touch(touch.clone());
+            }
+        }
+        if effects.pins {
+            self.pin();
+        }
+    }
+
+    /// `RESET ALL`: all that the client has set falls back to what it was at its login.
+    fn touch_all(&mut self, client: &Client) {
+        let (settings, at_first) = (client.settings.borrow(), client.startup_settings.borrow());
+        let names = settings.iter().chain(at_first.iter()).map(|(name, _)| name);
+        for name in names {
+            self.touch(Touch {
+                name: name.into(),
+                is_reset: true,
+            });
+        }
+        for touched in &mut self.touched {
+            touched.touch.is_reset = true;
+        }
+    }
+
+    fn touch(&mut self, touch: Touch) {
+        let known = self
+            .touched
+            .iter_mut()
+            .find(|known| known.touch.name.eq_ignore_ascii_case(&touch.name));
+        match known {
+            Some(known) => {
+                known.touch.is_reset = touch.is_reset;
+                known.is_discarded = false;
+            },
+            None => self.touched.push(Touched {
+                touch,
+                is_discarded: false,
+            }),
+        }
+        if self.touched.len() > TOUCHED_COUNT_MAX {
+            self.touched.clear();
+            self.pin();
+        }
+    }
+
+    /// A message that ends a round was sent: whether those behind it must wait.
+    pub(super) fn pauses(&mut self) -> bool {
+        self.waits |= self.resets;
+        self.waits_for_ready |= self.resets;
+        self.resets
+    }
+
+    /// The client has its settings, or cannot have them before it says more: what was held goes on.
+    pub(super) fn ends_pause(&mut self) {
+        if std::mem::take(&mut self.waits_for_ready) {
+            self.waits = false;
+            self.resumes = true;
+        }
+    }
+
+    /// The server has discarded all state of its session.
+    pub(super) fn discarded(&mut self) {
+        self.has_discarded = true;
+        self.discards = self.discards.saturating_sub(1);
+        if self.discards > 0 {
+            return;
+        }
+        self.touched.retain(|touched| !touched.is_discarded);
+        if !self.is_pinned_since {
+            self.is_pinned = false;
+            self.needs_reset = false;
+        }
+    }
+
+    /// The end of a round: nothing is owed and no transaction is open. What was discarded is what
+    /// it was at the login of each; what the client must hear of that is returned.
+    ///
+    /// # Errors
+    ///
+    /// [`End::Unwritable`]: ours.
+    pub(super) fn settle(&mut self, client: &Client, lease: &mut Lease) -> Result<Vec<u8>, End> {
+        let mut told = Vec::new();
+        self.discards = 0;
+        for touched in &mut self.touched {
+            touched.is_discarded = false;
+        }
+        if std::mem::take(&mut self.has_discarded) {
+            let at_first = Rc::clone(&client.startup_settings.borrow());
+            let reported = client.settings.replace(Rc::clone(&at_first));
+            for (name, own) in at_first.iter() {
+                learning::tell(client, name, own, reported.value(name), &mut told)?;
+            }
+            lease.settings = Rc::default();
+        }
+        if self.touched.is_empty() {
+            self.is_doubtful = false;
+            self.resets = false;
+        }
+        Ok(told)
+    }
+
+    /// What to ask the server for, once all is settled.
+    pub(super) fn ask(&mut self) -> Question {
+        self.resets = false;
+        let touched = std::mem::take(&mut self.touched);
+        let touches = touched.into_iter().map(|touched| touched.touch);
+        Question::new(touches.collect(), std::mem::take(&mut self.is_doubtful))
+    }
+
+    /// The answer to a question, if the row is one: the body of a `DataRow`.
+    pub(super) fn answered(&mut self, row: &[u8]) {
+        if let Some(question) = &mut self.question {
+            question.answered(row);
+        }
+    }
+
+    /// The server has gone, and with it all that was only there.
+    pub(super) fn left_server(&mut self) {
+        let is_over = self.is_over;
+        *self = Self {
+            is_over,
+            ..Self::default()
+        };
+    }
+}
