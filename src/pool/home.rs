@@ -5,7 +5,7 @@
 //! transaction.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -45,7 +45,9 @@ pub struct Home {
     pub(super) derived_keys: RefCell<DerivedKeys>,
     statement_prefix: Box<str>,
     scratch: RefCell<Scratch>,
-    pools: RefCell<HashMap<PoolKey, Rc<Pool>>>,
+    /// In an order of their own, so that what happens to all of them happens in the same order each
+    /// time: a simulated world can be replayed.
+    pools: RefCell<BTreeMap<PoolKey, Rc<Pool>>>,
 }
 
 /// Buffers that are used within one poll and never kept across an await.

@@ -6,7 +6,7 @@ use crate::telemetry::TenantSlot;
 use crate::tenancy::Tenant;
 
 /// The name of a pool within a worker. Cheap to clone.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PoolKey {
     tenant: TenantSlot,
     database: Rc<str>,
