@@ -16,6 +16,7 @@ pub use backend::Copying;
 pub use exchange::Exchange;
 pub use exchange::Op;
 
+pub use program::Holding;
 pub use program::Statement;
 pub use program::parse;
 pub use reply::Reply;

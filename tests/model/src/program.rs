@@ -13,6 +13,19 @@ pub enum Statement {
         /// How many rows.
         count: usize,
     },
+    /// `SELECT $1 [n]`: n rows that carry the parameter of that number, as it was bound.
+    Echo {
+        /// Which parameter, from 1 on.
+        parameter: usize,
+        /// How many rows.
+        count: usize,
+    },
+    /// Makes, uses or drops what a session holds.
+    Holding(Holding),
+    /// `EXECUTE name`
+    Execute(String),
+    /// `NOTICE 'text'`: says it.
+    Notice(String),
     /// `BEGIN`
     Begin,
     /// `COMMIT`
@@ -59,18 +72,54 @@ pub enum Statement {
     Vanish,
 }
 
+/// A statement that makes, uses or drops what a session holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holding {
+    /// `SELECT 'value' FROM t`: one row, if the temporary table is there.
+    RowOf {
+        /// The table.
+        table: String,
+        /// What the row carries.
+        value: String,
+    },
+    /// `CREATE TEMPORARY TABLE t`
+    CreateTable(String),
+    /// `DROP TABLE t`
+    DropTable(String),
+    /// `PREPARE name AS statement`
+    Prepare(String, Box<Statement>),
+    /// `DEALLOCATE name`, `DEALLOCATE ALL`
+    Deallocate(Option<String>),
+    /// `SAVEPOINT name`
+    Savepoint(String),
+    /// `ROLLBACK TO name`
+    RollbackTo(String),
+    /// `RELEASE name`
+    Release(String),
+}
+
 impl Statement {
     /// Whether it can run in a failed transaction block.
     pub(crate) fn ends_block(&self) -> bool {
-        matches!(self, Self::Commit | Self::Rollback)
+        matches!(
+            self,
+            Self::Commit | Self::Rollback | Self::Holding(Holding::RollbackTo(_))
+        )
     }
 
     /// Whether it gives rows.
     pub(crate) fn has_rows(&self) -> bool {
         match self {
-            Self::Rows { .. } | Self::Show(_) | Self::Sleep(_) => true,
+            Self::Rows { .. }
+            | Self::Echo { .. }
+            | Self::Holding(Holding::RowOf { .. })
+            | Self::Show(_)
+            | Self::Sleep(_) => true,
             Self::Set { is_function, .. } => *is_function,
-            Self::Begin
+            Self::Holding(_)
+            | Self::Execute(_)
+            | Self::Notice(_)
+            | Self::Begin
             | Self::Commit
             | Self::Rollback
             | Self::Reset(_)
@@ -82,6 +131,27 @@ impl Statement {
             | Self::Doom
             | Self::Die
             | Self::Vanish => false,
+        }
+    }
+
+    /// How many parameters it takes.
+    pub(crate) fn parameters(&self) -> usize {
+        if let Self::Echo { parameter, .. } = self {
+            *parameter
+        } else {
+            0
+        }
+    }
+
+    /// It, with the values of its parameters.
+    pub(crate) fn bound(self, values: &[String]) -> Self {
+        let Self::Echo { parameter, count } = self else {
+            return self;
+        };
+        let value = parameter.checked_sub(1).and_then(|at| values.get(at));
+        Self::Rows {
+            value: value.cloned().unwrap_or_default(),
+            count,
         }
     }
 }
@@ -100,6 +170,9 @@ fn statement(tokens: &[Token]) -> Option<Statement> {
     let (Token::Word(first), rest) = tokens.split_first()? else {
         return None;
     };
+    if let Some(holding) = holding(first, rest) {
+        return Some(Statement::Holding(holding));
+    }
     Some(match (first.as_str(), rest) {
         ("begin", []) => Statement::Begin,
         ("commit", []) => Statement::Commit,
@@ -109,6 +182,12 @@ fn statement(tokens: &[Token]) -> Option<Statement> {
         ("die", []) => Statement::Die,
         ("vanish", []) => Statement::Vanish,
         ("sleep", [Token::Text(value)]) => Statement::Sleep(value.clone()),
+        ("notice", [Token::Text(text)]) => Statement::Notice(text.clone()),
+        ("execute", [Token::Word(name)]) => Statement::Execute(name.clone()),
+        ("select", [Token::Sign('$'), Token::Word(number), count @ ..]) => Statement::Echo {
+            parameter: number.parse().ok()?,
+            count: count_or(count, 1)?,
+        },
         ("select", [Token::Text(value), count @ ..]) => Statement::Rows {
             value: value.clone(),
             count: count_or(count, 1)?,
@@ -120,6 +199,40 @@ fn statement(tokens: &[Token]) -> Option<Statement> {
         ("discard", [Token::Word(all)]) if all == "all" => Statement::DiscardAll,
         ("show", [Token::Word(name)]) => Statement::Show(name.clone()),
         ("copy", rest) => copy(rest)?,
+        _ => return None,
+    })
+}
+
+fn holding(first: &str, rest: &[Token]) -> Option<Holding> {
+    Some(match (first, rest) {
+        ("savepoint", [Token::Word(name)]) => Holding::Savepoint(name.clone()),
+        ("release", [Token::Word(name)]) => Holding::Release(name.clone()),
+        ("rollback", [Token::Word(to), Token::Word(name)]) if to == "to" => {
+            Holding::RollbackTo(name.clone())
+        },
+        ("deallocate", [Token::Word(name)]) => {
+            Holding::Deallocate((name != "all").then(|| name.clone()))
+        },
+        ("prepare", [Token::Word(name), Token::Word(r#as), rest @ ..]) if r#as == "as" => {
+            Holding::Prepare(name.clone(), Box::new(statement(rest)?))
+        },
+        (
+            "create",
+            [
+                Token::Word(temporary),
+                Token::Word(_table),
+                Token::Word(name),
+            ],
+        ) if temporary == "temporary" => Holding::CreateTable(name.clone()),
+        ("drop", [Token::Word(_table), Token::Word(name)]) => Holding::DropTable(name.clone()),
+        ("select", [Token::Text(value), Token::Word(from), Token::Word(table)])
+            if from == "from" =>
+        {
+            Holding::RowOf {
+                table: table.clone(),
+                value: value.clone(),
+            }
+        },
         _ => return None,
     })
 }

@@ -77,9 +77,10 @@ impl Reply {
     pub(crate) fn error(
         cause: usize,
         severity: Severity,
-        sqlstate: SqlState,
-        message: &str,
+        (sqlstate, message): (&str, &str),
     ) -> Self {
+        let sqlstate = SqlState::from_bytes(sqlstate.as_bytes());
+        let sqlstate = sqlstate.unwrap_or(SqlState::INTERNAL_ERROR);
         let text = ReportText::new(severity, sqlstate, message);
         Self::encoded(cause, |bytes| {
             text.encode_error(bytes);

@@ -1,22 +1,32 @@
-//! The parameters of a session, with transactions: what is rolled back was never set.
+//! The parameters and temporary tables of a session, with transactions and savepoints: what is
+//! rolled back was never set.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// Names and values; names in lower case.
 type Values = BTreeMap<String, String>;
 
-/// The parameters of a session.
+/// The parameters of a session, and its temporary tables.
 #[derive(Debug, Clone)]
 pub struct Settings {
     defaults: Values,
     /// What a rollback goes back to.
-    committed: Values,
-    /// What a commit keeps.
-    session: Values,
-    /// What counts now: that, and what is set for the transaction.
-    current: Values,
+    committed: State,
+    /// At each savepoint, in their order.
+    saved: Vec<State>,
+    now: State,
     /// What the client was last told of those that are reported.
     told: Values,
+}
+
+#[derive(Debug, Clone)]
+struct State {
+    /// What a commit keeps.
+    session: Values,
+    /// What counts: that, and what is set for the transaction.
+    current: Values,
+    tables: BTreeSet<String>,
 }
 
 /// Parameters that are reported, by the name they are reported by, with their defaults.
@@ -48,10 +58,15 @@ impl Settings {
         for (name, value) in startup {
             defaults.insert(name.to_lowercase(), value.clone());
         }
-        Self {
-            committed: defaults.clone(),
+        let state = State {
             session: defaults.clone(),
             current: defaults.clone(),
+            tables: BTreeSet::new(),
+        };
+        Self {
+            committed: state.clone(),
+            saved: Vec::new(),
+            now: state,
             told: defaults.clone(),
             defaults,
         }
@@ -59,13 +74,22 @@ impl Settings {
 
     /// The value that counts now.
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.current.get(&name.to_lowercase()).map(String::as_str)
+        self.now
+            .current
+            .get(&name.to_lowercase())
+            .map(String::as_str)
+    }
+
+    /// Those that a server reports, with their values, as it does at login.
+    pub fn reported(&self) -> Vec<(&'static str, String)> {
+        let value = |name| self.value(name).unwrap_or_default().to_owned();
+        REPORTED.map(|(name, _)| (name, value(name))).to_vec()
     }
 
     /// Those that are not as they were at the start.
     pub fn changed(&self) -> Vec<(String, String)> {
         let differs = |(name, value): &(&String, &String)| self.defaults.get(*name) != Some(*value);
-        let changed = self.current.iter().filter(differs);
+        let changed = self.now.current.iter().filter(differs);
         changed
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect()
@@ -79,15 +103,15 @@ impl Settings {
             return false;
         }
         if !is_local {
-            self.session.insert(name.clone(), value.to_owned());
+            self.now.session.insert(name.clone(), value.to_owned());
         }
-        self.current.insert(name, value.to_owned());
+        self.now.current.insert(name, value.to_owned());
         true
     }
 
     pub(crate) fn reset(&mut self, name: &str) -> bool {
         let name = name.to_lowercase();
-        for values in [&mut self.session, &mut self.current] {
+        for values in [&mut self.now.session, &mut self.now.current] {
             match self.defaults.get(&name) {
                 Some(value) => values.insert(name.clone(), value.clone()),
                 None => values.remove(&name),
@@ -97,18 +121,62 @@ impl Settings {
     }
 
     pub(crate) fn reset_all(&mut self) {
-        self.session.clone_from(&self.defaults);
-        self.current.clone_from(&self.defaults);
+        self.now.session.clone_from(&self.defaults);
+        self.now.current.clone_from(&self.defaults);
     }
 
     pub(crate) fn commit(&mut self) {
-        self.committed.clone_from(&self.session);
-        self.current.clone_from(&self.session);
+        self.saved.clear();
+        self.now.current.clone_from(&self.now.session);
+        self.committed.clone_from(&self.now);
     }
 
     pub(crate) fn roll_back(&mut self) {
-        self.session.clone_from(&self.committed);
-        self.current.clone_from(&self.committed);
+        self.saved.clear();
+        self.now.clone_from(&self.committed);
+    }
+
+    /// A savepoint begins.
+    pub(crate) fn save(&mut self) {
+        self.saved.push(self.now.clone());
+    }
+
+    /// Goes back to a savepoint, counted from 0; it stays, those after it go.
+    pub(crate) fn roll_back_to(&mut self, savepoint: usize) {
+        if let Some(state) = self.saved.get(savepoint) {
+            self.now.clone_from(state);
+            self.saved.truncate(savepoint + 1);
+        }
+    }
+
+    /// Forgets a savepoint and those after it; what was set since stays.
+    pub(crate) fn release(&mut self, savepoint: usize) {
+        self.saved.truncate(savepoint);
+    }
+
+    /// Makes a temporary table; false if there is one of that name.
+    pub(crate) fn create_table(&mut self, name: &str) -> bool {
+        self.now.tables.insert(name.to_owned())
+    }
+
+    /// Drops a temporary table; false if there is none of that name.
+    pub(crate) fn drop_table(&mut self, name: &str) -> bool {
+        self.now.tables.remove(name)
+    }
+
+    /// Drops all of them.
+    pub(crate) fn drop_tables(&mut self) {
+        self.now.tables.clear();
+    }
+
+    /// Whether there is a temporary table of this name.
+    pub(crate) fn has_table(&self, name: &str) -> bool {
+        self.now.tables.contains(name)
+    }
+
+    /// Its temporary tables.
+    pub fn tables(&self) -> impl Iterator<Item = &str> {
+        self.now.tables.iter().map(String::as_str)
     }
 
     /// Those that have changed since the client was last told.
@@ -116,7 +184,7 @@ impl Settings {
         let mut changed = Vec::new();
         for (name, _) in REPORTED {
             let key = name.to_lowercase();
-            let value = self.current.get(&key).cloned().unwrap_or_default();
+            let value = self.now.current.get(&key).cloned().unwrap_or_default();
             if self.told.get(&key) != Some(&value) {
                 self.told.insert(key, value.clone());
                 changed.push((name, value));

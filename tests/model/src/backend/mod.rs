@@ -2,6 +2,10 @@
 //!
 //! See `PostgresMain`, `SocketBackend` and `exec_*` in `PostgreSQL`'s `tcop/postgres.c`.
 
+mod extended;
+mod failure;
+mod holding;
+
 mod task;
 
 use std::collections::BTreeMap;
@@ -10,15 +14,8 @@ use std::collections::VecDeque;
 use tidegate_proto::backend::Severity;
 use tidegate_proto::backend::TransactionStatus;
 use tidegate_proto::backend::tag as backend;
-use tidegate_proto::frontend::Bind;
-use tidegate_proto::frontend::Close;
-use tidegate_proto::frontend::Describe;
-use tidegate_proto::frontend::Execute;
-use tidegate_proto::frontend::Parse;
 use tidegate_proto::frontend::Query;
-use tidegate_proto::frontend::Target;
 use tidegate_proto::frontend::tag as frontend;
-use tidegate_proto::sqlstate::SqlState;
 
 use crate::program;
 use crate::program::Statement;
@@ -27,6 +24,9 @@ use crate::settings::Settings;
 
 pub use self::task::Copying;
 
+use self::failure::CANCELED;
+use self::failure::DOOMED;
+use self::failure::Failure;
 use self::task::Task;
 
 /// A message that was not read yet.
@@ -51,6 +51,8 @@ enum Transaction {
 struct Portal {
     statement: Option<Statement>,
     rows_left: Option<usize>,
+    /// How many savepoints there were when it was made.
+    level: usize,
 }
 
 /// One session.
@@ -65,6 +67,8 @@ pub struct Backend {
     task: Option<Task>,
     statements: BTreeMap<Vec<u8>, Option<Statement>>,
     portals: BTreeMap<Vec<u8>, Portal>,
+    /// Their names, in their order.
+    savepoints: Vec<String>,
     is_ended: bool,
     /// As servers before 14: a message that does not belong into a COPY makes it fail, and the
     /// session goes on. Later ones end the session.
@@ -84,6 +88,7 @@ impl Backend {
             task: None,
             statements: BTreeMap::new(),
             portals: BTreeMap::new(),
+            savepoints: Vec::new(),
             is_ended: false,
             survives_intruders,
         }
@@ -136,6 +141,26 @@ impl Backend {
             && !self.is_ended
     }
 
+    /// Whether it is in a transaction block, failed or not.
+    pub fn is_in_block(&self) -> bool {
+        matches!(self.transaction, Transaction::Block | Transaction::Failed)
+    }
+
+    /// Whether a COPY waits for data.
+    pub fn is_copying(&self) -> bool {
+        self.is_busy() && !self.is_asleep()
+    }
+
+    /// Whether a COPY of the extended protocol waits for data.
+    pub fn is_copying_extended(&self) -> bool {
+        self.is_copying() && self.task.as_ref().is_some_and(|task| task.is_extended)
+    }
+
+    /// Whether it discards what it reads until the next `Sync`.
+    pub fn is_skipping(&self) -> bool {
+        self.ignores_till_sync
+    }
+
     /// The tags of the messages that were not read yet.
     pub fn unread(&self) -> impl Iterator<Item = u8> {
         self.input.iter().map(|message| message.tag)
@@ -160,8 +185,7 @@ impl Backend {
     /// A cancel request: what runs fails; if nothing does, nothing happens.
     pub fn cancel(&mut self) {
         if let Some(task) = self.task.take() {
-            let text = "canceling statement due to user request";
-            self.fail(&task, SqlState::QUERY_CANCELED, text);
+            self.fail(&task, CANCELED);
         }
     }
 
@@ -178,11 +202,8 @@ impl Backend {
     /// Ends the session as an administrator does.
     pub fn terminate(&mut self) {
         let cause = self.task.as_ref().map_or(0, |task| task.cause);
-        self.end_with(
-            cause,
-            SqlState::ADMIN_SHUTDOWN,
-            "terminating connection due to administrator command",
-        );
+        let text = "terminating connection due to administrator command";
+        self.end_with(cause, ("57P01", text));
     }
 
     /// Says something unasked.
@@ -209,17 +230,13 @@ impl Backend {
                 self.ready(cause);
             },
             frontend::PARSE | frontend::BIND | frontend::DESCRIBE | frontend::CLOSE => {
-                if let Err((sqlstate, text)) = self.extended(message) {
-                    self.fail(&Task::extended(cause, None), sqlstate, text);
+                if let Err(failure) = self.extended(message) {
+                    self.fail(&Task::extended(cause, None), failure);
                 }
             },
             frontend::EXECUTE => self.execute(message),
             frontend::FLUSH | frontend::COPY_DATA | frontend::COPY_DONE | frontend::COPY_FAIL => {},
-            _ => self.end_with(
-                cause,
-                SqlState::PROTOCOL_VIOLATION,
-                "invalid frontend message type",
-            ),
+            _ => self.end_with(cause, ("08P01", "invalid frontend message type")),
         }
     }
 
@@ -229,7 +246,7 @@ impl Backend {
         let text = Query::decode(&message.body).map_or(&b"?"[..], |query| query.query);
         let Some(statements) = program::parse(&String::from_utf8_lossy(text)) else {
             let task = Task::simple(cause, VecDeque::new());
-            return self.fail(&task, SqlState::SYNTAX_ERROR, "syntax error");
+            return self.fail(&task, ("42601", "syntax error"));
         };
         if statements.is_empty() {
             self.send(cause, backend::EMPTY_QUERY_RESPONSE, &[]);
@@ -242,7 +259,7 @@ impl Backend {
         let is_refused = self.transaction == Transaction::Failed || message.body.len() % 2 == 1;
         if is_refused {
             let task = Task::simple(cause, VecDeque::new());
-            return self.fail(&task, SqlState::INVALID_PARAMETER_VALUE, "no such function");
+            return self.fail(&task, ("42883", "no such function"));
         }
         self.begin_implicit();
         self.send(
@@ -254,163 +271,6 @@ impl Backend {
         self.ready(cause);
     }
 
-    fn extended(&mut self, message: &Message) -> Result<(), (SqlState, &'static str)> {
-        let broken = (SqlState::PROTOCOL_VIOLATION, "broken message");
-        self.begin_implicit();
-        match message.tag {
-            frontend::PARSE => {
-                let parse = Parse::decode(&message.body).or(Err(broken))?;
-                self.parse(message.number, parse)
-            },
-            frontend::BIND => {
-                let bind = Bind::decode(&message.body).or(Err(broken))?;
-                self.bind(message.number, bind)
-            },
-            frontend::DESCRIBE => {
-                let describe = Describe::decode(&message.body).or(Err(broken))?;
-                self.describe(message.number, describe)
-            },
-            _ => {
-                let close = Close::decode(&message.body).or(Err(broken))?;
-                match close.target {
-                    Target::Statement(name) => drop(self.statements.remove(name)),
-                    Target::Portal(name) => drop(self.portals.remove(name)),
-                }
-                self.send(message.number, backend::CLOSE_COMPLETE, &[]);
-                Ok(())
-            },
-        }
-    }
-
-    fn parse(&mut self, cause: usize, parse: Parse<'_>) -> Result<(), (SqlState, &'static str)> {
-        if parse.statement.is_empty() {
-            self.statements.remove(parse.statement);
-        }
-        let statements = program::parse(&String::from_utf8_lossy(parse.query));
-        let Some([] | [_]) = statements.as_deref() else {
-            return Err((SqlState::SYNTAX_ERROR, "syntax error"));
-        };
-        let statement = statements.and_then(|mut statements| statements.pop());
-        if self.statements.contains_key(parse.statement) {
-            return Err((
-                SqlState::INVALID_PARAMETER_VALUE,
-                "prepared statement exists",
-            ));
-        }
-        self.refuse_in_failed(statement.as_ref())?;
-        self.statements.insert(parse.statement.to_vec(), statement);
-        self.send(cause, backend::PARSE_COMPLETE, &[]);
-        Ok(())
-    }
-
-    fn bind(&mut self, cause: usize, bind: Bind<'_>) -> Result<(), (SqlState, &'static str)> {
-        let Some(statement) = self.statements.get(bind.statement).cloned() else {
-            return Err((
-                SqlState::INVALID_SQL_STATEMENT_NAME,
-                "prepared statement does not exist",
-            ));
-        };
-        self.refuse_in_failed(statement.as_ref())?;
-        let portal = Portal {
-            statement,
-            rows_left: None,
-        };
-        self.portals.insert(bind.portal.to_vec(), portal);
-        self.send(cause, backend::BIND_COMPLETE, &[]);
-        Ok(())
-    }
-
-    fn describe(
-        &mut self,
-        cause: usize,
-        describe: Describe<'_>,
-    ) -> Result<(), (SqlState, &'static str)> {
-        let missing = (
-            SqlState::INVALID_SQL_STATEMENT_NAME,
-            "nothing to be described",
-        );
-        let statement = match describe.target {
-            Target::Statement(name) => self.statements.get(name).cloned().ok_or(missing)?,
-            Target::Portal(name) => {
-                let portal = self.portals.get(name).ok_or(missing)?;
-                portal.statement.clone()
-            },
-        };
-        let has_rows = statement.as_ref().is_some_and(Statement::has_rows);
-        if has_rows {
-            self.refuse_in_failed(statement.as_ref())?;
-        }
-        if let Target::Statement(_) = describe.target {
-            self.send(cause, backend::PARAMETER_DESCRIPTION, &[0, 0]);
-        }
-        self.describe_rows(cause, has_rows);
-        Ok(())
-    }
-
-    fn execute(&mut self, message: &Message) {
-        let cause = message.number;
-        self.begin_implicit();
-        let found = Execute::decode(&message.body).ok().and_then(|execute| {
-            let portal = self.portals.get(execute.portal)?;
-            Some((execute, portal.clone()))
-        });
-        let Some((execute, portal)) = found else {
-            let task = Task::extended(cause, None);
-            return self.fail(
-                &task,
-                SqlState::INVALID_SQL_STATEMENT_NAME,
-                "portal does not exist",
-            );
-        };
-        let limit = usize::try_from(execute.row_limit)
-            .ok()
-            .filter(|limit| *limit > 0);
-        match (&portal.statement, limit) {
-            (None, _) => self.send(cause, backend::EMPTY_QUERY_RESPONSE, &[]),
-            (Some(Statement::Rows { value, count }), Some(limit))
-                if self.transaction != Transaction::Failed =>
-            {
-                let left = portal.rows_left.unwrap_or(*count);
-                let now = left.min(limit);
-                for _ in 0..now {
-                    self.output.push_back(Reply::row(cause, value));
-                }
-                if now == limit {
-                    self.send(cause, backend::PORTAL_SUSPENDED, &[]);
-                } else {
-                    let command = format!("SELECT {now}");
-                    self.output.push_back(Reply::complete(cause, &command));
-                }
-                let portal = Portal {
-                    rows_left: Some(left - now),
-                    ..portal.clone()
-                };
-                self.portals.insert(execute.portal.to_vec(), portal);
-            },
-            (Some(statement), _) => self.run(Task::extended(cause, Some(statement.clone()))),
-        }
-    }
-
-    fn refuse_in_failed(
-        &self,
-        statement: Option<&Statement>,
-    ) -> Result<(), (SqlState, &'static str)> {
-        let is_allowed = statement.is_none_or(Statement::ends_block);
-        if self.transaction == Transaction::Failed && !is_allowed {
-            return Err(task::IN_FAILED_BLOCK);
-        }
-        Ok(())
-    }
-
-    fn describe_rows(&mut self, cause: usize, has_rows: bool) {
-        if has_rows {
-            let column = b"\0\x01value\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0";
-            self.send(cause, backend::ROW_DESCRIPTION, column);
-        } else {
-            self.send(cause, backend::NO_DATA, &[]);
-        }
-    }
-
     fn begin_implicit(&mut self) {
         if self.transaction == Transaction::Idle {
             self.transaction = Transaction::Implicit;
@@ -419,37 +279,44 @@ impl Backend {
 
     fn commit_implicit(&mut self, cause: usize) {
         if self.transaction == Transaction::Implicit && !self.commit() {
-            let (sqlstate, text) = task::DOOMED;
-            let error = Reply::error(cause, Severity::Error, sqlstate, text);
-            self.output.push_back(error);
+            self.output
+                .push_back(Reply::error(cause, Severity::Error, DOOMED));
         }
     }
 
     /// Ends the transaction; false if that failed, and it was rolled back.
     fn commit(&mut self) -> bool {
-        let is_doomed = std::mem::take(&mut self.is_doomed);
-        if is_doomed {
-            self.settings.roll_back();
-        } else {
-            self.settings.commit();
+        if std::mem::take(&mut self.is_doomed) {
+            self.roll_back();
+            return false;
         }
-        self.transaction = Transaction::Idle;
-        self.portals.clear();
-        !is_doomed
+        self.settings.commit();
+        self.leave_transaction();
+        true
     }
 
     fn roll_back(&mut self) {
         self.settings.roll_back();
         self.is_doomed = false;
+        self.leave_transaction();
+    }
+
+    fn leave_transaction(&mut self) {
         self.transaction = Transaction::Idle;
+        self.savepoints.clear();
         self.portals.clear();
     }
 
-    fn fail(&mut self, task: &Task, sqlstate: SqlState, text: &str) {
-        let error = Reply::error(task.cause, Severity::Error, sqlstate, text);
+    fn fail(&mut self, task: &Task, failure: Failure) {
+        let error = Reply::error(task.cause, Severity::Error, failure);
         self.output.push_back(error);
         let was_in_block = matches!(self.transaction, Transaction::Block | Transaction::Failed);
-        self.roll_back();
+        if let Some(last) = self.savepoints.len().checked_sub(1) {
+            self.settings.roll_back_to(last);
+            self.portals.retain(|_, portal| portal.level <= last);
+        } else {
+            self.roll_back();
+        }
         if was_in_block {
             self.transaction = Transaction::Failed;
         }
@@ -460,8 +327,8 @@ impl Backend {
         }
     }
 
-    fn end_with(&mut self, cause: usize, sqlstate: SqlState, text: &str) {
-        let error = Reply::error(cause, Severity::Fatal, sqlstate, text);
+    fn end_with(&mut self, cause: usize, failure: Failure) {
+        let error = Reply::error(cause, Severity::Fatal, failure);
         self.output.push_back(error);
         self.is_ended = true;
     }

@@ -3,23 +3,19 @@
 
 use std::collections::VecDeque;
 
+use tidegate_proto::backend::Severity;
 use tidegate_proto::backend::tag as backend;
 use tidegate_proto::frontend::tag as frontend;
-use tidegate_proto::sqlstate::SqlState;
 
 use super::Backend;
 use super::Message;
 use super::Transaction;
+use super::failure::DOOMED;
+use super::failure::Failure;
+use super::failure::IN_FAILED_BLOCK;
+use super::failure::REFUSED;
 use crate::program::Statement;
 use crate::reply::Reply;
-
-pub(super) const IN_FAILED_BLOCK: (SqlState, &str) = (
-    SqlState::LOCK_NOT_AVAILABLE,
-    "current transaction is aborted",
-);
-pub(super) const DOOMED: (SqlState, &str) =
-    (SqlState::LOCK_NOT_AVAILABLE, "a deferred constraint failed");
-const REFUSED: (SqlState, &str) = (SqlState::INVALID_PARAMETER_VALUE, "invalid value");
 
 /// Where a COPY FROM STDIN stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +28,7 @@ pub struct Copying {
 
 /// What a task waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Waits {
+pub(super) enum Waits {
     Nothing,
     Data(Copying),
     Waking(String),
@@ -50,12 +46,12 @@ pub(super) struct Task {
 }
 
 /// What a statement came to.
-enum Done {
+pub(super) enum Done {
     /// It is done; the command tag.
     Complete(String),
     /// It waits.
     Waits(Waits),
-    Failed((SqlState, &'static str)),
+    Failed(Failure),
     /// The session is over.
     Ended,
 }
@@ -98,7 +94,7 @@ impl Backend {
     pub(super) fn run(&mut self, mut task: Task) {
         while let Some(statement) = task.rest.pop_front() {
             if self.transaction == Transaction::Failed && !statement.ends_block() {
-                return self.fail(&task, IN_FAILED_BLOCK.0, IN_FAILED_BLOCK.1);
+                return self.fail(&task, IN_FAILED_BLOCK);
             }
             self.begin_implicit();
             match self.statement(&task, statement) {
@@ -110,7 +106,7 @@ impl Backend {
                     self.task = Some(task);
                     return;
                 },
-                Done::Failed((sqlstate, text)) => return self.fail(&task, sqlstate, text),
+                Done::Failed(failure) => return self.fail(&task, failure),
                 Done::Ended => return,
             }
         }
@@ -120,7 +116,7 @@ impl Backend {
         }
     }
 
-    fn statement(&mut self, task: &Task, statement: Statement) -> Done {
+    pub(super) fn statement(&mut self, task: &Task, statement: Statement) -> Done {
         let cause = task.cause;
         let complete = |command: &str| Done::Complete(command.to_owned());
         if !task.is_extended && statement.has_rows() && !matches!(statement, Statement::Sleep(_)) {
@@ -162,22 +158,22 @@ impl Backend {
                 complete("SHOW")
             },
             Statement::CopyIn { fails_after } => self.copy_in(cause, fails_after),
-            Statement::CopyOut { count } => {
-                self.send(cause, backend::COPY_OUT_RESPONSE, &[0, 0, 0]);
-                for _ in 0..count {
-                    self.send(cause, backend::COPY_DATA, b"line\n");
-                }
-                self.send(cause, backend::COPY_DONE, &[]);
-                Done::Complete(format!("COPY {count}"))
+            Statement::CopyOut { count } => self.copy_out(cause, count),
+            Statement::Notice(text) => {
+                self.output.push_back(Reply::notice(cause, &text));
+                complete("NOTICE")
             },
-            Statement::Fail => Done::Failed((SqlState::INTERNAL_ERROR, "failed")),
+            Statement::Echo { .. } => Done::Failed(("42P02", "there is no parameter")),
+            Statement::Execute(name) => self.execute_prepared(task, &name),
+            Statement::Holding(statement) => self.holding(cause, statement),
+            Statement::Fail => Done::Failed(("XX000", "failed")),
             Statement::Doom => {
                 self.is_doomed = true;
                 complete("DOOM")
             },
             Statement::Sleep(value) => Done::Waits(Waits::Waking(value)),
             Statement::Die => {
-                self.end_with(cause, SqlState::ADMIN_SHUTDOWN, "the server shuts down");
+                self.end_with(cause, ("57P01", "the server shuts down"));
                 Done::Ended
             },
             Statement::Vanish => {
@@ -221,22 +217,29 @@ impl Backend {
     /// Not in a block, nor beside other statements.
     fn discard_all(&mut self, task: &Task) -> Done {
         if self.transaction != Transaction::Implicit || !task.is_alone {
-            return Done::Failed((
-                SqlState::FEATURE_NOT_SUPPORTED,
-                "DISCARD ALL cannot run inside a transaction block",
-            ));
+            return Done::Failed(("25001", "DISCARD ALL cannot run inside a transaction block"));
         }
         self.settings.reset_all();
+        self.settings.drop_tables();
         self.settings.commit();
         self.statements.retain(|name, _| name.is_empty());
         self.portals.clear();
         Done::Complete("DISCARD ALL".to_owned())
     }
 
+    fn copy_out(&mut self, cause: usize, count: usize) -> Done {
+        self.send(cause, backend::COPY_OUT_RESPONSE, &[0, 0, 0]);
+        for _ in 0..count {
+            self.send(cause, backend::COPY_DATA, b"line\n");
+        }
+        self.send(cause, backend::COPY_DONE, &[]);
+        Done::Complete(format!("COPY {count}"))
+    }
+
     fn copy_in(&mut self, cause: usize, fails_after: Option<usize>) -> Done {
         self.send(cause, backend::COPY_IN_RESPONSE, &[0, 0, 0]);
         match fails_after {
-            Some(0) => Done::Failed((SqlState::INTERNAL_ERROR, "a trigger failed")),
+            Some(0) => Done::Failed(("XX000", "a trigger failed")),
             fails_after => Done::Waits(Waits::Data(Copying {
                 fails_after,
                 lines: 0,
@@ -261,7 +264,7 @@ impl Backend {
                 return self.run(task);
             },
             frontend::COPY_FAIL => {
-                return self.fail(&task, SqlState::QUERY_CANCELED, "COPY from stdin failed");
+                return self.fail(&task, ("57014", "COPY from stdin failed"));
             },
             frontend::COPY_DATA => copying.lines += 1,
             frontend::FLUSH | frontend::SYNC => {},
@@ -273,22 +276,20 @@ impl Backend {
         if let Some(left) = &mut copying.fails_after {
             *left -= 1;
             if *left == 0 {
-                return self.fail(&task, SqlState::INVALID_PARAMETER_VALUE, "invalid input");
+                return self.fail(&task, ("22P02", "invalid input"));
             }
         }
         self.task = Some(task);
     }
 
     fn fail_or_end(&mut self, task: &Task) {
-        let text = "unexpected message type during COPY from stdin";
+        let failure = ("08P01", "unexpected message type during COPY from stdin");
         if self.survives_intruders {
-            return self.fail(task, SqlState::PROTOCOL_VIOLATION, text);
+            return self.fail(task, failure);
         }
-        let (cause, sqlstate) = (task.cause, SqlState::PROTOCOL_VIOLATION);
-        let severity = tidegate_proto::backend::Severity::Error;
-        let error = Reply::error(cause, severity, sqlstate, text);
+        let error = Reply::error(task.cause, Severity::Error, failure);
         self.output.push_back(error);
         let text = "terminating connection because protocol synchronization was lost";
-        self.end_with(cause, sqlstate, text);
+        self.end_with(task.cause, ("08P01", text));
     }
 }
