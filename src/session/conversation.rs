@@ -51,7 +51,7 @@ pub(super) struct Conversation {
     pub(super) needs_reset: bool,
     /// A message's body that has not arrived whole.
     pub(super) reading: Option<Box<StatementText>>,
-    /// The last thing that the server said to the client was an error.
+    /// The last thing that the server said to the client was why it ends.
     pub(super) is_error_open: bool,
     /// The server takes nothing more.
     pub(super) is_server_deaf: bool,

@@ -3,6 +3,8 @@
 
 use std::rc::Rc;
 
+use tidegate_proto::backend::ErrorResponse;
+use tidegate_proto::backend::Report;
 use tidegate_proto::backend::TransactionStatus;
 use tidegate_proto::error::Violation;
 use tidegate_proto::exchange::Outcome;
@@ -271,7 +273,10 @@ impl Observer for View<'_> {
     }
 
     fn error(&mut self, server: &Server, body: &[u8]) -> Option<Vec<u8>> {
-        self.conversation.is_error_open = true;
+        // An error in a statement says nothing of why a server goes away after it.
+        let report = ErrorResponse::decode(body).ok().map(|error| error.report);
+        let severity = report.and_then(Report::severity).unwrap_or_default();
+        self.conversation.is_error_open = matches!(severity, b"FATAL" | b"PANIC");
         self.conversation.is_doubtful = true;
         if is_of_a_stale_plan(body) {
             server.pool.statements.borrow_mut().begin_epoch();
