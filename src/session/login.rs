@@ -96,10 +96,23 @@ async fn learn(client: &Client, asked: &Settings) -> Result<Welcome, End> {
             return Ok(known);
         }
         let mut lease = server(client).await?;
-        if !asked.is_empty() {
-            try_out(client, &mut lease, asked).await?;
-        }
+        let baseline = client.pool.welcomes.borrow().server();
+        // A reload may have made the pool forget what its servers say since this one was lent; then
+        // it will not be lent again.
+        let Some(baseline) = baseline.filter(|_| !asked.is_empty()) else {
+            pool::release(lease, Instant::now());
+            continue;
+        };
+        let welcome = try_out(&mut lease, asked, &baseline).await?;
         pool::release(lease, Instant::now());
+        let mut welcomes = client.pool.welcomes.borrow_mut();
+        if welcomes
+            .server()
+            .is_some_and(|now| Rc::ptr_eq(&now, &baseline))
+        {
+            welcomes.keep(asked.clone(), welcome.clone());
+        }
+        return Ok(welcome);
     }
 }
 
@@ -123,8 +136,9 @@ async fn server(client: &Client) -> Result<Lease, End> {
     }
 }
 
-/// Applies the settings to a server, and keeps what it made of them.
-async fn try_out(client: &Client, lease: &mut Lease, asked: &Settings) -> Result<(), End> {
+/// Applies the settings to a server, and returns what it made of them. `baseline` is what servers
+/// say without any.
+async fn try_out(lease: &mut Lease, asked: &Settings, baseline: &Reported) -> Result<Welcome, End> {
     let before = Rc::clone(&lease.settings);
     let mut messages = Vec::new();
     let mut reported = Reported::new();
@@ -140,12 +154,10 @@ async fn try_out(client: &Client, lease: &mut Lease, asked: &Settings) -> Result
         });
         observed.await.map_err(End::SettingsRefused)?;
     }
-    let mut welcomes = client.pool.welcomes.borrow_mut();
-    let baseline = welcomes.server().unwrap_or_default();
     // A server that reports a parameter is silent where nothing changed. Of the others it never says
     // how it spells them.
     let spelt = |name: &str, asked: &str| {
-        let Some(at_first) = find(&baseline, name) else {
+        let Some(at_first) = find(baseline, name) else {
             return asked.to_owned();
         };
         let now = find(&reported, name).or_else(|| before.value(name));
@@ -162,14 +174,10 @@ async fn try_out(client: &Client, lease: &mut Lease, asked: &Settings) -> Result
     let told = Rc::new(told.collect());
     let settings = Rc::new(settings);
     lease.settings = Rc::clone(&settings);
-    welcomes.keep(
-        asked.clone(),
-        Welcome {
-            settings,
-            reported: told,
-        },
-    );
-    Ok(())
+    Ok(Welcome {
+        settings,
+        reported: told,
+    })
 }
 
 fn find<'a>(reported: &'a Reported, name: &str) -> Option<&'a str> {
