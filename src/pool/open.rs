@@ -100,12 +100,18 @@ impl Pool {
         };
         self.opened.set(self.opened.get() + 1);
         self.connecting.set(self.connecting.get() + 1);
-        let pool = Rc::clone(self);
+        let (pool, reconnects) = (Rc::clone(self), self.reconnects.get());
         tokio::task::spawn_local(async move {
             let opening = Opening(Rc::clone(&pool));
             let connected = Box::pin(connect::connect(&pool, &endpoint)).await;
             drop(opening);
             let now = Instant::now();
+            if pool.reconnects.get() != reconnects {
+                // It is where servers were, or who they were, before a reload.
+                drop((connected, permit));
+                pool.refill(now);
+                return;
+            }
             match connected {
                 Ok(opened) => pool.opened(opened, permit, now),
                 Err(error) => {

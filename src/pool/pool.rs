@@ -66,6 +66,8 @@ pub struct Pool {
     pub(super) opened: Cell<u32>,
     pub(super) connecting: Cell<u32>,
     pub(super) outage: RefCell<Option<Outage>>,
+    /// How often its servers were all let go: one that was being opened meanwhile is of no use.
+    pub(super) reconnects: Cell<u64>,
 }
 
 /// Settings that servers are logged in to with: none, but for replication.
@@ -107,6 +109,7 @@ impl Pool {
             opened: Cell::new(0),
             connecting: Cell::new(0),
             outage: RefCell::default(),
+            reconnects: Cell::new(0),
         })
     }
 
@@ -191,6 +194,7 @@ impl Pool {
 
     /// Lets every server go as it comes back, so that new ones are opened: `RECONNECT`.
     pub fn reconnect(self: &Rc<Self>) {
+        self.reconnects.set(self.reconnects.get() + 1);
         for card in self.cards.borrow().iter() {
             card.close_needed.set(true);
         }
