@@ -1,0 +1,89 @@
+//! What may go wrong in a world. Each seed draws which kinds of faults it has at all, so that some
+//! worlds are calm and others have one kind of trouble only.
+
+use std::time::Duration;
+
+use crate::random::Random;
+
+/// What may go wrong, and how often. Chances are per thousand.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Weather {
+    /// Bytes that a connection holds before its writer waits.
+    pub(crate) pipe_bytes: usize,
+    /// The longest piece that goes over the network at once, in bytes.
+    pub(crate) segment_bytes_max: usize,
+    /// How many pieces are delayed.
+    pub(crate) delays: u32,
+    /// The longest delay of a piece, of a reply, and of a client's next word.
+    pub(crate) delay_max: Duration,
+    /// How many connections of clients break somewhere.
+    pub(crate) client_cuts: u32,
+    /// How many connections to servers break somewhere.
+    pub(crate) server_cuts: u32,
+    /// How many servers die, at a message or in their sleep.
+    pub(crate) server_deaths: u32,
+    /// How many connections to servers cannot be opened.
+    pub(crate) dial_failures: u32,
+    /// How many logins a server refuses.
+    pub(crate) login_refusals: u32,
+    /// How many statements of a client that cancels are canceled.
+    pub(crate) cancels: u32,
+    /// How many clients go without a word, or close only their own direction.
+    pub(crate) vanishings: u32,
+    /// How many clients an operator ends.
+    pub(crate) kills: u32,
+    /// How many ticks see a new configuration.
+    pub(crate) reloads: u32,
+    /// How many ticks see the end of it all: nobody stays.
+    pub(crate) drains: u32,
+    /// The limit of a wait in the queue, if it is short enough to be reached.
+    pub(crate) wait_timeout: Option<Duration>,
+}
+
+impl Weather {
+    /// Nothing goes wrong, and nothing is slow.
+    pub(crate) fn calm() -> Self {
+        Self {
+            pipe_bytes: 4096,
+            segment_bytes_max: 4096,
+            delay_max: Duration::from_millis(5),
+            ..Self::default()
+        }
+    }
+
+    /// The weather of a seed.
+    pub(crate) fn of(random: &mut Random) -> Self {
+        let is_calm = random.chance(200);
+        let mut fault = |chance: u32| {
+            let is_on = !is_calm && random.chance(300);
+            let chance = u32::try_from(random.between(1, u64::from(chance))).unwrap();
+            if is_on { chance } else { 0 }
+        };
+        let mut weather = Self {
+            client_cuts: fault(400),
+            server_cuts: fault(300),
+            server_deaths: fault(300),
+            dial_failures: fault(400),
+            login_refusals: fault(300),
+            cancels: fault(500),
+            vanishings: fault(500),
+            kills: fault(60),
+            reloads: fault(200),
+            drains: fault(20),
+            delays: fault(500),
+            ..Self::calm()
+        };
+        weather.pieces_scale(random);
+        weather.pipe_bytes = *random.pick(&[1, 7, 64, 512, 4096, 65536]);
+        weather.delay_max = Duration::from_millis(random.between(1, 60));
+        weather.wait_timeout = (!is_calm && random.chance(150)).then(|| Duration::from_secs(1));
+        weather
+    }
+
+    /// The more pieces there are, the fewer of them are late.
+    fn pieces_scale(&mut self, random: &mut Random) {
+        self.segment_bytes_max = *random.pick(&[1, 5, 50, 1000, 8192]);
+        let scale = u32::try_from(1 + 300 / self.segment_bytes_max).unwrap();
+        self.delays = self.delays.div_ceil(scale);
+    }
+}

@@ -1,0 +1,324 @@
+//! One node in a world of its own: its tenants, its pools, and what operators do to it.
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate::config;
+use tidegate::config::PoolMode;
+use tidegate::config::ServerTlsMode;
+use tidegate::limits::TICK_INTERVAL;
+use tidegate::net::Socket;
+use tidegate::net::Transport;
+use tidegate::pool;
+use tidegate::pool::Home;
+use tidegate::session;
+use tidegate::session::Arrival;
+use tidegate::session::CancelKey;
+use tidegate::session::CancelKeys;
+use tidegate::session::Ending;
+use tidegate::session::Registry;
+use tidegate::tenancy::ClientPermit;
+use tidegate::tenancy::Directory;
+use tidegate::tenancy::NodeCounts;
+use tidegate::tenancy::Origin;
+use tidegate::tenancy::PeerAddress;
+use tidegate_proto::startup::Replication;
+use tokio::io::DuplexStream;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::nature::Nature;
+use crate::nature::Place;
+use crate::nature::pass;
+use crate::network;
+use crate::network::Line;
+use crate::network::Network;
+use crate::random;
+
+/// The databases and users of every tenant.
+pub(crate) const DATABASES: [&str; 2] = ["app", "billing"];
+pub(crate) const USERS: [&str; 2] = ["alice", "bob"];
+
+/// The configuration of every tenant, by name.
+pub(crate) type Tenants = BTreeMap<String, Arc<config::Tenant>>;
+
+/// One node.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) nature: Rc<Nature>,
+    pub(crate) home: Rc<Home>,
+    pub(crate) registry: Rc<Registry>,
+    pub(crate) keys: Arc<CancelKeys>,
+    pub(crate) node: Arc<NodeCounts>,
+    pub(crate) tenants: RefCell<Tenants>,
+    directory: Directory,
+    /// Nothing more happens to it.
+    pub(crate) is_over: Cell<bool>,
+}
+
+/// A client's connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) stream: DuplexStream,
+    pub(crate) line: Rc<Line>,
+    pub(crate) session: JoinHandle<()>,
+}
+
+/// What a client says of itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Introduction {
+    pub(crate) number: u32,
+    pub(crate) place: Place,
+    pub(crate) mode: PoolMode,
+    pub(crate) parameters: Vec<(String, String)>,
+}
+
+impl World {
+    pub(crate) fn new(nature: Rc<Nature>, tenants: Tenants) -> Rc<Self> {
+        random::seed_keys(nature.random.borrow_mut().number());
+        let node = Arc::new(NodeCounts::new(&config::Node::default()));
+        let dial = Box::new(Network(Rc::clone(&nature)));
+        Rc::new(Self {
+            home: Home::new(0, Arc::clone(&node), random::keys, dial),
+            registry: Rc::default(),
+            keys: Arc::default(),
+            directory: Directory::new(&tenants),
+            is_over: Cell::new(false),
+            tenants: RefCell::new(tenants),
+            nature,
+            node,
+        })
+    }
+
+    /// A client comes; `None` if its tenant is gone. `wrap` stands between its session and the
+    /// runtime.
+    pub(crate) fn connect<F: Future<Output = ()> + 'static>(
+        &self,
+        client: &Introduction,
+        wrap: impl FnOnce(std::pin::Pin<Box<dyn Future<Output = ()>>>) -> F,
+    ) -> Option<Connection> {
+        let Place {
+            tenant,
+            database,
+            user,
+        } = &client.place;
+        let tenant = self.directory.find(tenant)?;
+        let permit = ClientPermit::try_acquire(&self.node, &tenant, user).ok()?;
+        let (near, stream, line) = network::connect(&self.nature, network::Side::Client);
+        let address = SocketAddr::from(([10, 0, 0, 1], 4711));
+        let arrival = Arrival {
+            socket: Socket::Plain(Transport::Memory(near)),
+            origin: Arc::new(Origin::direct(PeerAddress::from_socket(address))),
+            user: tenant.config().users.get(user).cloned()?,
+            tenant,
+            database: database.clone(),
+            database_label: database.clone(),
+            parameters: client.parameters.clone(),
+            replication: Replication::None,
+            protocol_minor: 0,
+            pool_mode: client.mode,
+            permit,
+            client_keys: None,
+            accepted_at: Instant::now(),
+        };
+        let (home, registry) = (Rc::clone(&self.home), Rc::clone(&self.registry));
+        let session = session::begin(arrival, home, registry, Arc::clone(&self.keys));
+        let mut places = self.nature.places.borrow_mut();
+        places.insert(client.number, client.place.clone());
+        Some(Connection {
+            stream,
+            line,
+            session: tokio::task::spawn_local(wrap(Box::pin(session))),
+        })
+    }
+
+    /// A cancel request comes, as a worker takes it.
+    pub(crate) fn cancel(&self, key: &CancelKey) {
+        let target = self.keys.target(key);
+        let client = target.and_then(|target| self.registry.client(target.client));
+        if let Some(client) = client
+            && let Some(card) = client.server.borrow().as_ref()
+        {
+            pool::cancel_server(&client.pool, card);
+        }
+    }
+
+    /// An operator ends a client.
+    pub(crate) fn kill(&self, key: &CancelKey) {
+        let target = self.keys.target(key);
+        if let Some(client) = target.and_then(|target| self.registry.client(target.client)) {
+            client.end(Ending::Killed);
+        }
+    }
+
+    /// Everybody is asked to go, once what they are at is done.
+    pub(crate) fn drain(&self) {
+        self.nature.note(format_args!("the node drains"));
+        self.nature.is_draining.set(true);
+        self.registry.end_all(Ending::ShuttingDown);
+    }
+
+    /// Another configuration, as a worker takes it.
+    pub(crate) fn reload(&self, tenants: Tenants) {
+        self.nature.note(format_args!("the node reloads"));
+        for gone in self.directory.reload(&tenants).removed {
+            let mut all = self.nature.gone.borrow_mut();
+            all.insert(gone.name().to_owned());
+        }
+        *self.tenants.borrow_mut() = tenants;
+        self.home.reload(Instant::now());
+        for client in self.registry.clients() {
+            if client.pool.tenant.is_gone() {
+                client.end(Ending::TenantGone);
+            }
+        }
+    }
+
+    /// What a worker does all the time, and what operators do now and then.
+    pub(crate) async fn go_round(self: Rc<Self>) {
+        while !self.is_over.get() {
+            pass(TICK_INTERVAL).await;
+            let now = Instant::now();
+            // Their names are of use to a node with several workers.
+            drop(self.home.tick(now));
+            self.registry.tick(now);
+            self.check_limits();
+            let nature = &self.nature;
+            if nature.chance(nature.weather.reloads) {
+                self.reload_somehow();
+            }
+            if nature.chance(nature.weather.drains) {
+                self.drain();
+            }
+        }
+    }
+
+    fn reload_somehow(&self) {
+        let mut tenants = self.tenants.borrow().clone();
+        let names: Vec<String> = tenants.keys().cloned().collect();
+        let nature = &self.nature;
+        let Some(name) = names.get(nature.random.borrow_mut().below(names.len().max(1))) else {
+            return;
+        };
+        if nature.chance(150) {
+            tenants.remove(name);
+        } else if let Some(config) = tenants.get(name) {
+            let mut config = config::Tenant::clone(config);
+            if nature.chance(500) {
+                let endpoint = config::Endpoint {
+                    port: u16::try_from(nature.between(1, 60_000)).unwrap(),
+                    ..config::Endpoint::clone(&config.endpoints[0])
+                };
+                config.endpoints = vec![Arc::new(endpoint)];
+            }
+            for user in config.users.values_mut() {
+                Arc::make_mut(user).pool.pool_size = u32::try_from(nature.between(1, 4)).unwrap();
+            }
+            tenants.insert(name.clone(), Arc::new(config));
+        }
+        self.reload(tenants);
+    }
+
+    /// What holds at every moment.
+    fn check_limits(&self) {
+        let mut connected = 0;
+        for pool in self.home.pools() {
+            let (waiting, _) = pool.waiting();
+            let cards = u32::try_from(pool.server_cards().len()).unwrap();
+            connected += cards + pool.connecting();
+            if waiting > usize::try_from(pool.clients.get()).unwrap() {
+                self.nature
+                    .find(format!("{:?} has more waiting than clients", pool.key));
+            }
+        }
+        if connected != self.node.servers() {
+            self.nature.find(format!(
+                "{connected} servers are known, {} are counted",
+                self.node.servers()
+            ));
+        }
+    }
+
+    /// What holds once the last client has gone and all has settled; then the node ends.
+    pub(crate) async fn check_end(&self) {
+        pass(Duration::from_mins(1)).await;
+        let found = |what: String| self.nature.find(format!("at the end, {what}"));
+        if !self.registry.is_empty() || !self.keys.is_empty() || self.node.clients() != 0 {
+            found(format!(
+                "{} sessions, {} cancel keys and {} clients are left",
+                self.registry.len(),
+                self.keys.len(),
+                self.node.clients()
+            ));
+        }
+        self.check_limits();
+        for server in self.nature.servers.borrow().values() {
+            let tenants = self.tenants.borrow();
+            let tenant = tenants.get(&server.place.tenant);
+            if tenant.is_none_or(|tenant| tenant.endpoints[0].port != server.port) {
+                found(format!(
+                    "server {} is left from before a reload",
+                    server.process_id
+                ));
+            }
+        }
+        let pools = self.home.pools();
+        for pool in &pools {
+            let (waiting, _) = pool.waiting();
+            if pool.clients.get() != 0 || waiting != 0 || pool.connecting() != 0 {
+                let (clients, connecting) = (pool.clients.get(), pool.connecting());
+                found(format!(
+                    "{:?} has {clients} clients, {waiting} waiting, {connecting} connecting",
+                    pool.key
+                ));
+            }
+            for card in pool.server_cards() {
+                let state = card.state.get();
+                let is_idle = state == pool::ServerState::Idle;
+                if !is_idle || card.client.get().is_some() || card.cancels.get() != 0 {
+                    found(format!("a server is {card:?}"));
+                }
+            }
+        }
+        self.home.close();
+        pass(Duration::from_mins(1)).await;
+        for pool in &pools {
+            if !pool.is_unused() {
+                found(format!("{:?} is not empty", pool.key));
+            }
+        }
+        let alive = self.nature.servers.borrow().len();
+        if self.node.servers() != 0 || alive != 0 {
+            let counted = self.node.servers();
+            found(format!("{counted} servers are counted, {alive} live"));
+        }
+    }
+}
+
+/// A tenant like others, with pools of this size.
+pub(crate) fn tenant(name: &str, pool: &config::PoolSettings) -> config::Tenant {
+    let user = |name: &str| config::User {
+        name: name.to_owned(),
+        pool: pool.clone(),
+        ..config::User::default()
+    };
+    let users = USERS.map(|name| (name.to_owned(), Arc::new(user(name))));
+    let mut endpoint = config::Endpoint {
+        name: format!("{name}-primary"),
+        region: name.to_owned(),
+        ..config::Endpoint::default()
+    };
+    endpoint.tls.mode = ServerTlsMode::Disable;
+    config::Tenant {
+        name: name.to_owned(),
+        endpoints: vec![Arc::new(endpoint)],
+        users: BTreeMap::from(users),
+        pool: pool.clone(),
+        ..config::Tenant::default()
+    }
+}
