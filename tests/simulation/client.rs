@@ -1,5 +1,6 @@
 //! One client: it logs in, talks, and holds everything it hears against what it must hear.
 
+use std::pin::pin;
 use std::rc::Rc;
 
 use tidegate::session::CancelKey;
@@ -137,20 +138,21 @@ impl Client {
         let Some(mut writer) = self.writer.take() else {
             return;
         };
-        let saying = async {
+        // It listens while it talks: whoever does not is not heard to its end.
+        let mut saying = pin!(async {
             // Whoever does not listen may have said why.
             drop(writer.write_all(&bytes).await);
             writer
-        };
-        let (writer, ()) = tokio::join!(saying, self.hear_all());
-        self.writer = Some(writer);
-    }
-
-    async fn hear_all(&mut self) {
-        while !self.is_over && self.expectation.owes() {
-            match self.read().await {
-                Heard::Message(message) => self.hear(&message).await,
-                Heard::End => self.ended(),
+        });
+        while !self.is_over && (self.writer.is_none() || self.expectation.owes()) {
+            let is_talking = self.writer.is_none();
+            tokio::select! {
+                biased;
+                writer = &mut saying, if is_talking => self.writer = Some(writer),
+                heard = self.read() => match heard {
+                    Heard::Message(message) => self.hear(&message).await,
+                    Heard::End => self.ended(),
+                },
             }
         }
     }

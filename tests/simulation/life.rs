@@ -6,6 +6,7 @@ use std::time::Duration;
 use tidegate::config::PoolMode;
 
 use crate::client::Client;
+use crate::dropped::DroppedAt;
 use crate::nature::Place;
 use crate::nature::pass;
 use crate::random::Random;
@@ -33,13 +34,21 @@ async fn session(world: &Rc<World>, random: &mut Random, tenant: &str) {
     let nature = &world.nature;
     let introduction = introduction(world, random, tenant);
     let number = introduction.number;
-    let Some(mut connection) = world.connect(&introduction, |session| session) else {
+    let is_dropped = nature.chance(nature.weather.drops);
+    let polls = if is_dropped {
+        u32::try_from(random.between(0, 200)).unwrap()
+    } else {
+        u32::MAX
+    };
+    let dropping = |session| DroppedAt::new(session, polls, &Rc::default());
+    let Some(mut connection) = world.connect(&introduction, dropping) else {
         return;
     };
     nature.note(format_args!("client {number} is {introduction:?}"));
     let session = std::mem::replace(&mut connection.session, tokio::task::spawn_local(async {}));
     let parameters = &introduction.parameters;
     let mut client = Client::new(world, (number, tenant), connection, parameters);
+    client.has_left = is_dropped;
     let vanishes = nature.chance(nature.weather.vanishings);
     let may_cancel = random.chance(500) && nature.weather.cancels > 0;
     let mut author = Author::new(random.fork(), number, introduction.mode)

@@ -7,6 +7,8 @@
 #![cfg(test)]
 
 mod client;
+mod dropped;
+mod ends;
 mod expectation;
 mod life;
 mod message;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::random::Random;
+use crate::server::Fate;
 use crate::server::ServerSession;
 use crate::weather::Weather;
 
@@ -35,6 +36,8 @@ pub(crate) struct Nature {
     pub(crate) random: RefCell<Random>,
     /// Servers that live, by process id.
     pub(crate) servers: RefCell<BTreeMap<u32, Rc<ServerSession>>>,
+    /// What is to become of the next servers; after these, the weather decides.
+    pub(crate) fates: RefCell<VecDeque<Fate>>,
     /// Where each client belongs, by number.
     pub(crate) places: RefCell<BTreeMap<u32, Place>>,
     /// Clients that an operator has ended, by number.
@@ -63,6 +66,7 @@ impl Nature {
             weather,
             random: RefCell::new(random),
             servers: RefCell::default(),
+            fates: RefCell::default(),
             places: RefCell::default(),
             killed: RefCell::default(),
             deaths: Cell::default(),

@@ -19,7 +19,7 @@ use crate::world::Tenants;
 use crate::world::World;
 
 /// No world lasts longer, in virtual time: whoever is still there then hangs.
-const DEADLINE: Duration = Duration::from_mins(20);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(20);
 
 /// What came of a world.
 #[derive(Debug)]

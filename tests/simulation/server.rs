@@ -61,6 +61,8 @@ pub(crate) struct ServerSession {
 pub(crate) struct Fate {
     /// Before it reads this message, counted from 0.
     pub(crate) at_message: Option<u32>,
+    /// In place of this reply, counted from 0 after its login.
+    pub(crate) at_reply: Option<u32>,
     /// This long after its login.
     pub(crate) at: Option<Duration>,
     /// It says why.
@@ -71,12 +73,16 @@ pub(crate) struct Fate {
 
 impl Fate {
     fn of(nature: &Nature) -> Self {
+        if let Some(fate) = nature.fates.borrow_mut().pop_front() {
+            return fate;
+        }
         if !nature.chance(nature.weather.server_deaths) {
             return Self::default();
         }
         let is_asleep = nature.chance(300);
         let millis = Duration::from_millis(nature.between(0, 1000));
         Self {
+            at_reply: None,
             at_message: (!is_asleep).then(|| u32::try_from(nature.between(0, 60)).unwrap()),
             at: is_asleep.then_some(millis),
             has_last_words: nature.chance(500),
@@ -141,6 +147,7 @@ pub(crate) async fn serve(
         unread: Vec::new(),
         unsent: Vec::new(),
         messages: 0,
+        replies: 0,
         fate,
         dies_at: fate.at.map(|age| Instant::now() + age),
     };
@@ -202,6 +209,7 @@ struct Work<'a> {
     unread: Vec<u8>,
     unsent: Vec<u8>,
     messages: u32,
+    replies: u32,
     fate: Fate,
     dies_at: Option<Instant>,
 }
@@ -249,6 +257,9 @@ impl Work<'_> {
         } else {
             self.listen().await?;
         }
+        if self.fate.at_reply.is_some_and(|at| at < self.replies) {
+            return Err(self.die().await);
+        }
         if self.session.backend.borrow().is_ended() {
             self.flush().await?;
             return Err("its session is over");
@@ -265,7 +276,10 @@ impl Work<'_> {
                 reply.tag(),
                 backend::ERROR_RESPONSE | backend::COPY_IN_RESPONSE | backend::READY_FOR_QUERY
             );
-            self.unsent.extend_from_slice(&reply.bytes);
+            if self.fate.at_reply.is_none_or(|at| self.replies < at) {
+                self.unsent.extend_from_slice(&reply.bytes);
+            }
+            self.replies += 1;
         }
         is_urgent
     }
@@ -314,6 +328,7 @@ impl Work<'_> {
 
     async fn die(&mut self) -> Why {
         self.nature.deaths.set(self.nature.deaths.get() + 1);
+        self.fate.at_reply = None;
         if self.fate.has_last_words {
             self.session.backend.borrow_mut().terminate();
             self.collect();

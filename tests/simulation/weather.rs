@@ -30,6 +30,8 @@ pub(crate) struct Weather {
     pub(crate) cancels: u32,
     /// How many clients go without a word, or close only their own direction.
     pub(crate) vanishings: u32,
+    /// How many sessions are gone at one of their polls.
+    pub(crate) drops: u32,
     /// How many clients an operator ends.
     pub(crate) kills: u32,
     /// How many ticks see a new configuration.
@@ -67,6 +69,7 @@ impl Weather {
             login_refusals: fault(300),
             cancels: fault(500),
             vanishings: fault(500),
+            drops: fault(500),
             kills: fault(60),
             reloads: fault(200),
             drains: fault(20),
