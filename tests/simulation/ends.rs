@@ -160,7 +160,8 @@ async fn two_clients(world: Rc<World>, conversation: Conversation, polls: u32) -
     let is_done = Rc::new(Cell::new(false));
     let going_round = tokio::task::spawn_local(Rc::clone(&world).go_round());
     let one = first(Rc::clone(&world), conversation, polls, Rc::clone(&is_done));
-    let both = async { tokio::join!(one, second(Rc::clone(&world))) };
+    let (one, two) = (Box::pin(one), Box::pin(second(Rc::clone(&world))));
+    let both = async { tokio::join!(one, two) };
     if tokio::time::timeout(seed::DEADLINE, both).await.is_err() {
         world.nature.find("somebody hangs".to_owned());
     }

@@ -52,7 +52,8 @@ async fn session(world: &Rc<World>, random: &mut Random, tenant: &str) {
     let vanishes = nature.chance(nature.weather.vanishings);
     let may_cancel = random.chance(500) && nature.weather.cancels > 0;
     let mut author = Author::new(random.fork(), number, introduction.mode)
-        .with_startup_settings(!parameters.is_empty());
+        .with_startup_settings(!parameters.is_empty())
+        .who_sleeps_often(nature.weather.cancels > 0);
     if vanishes && random.chance(500) {
         // In the middle of whatever it is at.
         let time = Duration::from_millis(random.between(0, 300));
@@ -123,7 +124,7 @@ fn cancel_soon(world: &Rc<World>, client: &Client, random: &mut Random) {
     let Some(key) = client.key.clone() else {
         return;
     };
-    let time = Duration::from_micros(random.between(0, 60_000));
+    let time = Duration::from_micros(random.between(0, 90_000));
     let (world, number) = (Rc::clone(world), client.number);
     tokio::task::spawn_local(async move {
         pass(time).await;

@@ -30,6 +30,8 @@ pub(crate) struct Author {
     mode: PoolMode,
     /// It asked for settings when it came.
     has_startup_settings: bool,
+    /// Somebody in this world cancels statements: there should be something to cancel.
+    is_canceled_at_times: bool,
 }
 
 impl Author {
@@ -40,12 +42,20 @@ impl Author {
             canaries: 0,
             mode,
             has_startup_settings: false,
+            is_canceled_at_times: false,
         }
     }
 
     pub(crate) fn with_startup_settings(self, has_startup_settings: bool) -> Self {
         Self {
             has_startup_settings,
+            ..self
+        }
+    }
+
+    pub(crate) fn who_sleeps_often(self, is_canceled_at_times: bool) -> Self {
+        Self {
+            is_canceled_at_times,
             ..self
         }
     }
@@ -121,7 +131,8 @@ impl Author {
         if is_in_block && self.random.chance(250) {
             return (*self.random.pick(&["COMMIT", "ROLLBACK", "COMMIT"])).to_owned();
         }
-        match self.random.weighted(&[30, 12, 12, 10, 8, 6, 6, 6, 4]) {
+        let sleeps = if self.is_canceled_at_times { 25 } else { 4 };
+        match self.random.weighted(&[30, 12, 12, 10, 8, 6, 6, 6, sleeps]) {
             0 => self.rows(),
             1 => format!("SHOW {}", self.random.pick(&SETTINGS)),
             2 => self.set(),

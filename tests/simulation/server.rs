@@ -104,6 +104,10 @@ pub(crate) async fn serve(
         nature.dawdle().await;
     }
     if let Ok(request) = CancelRequest::decode(&opening) {
+        if nature.chance(500) {
+            // Until the signal is sent, the connection stays open.
+            nature.dawdle().await;
+        }
         cancel(&nature, &request);
         return;
     }
