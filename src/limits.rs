@@ -93,11 +93,8 @@ const _: () = assert!(ADDRESS_PREFIX_V6_BITS == u64::BITS);
 /// The beginning of a command's tag that tells what it was, in bytes: `DEALLOCATE ALL` and its zero.
 pub const COMMAND_TAG_BYTES: usize = 15;
 
-/// The longest `Query` that may be the `DEALLOCATE` of one statement, in bytes.
-pub const DEALLOCATE_BYTES_MAX: usize = 256;
-
 /// The longest `Parse` that is kept to be sent to other servers, in bytes: the statement of a longer
-/// one keeps its client's server.
+/// one keeps its client's server. In a longer `Query`, SQL cannot name what the protocol has named.
 pub const STATEMENT_BYTES_MAX: usize = 32 * 1024;
 
 /// Named statements that one client may have and take from server to server; more keep its server.

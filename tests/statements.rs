@@ -286,6 +286,35 @@ fn statements_are_deallocated_by_name_and_all_at_once() {
 }
 
 #[test]
+fn sql_and_the_protocol_know_the_same_names() {
+    let Some(mut two) = Two::start() else { return };
+    for number in [0, 1] {
+        let mut client = two.pooled.connect().unwrap();
+        two.use_server(0);
+        parse(&mut client, "s", "select 'by the protocol', $1::text").unwrap();
+        parse(&mut client, "t", "select 't'").unwrap();
+        two.use_server(number);
+        let execute = client.query("execute s('a')").unwrap();
+        assert_eq!(execute, "by the protocol|a");
+        assert_eq!(run(&mut client, "s", &["b"]).unwrap(), "by the protocol|b");
+        assert_eq!(sqlstate(client.query("prepare T as select 1")), "42P05");
+        client.query("prepare u as select 'by sql'").unwrap();
+        assert_eq!(run(&mut client, "u", &[]).unwrap(), "by sql");
+        assert_eq!(sqlstate(parse(&mut client, "u", "select 1")), "42P05");
+        client.query("deallocate s; select 1").unwrap();
+        assert_eq!(sqlstate(client.query("execute s('a')")), "26000");
+        client.query("deallocate t").unwrap();
+        assert_eq!(sqlstate(client.query("execute t")), "26000");
+        parse(&mut client, "t", "select 'again'").unwrap();
+        assert_eq!(client.query("execute t").unwrap(), "again");
+        assert_eq!(run(&mut client, "t", &[]).unwrap(), "again");
+        client.query("discard all").unwrap();
+        assert_eq!(sqlstate(run(&mut client, "t", &[])), "26000");
+        assert_eq!(sqlstate(client.query("execute u")), "26000");
+    }
+}
+
+#[test]
 fn a_plan_that_no_longer_fits_is_refused_everywhere_and_a_new_parse_helps() {
     let Some(mut two) = Two::start() else { return };
     let (mut first, mut second) = (two.pooled.connect().unwrap(), two.pooled.connect().unwrap());

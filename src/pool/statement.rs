@@ -15,8 +15,7 @@ use tidegate_proto::exchange::Shape;
 
 use crate::limits::SHARED_STATEMENTS_BYTES_MAX;
 use crate::pool::Settings;
-use crate::sql::Effects;
-use crate::sql::Touch;
+use crate::sql::Leaves;
 
 /// One prepared statement.
 #[derive(Debug)]
@@ -28,9 +27,7 @@ pub struct Statement {
     /// The settings of the session that it was parsed in.
     pub settings: Rc<Settings>,
     /// What its text leaves behind when it is executed.
-    pub effects: Effects,
-    /// The parameters that it may change.
-    pub touches: Rc<[Touch]>,
+    pub leaves: Rc<Leaves>,
     /// What the server said that it takes and returns, once it has.
     pub shape: Cell<Option<Shape>>,
 }
@@ -81,15 +78,14 @@ impl Statements {
         &mut self,
         rest: &[u8],
         settings: &Rc<Settings>,
-        (effects, touches): (Effects, Rc<[Touch]>),
+        leaves: Rc<Leaves>,
     ) -> Rc<Statement> {
         self.last_id += 1;
         Rc::new(Statement {
             id: self.last_id,
             rest: rest.into(),
             settings: Rc::clone(settings),
-            effects,
-            touches,
+            leaves,
             shape: Cell::new(None),
         })
     }
@@ -178,7 +174,7 @@ mod tests {
     }
 
     fn made(statements: &mut Statements, settings: &Rc<Settings>) -> Rc<Statement> {
-        statements.make(b"select 1\0\0\0", settings, Default::default())
+        statements.make(b"select 1\0\0\0", settings, Rc::default())
     }
 
     #[test]
@@ -225,10 +221,10 @@ mod tests {
         let none = settings(&[]);
         let text = |number: usize| [vec![b'x'; 64 * 1024], number.to_string().into()].concat();
         let count = SHARED_STATEMENTS_BYTES_MAX / (64 * 1024);
-        let used = statements.make(&text(0), &none, Default::default());
+        let used = statements.make(&text(0), &none, Rc::default());
         statements.keep(&used);
         for number in 1..3 * count {
-            let statement = statements.make(&text(number), &none, Default::default());
+            let statement = statements.make(&text(number), &none, Rc::default());
             statements.keep(&statement);
             assert!(statements.bytes <= SHARED_STATEMENTS_BYTES_MAX);
         }

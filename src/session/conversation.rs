@@ -13,7 +13,7 @@ use crate::session::End;
 use crate::session::learning;
 use crate::session::learning::Question;
 use crate::session::statement_text::StatementText;
-use crate::sql::Effects;
+use crate::sql::Leaves;
 use crate::sql::Touch;
 
 /// What is known of the conversation with the server of the moment.
@@ -21,6 +21,8 @@ use crate::sql::Touch;
 pub(super) struct Conversation {
     /// The client has state that only this server has.
     is_pinned: bool,
+    /// The client has given names to statements by SQL.
+    pub(super) has_names_of_sql: bool,
     /// The client waits for a statement to be prepared, or for what it has reset: what it said
     /// meanwhile is held.
     pub(super) waits: bool,
@@ -98,7 +100,13 @@ impl Conversation {
     }
 
     /// The client has sent a text that leaves something behind.
-    pub(super) fn leaves_behind(&mut self, client: &Client, effects: Effects, touches: &[Touch]) {
+    pub(super) fn leaves_behind(&mut self, client: &Client, leaves: &Leaves) {
+        let Leaves {
+            effects,
+            touches,
+            mentions,
+        } = leaves;
+        self.has_names_of_sql |= effects.pins && !mentions.is_empty();
         self.is_doubtful |= effects.blocks;
         if effects.discards {
             self.discards += 1;
@@ -184,6 +192,7 @@ impl Conversation {
         self.touched.retain(|touched| !touched.is_discarded);
         if !self.is_pinned_since {
             self.is_pinned = false;
+            self.has_names_of_sql = false;
             self.needs_reset = false;
         }
     }

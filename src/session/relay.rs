@@ -125,13 +125,13 @@ pub(super) trait Observer {
     /// The server answered something that the pooler injected: the body of a `DataRow`, or the
     /// beginning of it.
     fn injected_row(&mut self, body: &[u8]);
-    /// The server refused something that the pooler injected: the body of an `ErrorResponse`.
+    /// The server refused something that the pooler injected, and did not mark: the body of an `ErrorResponse`.
     fn injected_failed(&mut self, body: &[u8]);
     /// The server told the client of an error: the body, or the beginning of it. What it returns is
     /// told in place of it, if it is not longer than the whole message.
     fn error(&mut self, server: &Server, body: &[u8]) -> Option<Vec<u8>>;
     /// The server is ready for the client's next query.
-    fn ready(&mut self, status: TransactionStatus);
+    fn ready(&mut self, server: &Server, status: TransactionStatus);
     /// The server is between two messages, and has settled a marked one.
     fn settled(&mut self, server: &mut Server, outcome: Outcome);
 }
@@ -292,15 +292,17 @@ fn receive(
         let status = status.ok_or(Violation::out_of_place(Sender::Backend, tag))?;
         let verdict = server.ledger.ready(status)?;
         if verdict == Verdict::Forward {
-            observer.ready(status);
+            observer.ready(server, status);
         }
         return Ok(verdict.into());
     }
+    // The sender of a marked message hears of its outcome.
+    let is_heard = tag == backend::ERROR_RESPONSE && server.ledger.is_marked();
     let verdict = server.ledger.received(tag)?;
     match (tag, verdict) {
         (backend::PARAMETER_STATUS, Verdict::Forward) => observer.parameter_status(body),
         (backend::DATA_ROW, Verdict::Swallow) => observer.injected_row(body),
-        (backend::ERROR_RESPONSE, Verdict::Swallow) => observer.injected_failed(body),
+        (backend::ERROR_RESPONSE, Verdict::Swallow) if !is_heard => observer.injected_failed(body),
         (backend::ERROR_RESPONSE, Verdict::Forward) => {
             let words = observer.error(server, body);
             let is_whole = body.len() == header.body_bytes();

@@ -286,6 +286,9 @@ impl Session {
 
     pub(super) fn left_server(&mut self, now: Instant) {
         self.conversation.left_server();
+        if let Some(statements) = &mut self.statements {
+            statements.left_server();
+        }
         *self.client.server.borrow_mut() = None;
         self.client.transaction_since.set(None);
         self.client.is_idle_in_transaction.set(false);

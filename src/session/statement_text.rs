@@ -3,9 +3,8 @@
 
 use crate::session::Client;
 use crate::sql;
-use crate::sql::Effects;
+use crate::sql::Leaves;
 use crate::sql::StateEffects;
-use crate::sql::Touch;
 
 /// A body that is being read.
 #[derive(Debug)]
@@ -31,9 +30,7 @@ pub(super) struct Statement {
     /// Whether it has a name of the client's own.
     pub(super) is_named: bool,
     /// What it leaves behind.
-    pub(super) effects: Effects,
-    /// The parameters that it may change.
-    pub(super) touches: Vec<Touch>,
+    pub(super) leaves: Leaves,
 }
 
 impl StatementText {
@@ -78,11 +75,9 @@ impl StatementText {
 
     /// What the whole body came to.
     pub(super) fn finish(self, client: &Client) -> Statement {
-        let (effects, touches) = self.effects.finish(client);
         Statement {
             is_named: self.is_named,
-            effects,
-            touches,
+            leaves: self.effects.finish(client),
         }
     }
 }

@@ -12,7 +12,6 @@ use tidegate_proto::frontend::tag as frontend;
 use tokio::time::Instant;
 
 use crate::config::PoolMode;
-use crate::limits::DEALLOCATE_BYTES_MAX;
 use crate::limits::STATEMENT_BYTES_MAX;
 use crate::pool;
 use crate::pool::PoolError;
@@ -30,8 +29,7 @@ use crate::session::statement_text::StatementText;
 use crate::session::statements::Settled;
 use crate::session::statements::Statements;
 use crate::session::statements::Translation;
-use crate::sql::Effects;
-use crate::sql::Touch;
+use crate::sql::Leaves;
 use crate::telemetry::Count;
 
 /// The conversation and its client, while bytes pass.
@@ -56,15 +54,29 @@ impl View<'_> {
         let Some(statement) = statement else {
             return;
         };
-        self.leaves_behind(statement.effects, &statement.touches);
+        self.conversation
+            .leaves_behind(self.client, &statement.leaves);
         if statement.is_named {
             self.conversation.pin();
         }
     }
 
-    fn leaves_behind(&mut self, effects: Effects, touches: &[Touch]) {
-        self.conversation
-            .leaves_behind(self.client, effects, touches);
+    /// A text that names statements by SQL: the server learns the client's names of them.
+    fn expose<'a>(
+        &mut self,
+        server: &mut Server,
+        message: &Message<'a>,
+        edits: &mut Edits<'a>,
+        leaves: &Leaves,
+    ) -> Result<(), Violation> {
+        if self.client.mode == PoolMode::Session || leaves.mentions.is_empty() {
+            return Ok(());
+        }
+        let mut translation = self.translation(server, message, edits);
+        if translation.expose(&leaves.mentions)? {
+            self.conversation.pin();
+        }
+        Ok(())
     }
 
     fn query<'a>(
@@ -73,13 +85,12 @@ impl View<'_> {
         message: &Message<'a>,
         edits: &mut Edits<'a>,
     ) -> Result<Step, Violation> {
-        let may_deallocate = self.statements.is_some()
-            && message.body_bytes <= DEALLOCATE_BYTES_MAX
-            && message
-                .body
-                .first()
-                .is_none_or(|byte| byte.eq_ignore_ascii_case(&b'd'));
-        if may_deallocate {
+        let has_names = self
+            .statements
+            .as_ref()
+            .is_some_and(|known| known.len() > 0);
+        if has_names && message.body_bytes <= STATEMENT_BYTES_MAX {
+            // It may call a statement by its name; nothing can be put in front of it later.
             if !message.is_whole() {
                 return Ok(Step::NeedMore);
             }
@@ -93,6 +104,9 @@ impl View<'_> {
         }
         server.prepared.unnamed = pool::Unnamed::None;
         let statement = self.read(StatementText::query(), message.body, message.is_whole());
+        if let Some(statement) = &statement {
+            self.expose(server, message, edits, &statement.leaves)?;
+        }
         self.statement(statement);
         Ok(Step::Forward)
     }
@@ -120,10 +134,12 @@ impl View<'_> {
             let leaves = || {
                 let mut text = StatementText::parse();
                 text.feed(message.body, client);
-                let statement = text.finish(client);
-                (statement.effects, Rc::from(statement.touches))
+                Rc::new(text.finish(client).leaves)
             };
-            let translated = self.translation(server, message, edits).parse(leaves)?;
+            let has_names_of_sql = self.conversation.has_names_of_sql;
+            let translated = self
+                .translation(server, message, edits)
+                .parse(has_names_of_sql, leaves)?;
             if let Some(step) = translated {
                 return Ok(step);
             }
@@ -151,7 +167,11 @@ impl View<'_> {
                     self.client.pool.counters.add(Count::Binds, 1);
                 }
                 if let Some(statement) = &used.statement {
-                    self.leaves_behind(statement.effects, &statement.touches);
+                    let leaves = &statement.leaves;
+                    self.conversation.leaves_behind(self.client, leaves);
+                }
+                if used.is_exposed {
+                    self.conversation.pin();
                 }
                 Ok(self.using(used.step))
             },
@@ -287,7 +307,7 @@ impl Observer for View<'_> {
         self.statements.as_ref()?.in_own_words(server, body)
     }
 
-    fn ready(&mut self, status: TransactionStatus) {
+    fn ready(&mut self, server: &Server, status: TransactionStatus) {
         self.conversation.is_error_open = false;
         let (client, counters) = (self.client, &self.client.pool.counters);
         let now = Instant::now();
@@ -303,7 +323,9 @@ impl Observer for View<'_> {
             client.is_idle_in_transaction.set(false);
         } else {
             client.is_idle_in_transaction.set(true);
-            self.conversation.ends_pause();
+            if !server.ledger.is_busy() {
+                self.conversation.ends_pause();
+            }
             self.conversation.is_doubtful = true;
         }
         client.since.set(now);

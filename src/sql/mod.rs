@@ -17,6 +17,7 @@ mod tests;
 
 pub use self::deallocate::deallocated_name;
 pub use self::state_effects::Effects;
+pub use self::state_effects::Leaves;
 pub use self::state_effects::StateEffects;
 pub use self::state_effects::Touch;
 

@@ -43,6 +43,17 @@ pub struct Touch {
     pub is_reset: bool,
 }
 
+/// All that is known of what a text leaves behind.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Leaves {
+    /// What is not named here.
+    pub effects: Effects,
+    /// The parameters that it may have changed: to find out what became of them, ask the server.
+    pub touches: Vec<Touch>,
+    /// The prepared statements that it names, as a server knows them.
+    pub mentions: Vec<Box<[u8]>>,
+}
+
 /// Reads the text of a `Query` or a `Parse`, in pieces cut anywhere.
 #[derive(Debug)]
 pub struct StateEffects {
@@ -66,13 +77,16 @@ impl StateEffects {
             .feed(bytes, session, &mut |token| reader.token(token, session));
     }
 
-    /// What the whole text leaves behind, and the parameters that it may have changed: to find out
-    /// what became of these, ask the server.
-    pub fn finish(mut self, session: &impl Session) -> (Effects, Vec<Touch>) {
+    /// What the whole text leaves behind.
+    pub fn finish(mut self, session: &impl Session) -> Leaves {
         let reader = &mut self.reader;
         self.lexer.finish(&mut |token| reader.token(token, session));
         self.reader.end_statement(session);
-        (self.reader.effects, self.reader.touches)
+        Leaves {
+            effects: self.reader.effects,
+            touches: self.reader.touches,
+            mentions: self.reader.mentions,
+        }
     }
 }
 
@@ -93,7 +107,8 @@ enum Place {
     /// Within or behind the name of a parameter.
     Parameter,
     Discard,
-    Prepare,
+    /// Behind `PREPARE`, `EXECUTE`, `DEALLOCATE`: a statement's name, or certain words.
+    Statement,
     /// `DO`: its text is code.
     Do,
     /// Nothing but certain words matters any more.
@@ -104,7 +119,10 @@ enum Place {
 struct Reader {
     effects: Effects,
     touches: Vec<Touch>,
+    mentions: Vec<Box<[u8]>>,
     place: Place,
+    /// The command is `PREPARE`.
+    prepares: bool,
     /// The parameter that the statement sets or resets.
     parameter: Parameter,
     /// The statement updates something.
@@ -157,11 +175,10 @@ impl Reader {
                 self.effects.discards |= is_all;
                 Place::Inside
             },
-            Place::Prepare => {
-                self.effects.pins |= !is(word, "transaction");
-                Place::Inside
-            },
+            Place::Statement => self.mention(word, is_name),
             Place::Do => Place::Do,
+            // `EXPLAIN EXECUTE`, `CREATE TABLE … AS EXECUTE`.
+            Place::Inside if is(word, "execute") && !is_name => Place::Statement,
             Place::Inside => {
                 self.within(word, is_name);
                 Place::Inside
@@ -171,11 +188,13 @@ impl Reader {
 
     /// The first word of a statement.
     fn command(&mut self, word: &[u8]) -> Place {
-        const COMMANDS: [(&str, Place); 5] = [
+        const COMMANDS: [(&str, Place); 7] = [
             ("set", Place::Set),
             ("reset", Place::Reset),
             ("discard", Place::Discard),
-            ("prepare", Place::Prepare),
+            ("prepare", Place::Statement),
+            ("execute", Place::Statement),
+            ("deallocate", Place::Statement),
             ("do", Place::Do),
         ];
         // What a procedure does is not known.
@@ -184,8 +203,28 @@ impl Reader {
         self.updates = is(word, "update");
         self.declares = is(word, "declare");
         self.makes = is(word, "create");
+        self.prepares = is(word, "prepare");
         let found = COMMANDS.iter().find(|(command, _)| is(word, command));
         found.map_or(Place::Inside, |(_, place)| *place)
+    }
+
+    /// A word where a statement's name is expected.
+    fn mention(&mut self, word: &[u8], is_name: bool) -> Place {
+        let is_keyword = |keyword: &str| !is_name && is(word, keyword);
+        if is_keyword("prepare") && !self.prepares {
+            return Place::Statement;
+        }
+        if is_keyword("transaction") && self.prepares || is_keyword("all") {
+            return Place::Inside;
+        }
+        self.effects.pins |= self.prepares;
+        let name = if is_name {
+            word.to_vec()
+        } else {
+            word.to_ascii_lowercase()
+        };
+        self.mentions.push(name.into());
+        Place::Inside
     }
 
     /// The word behind `SET`, `SET SESSION` or `RESET`.

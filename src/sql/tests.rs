@@ -27,7 +27,7 @@ impl Session for Known {
     }
 }
 
-fn leaves_in(session: &Known, pieces: &[&[u8]]) -> (Effects, Vec<Touch>) {
+fn leaves_in(session: &Known, pieces: &[&[u8]]) -> Leaves {
     let mut text = StateEffects::new();
     for piece in pieces {
         text.feed(piece, session);
@@ -35,18 +35,18 @@ fn leaves_in(session: &Known, pieces: &[&[u8]]) -> (Effects, Vec<Touch>) {
     text.finish(session)
 }
 
-fn leaves(text: &str) -> (Effects, Vec<Touch>) {
+fn leaves(text: &str) -> Leaves {
     leaves_in(&Known::default(), &[text.as_bytes()])
 }
 
 fn effects(text: &str) -> Effects {
-    leaves(text).0
+    leaves(text).effects
 }
 
 /// The parameters that a text may change, those that it resets with a `-`.
 fn touched(text: &str) -> String {
-    let (_, touches) = leaves(text);
-    let words = touches.iter().map(|touch| {
+    let leaves = leaves(text);
+    let words = leaves.touches.iter().map(|touch| {
         let sign = if touch.is_reset { "-" } else { "" };
         format!("{sign}{}", touch.name)
     });
@@ -195,7 +195,11 @@ const TOUCHING: [(&str, &str); 44] = [
 #[test]
 fn statements_that_leave_nothing_behind_do_not_pin() {
     for text in HARMLESS {
-        let (found, touches) = leaves(text);
+        let Leaves {
+            effects: found,
+            touches,
+            ..
+        } = leaves(text);
         assert_eq!(touches, [], "{text}");
         let blocks = found.blocks;
         assert_eq!(
@@ -220,14 +224,40 @@ fn statements_that_leave_state_behind_pin() {
 #[test]
 fn parameters_that_may_have_changed_are_named() {
     for (text, expected) in TOUCHING {
-        let (found, _) = leaves(text);
-        assert_eq!(found, Effects::NONE, "{text}");
+        assert_eq!(effects(text), Effects::NONE, "{text}");
         assert_eq!(touched(text), expected, "{text}");
         assert_eq!(
             touched(&format!("select 1;{text}\n;select 2")),
             expected,
             "{text}"
         );
+    }
+}
+
+#[test]
+fn statements_that_a_text_names_are_told() {
+    let mentioned = |text: &str| {
+        let mentions = leaves(text).mentions.into_iter();
+        let names = mentions.map(|name| String::from_utf8(name.into()).unwrap());
+        names.collect::<Vec<_>>().join(" ")
+    };
+    for (text, expected) in [
+        ("PREPARE S1 AS SELECT 1", "s1"),
+        ("prepare \"S 1\" (int) as select $1", "S 1"),
+        ("EXECUTE s1(1, 2)", "s1"),
+        ("execute \"all\"", "all"),
+        ("DEALLOCATE s1", "s1"),
+        ("deallocate prepare s1", "s1"),
+        ("DEALLOCATE ALL; DEALLOCATE PREPARE ALL", ""),
+        ("PREPARE TRANSACTION 'x'", ""),
+        (
+            "EXPLAIN (ANALYZE) EXECUTE s1; CREATE TABLE t AS EXECUTE s2 (1)",
+            "s1 s2",
+        ),
+        ("PREPARE prepare AS SELECT 1", "prepare"),
+        ("SELECT 'EXECUTE s1' -- EXECUTE s2", ""),
+    ] {
+        assert_eq!(mentioned(text), expected, "{text}");
     }
 }
 
@@ -267,17 +297,21 @@ fn a_backslash_is_what_the_session_takes_it_for() {
         ..Known::default()
     };
     let text: &[u8] = b"select 'a\\'; set a.b = 1 --'";
-    assert!(leaves_in(&escaping, &[text]).1.is_empty());
+    assert!(leaves_in(&escaping, &[text]).touches.is_empty());
     let text: &[u8] = b"select '\\\\'; set a.b = 1 --'";
-    assert!(!leaves_in(&escaping, &[text]).1.is_empty());
+    assert!(!leaves_in(&escaping, &[text]).touches.is_empty());
     // The second byte of a character, or an escape: only a server can tell.
     let two_bytes = Known {
         has_backslash_in_characters: true,
         ..Known::default()
     };
     let text: &[u8] = b"select E'\x95\\'";
-    assert!(leaves_in(&two_bytes, &[text]).0.pins);
-    assert!(!leaves_in(&Known::default(), &[b"select E'\x95\\''"]).0.pins);
+    assert!(leaves_in(&two_bytes, &[text]).effects.pins);
+    assert!(
+        !leaves_in(&Known::default(), &[b"select E'\x95\\''"])
+            .effects
+            .pins
+    );
 }
 
 proptest! {

@@ -185,6 +185,11 @@ impl Ledger {
         first.is_some_and(|entry| entry.verdict() == Verdict::Swallow)
     }
 
+    /// Whether what comes next answers a marked message.
+    pub fn is_marked(&self) -> bool {
+        self.owed.front().is_some_and(|entry| entry.is_marked)
+    }
+
     /// How many entries are owed, in messages.
     #[inline]
     pub fn owed(&self) -> usize {

@@ -34,6 +34,8 @@ pub(super) struct Statements {
     /// Counts what happens to the unnamed statement: whoever undoes something sees whether it was
     /// the last.
     unnamed_version: u32,
+    /// Names by which the server of the moment knows them too, because SQL text has used them.
+    exposed: Vec<Box<[u8]>>,
     /// Marked messages of the server's ledger, in its order.
     pending: VecDeque<Pending>,
     /// All names were dropped while something was pending.
@@ -88,6 +90,8 @@ enum Pending {
     Unnamed(Unnamed, u32),
     /// The pooler's `Parse` of the unnamed statement.
     Resend,
+    /// The pooler's `Parse` of a name of the client's. If it fails, what uses the name will too.
+    Expose,
 }
 
 impl Statements {

@@ -61,7 +61,8 @@ impl Statements {
                 | Pending::Close(..)
                 | Pending::Evict(_)
                 | Pending::Unnamed(..)
-                | Pending::Resend,
+                | Pending::Resend
+                | Pending::Expose,
             )
             | None => {},
         }

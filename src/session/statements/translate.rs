@@ -37,8 +37,7 @@ use crate::session::statements::wire::Injection;
 use crate::session::statements::wire::put;
 use crate::session::statements::wire::put_header;
 use crate::sql;
-use crate::sql::Effects;
-use crate::sql::Touch;
+use crate::sql::Leaves;
 
 /// A message that is on its way, and everything that it may change.
 pub(in crate::session) struct Translation<'a, 'b> {
@@ -49,15 +48,14 @@ pub(in crate::session) struct Translation<'a, 'b> {
     pub(in crate::session) edits: &'a mut Edits<'b>,
 }
 
-/// What executing a statement leaves behind, and the parameters that it may change.
-pub(in crate::session) type Leaves = (Effects, Rc<[Touch]>);
-
 /// What a message that uses a statement comes to.
 #[derive(Debug)]
 pub(in crate::session) struct Used {
     pub(in crate::session) step: Step,
     /// The statement, if it is the client's.
     pub(in crate::session) statement: Option<Rc<Statement>>,
+    /// The server was told names of the client's.
+    pub(in crate::session) is_exposed: bool,
 }
 
 impl Used {
@@ -65,6 +63,7 @@ impl Used {
         Self {
             step,
             statement: None,
+            is_exposed: false,
         }
     }
 }
@@ -73,7 +72,8 @@ impl Translation<'_, '_> {
     /// A `Parse` that is there whole: `None` if its statement cannot be taken to other servers.
     pub(in crate::session) fn parse(
         &mut self,
-        leaves: impl FnOnce() -> Leaves,
+        has_names_of_sql: bool,
+        leaves: impl FnOnce() -> Rc<Leaves>,
     ) -> Result<Option<Step>, Violation> {
         let Some((name, rest)) = split_at_zero(self.message.body) else {
             return Ok(Some(Step::Forward));
@@ -86,25 +86,26 @@ impl Translation<'_, '_> {
         if self.statements.named.contains_key(name) {
             return self.parse_again(name).map(Some);
         }
-        if !self.statements.has_room_for(name, rest) {
+        // A name that SQL has given is known to the server alone.
+        if has_names_of_sql || !self.statements.has_room_for(name, rest) {
             return Ok(None);
         }
         let named = self.make(rest, leaves);
         self.parse_named(name, named).map(Some)
     }
 
-    fn make(&self, rest: &[u8], leaves: impl FnOnce() -> Leaves) -> Named {
+    fn make(&self, rest: &[u8], leaves: impl FnOnce() -> Rc<Leaves>) -> Named {
         let settings = Rc::clone(&self.client.settings.borrow());
         let mut statements = self.server.pool.statements.borrow_mut();
         let known = statements.find(rest, &settings);
-        let leaves = known.map_or_else(leaves, |known| (known.effects, Rc::clone(&known.touches)));
+        let leaves = known.map_or_else(leaves, |known| Rc::clone(&known.leaves));
         Named {
             statement: statements.make(rest, &settings, leaves),
             epoch: statements.epoch(),
         }
     }
 
-    fn parse_unnamed(&mut self, rest: &[u8], leaves: impl FnOnce() -> Leaves) {
+    fn parse_unnamed(&mut self, rest: &[u8], leaves: impl FnOnce() -> Rc<Leaves>) {
         let settings = self.client.settings.borrow();
         let mut statements = self.server.pool.statements.borrow_mut();
         let found = statements.find(rest, &settings).map(Rc::clone);
@@ -201,9 +202,9 @@ impl Translation<'_, '_> {
             self.prepare(&named.statement)?;
             return Ok(Used::without_statement(Step::Wait));
         };
+        let is_exposed = self.expose(&named.statement.leaves.mentions)?;
         let at = self.message.at;
-        let injection = self.injection();
-        let own = injection.name(known.number);
+        let own = self.injection().name(known.number);
         let body_bytes = self.message.body_bytes - (name.len() + 1) + own.len();
         let out = self.edits.before(at);
         put_header(out, self.message.tag, body_bytes);
@@ -215,18 +216,21 @@ impl Translation<'_, '_> {
         Ok(Used {
             step: Step::Forward,
             statement: Some(named.statement),
+            is_exposed,
         })
     }
 
     fn using_unnamed(&mut self) -> Result<Used, Violation> {
         let on_server = self.server.prepared.unnamed;
         let mut used = None;
+        let mut is_exposed = false;
         match &self.statements.unnamed {
             Unnamed::OnServer => {},
             Unnamed::Kept(statement) => {
-                used = Some(Rc::clone(statement));
+                let statement = Rc::clone(statement);
+                used = Some(Rc::clone(&statement));
+                is_exposed = self.expose(&statement.leaves.mentions)?;
                 if on_server != pool::Unnamed::Is(statement.id) {
-                    let statement = Rc::clone(statement);
                     self.under_its_settings(&statement, |injection| {
                         injection.parse(b"\0", &statement.rest)
                     })?;
@@ -244,6 +248,7 @@ impl Translation<'_, '_> {
         Ok(Used {
             step: Step::Forward,
             statement: used,
+            is_exposed,
         })
     }
 
@@ -309,6 +314,7 @@ impl Translation<'_, '_> {
             self.statements.replace_unnamed(Unnamed::None)
         } else {
             let name = cut(name);
+            self.statements.hide(name);
             match self.statements.remove(name) {
                 Some(closed) => Pending::Close(name.into(), closed),
                 None => return Step::Forward,
@@ -319,33 +325,52 @@ impl Translation<'_, '_> {
     }
 
     /// A `Query` that is there whole, if all that it does is to deallocate one statement that the
-    /// client has parsed: the server is given another one to deallocate.
+    /// client has parsed: the server is given another one to deallocate, unless it knows that name.
     pub(in crate::session) fn deallocate(&mut self) -> Result<Option<Step>, Violation> {
         let text = self.message.body.strip_suffix(b"\0");
         let Some(name) = text.and_then(sql::deallocated_name) else {
             return Ok(None);
         };
-        let Some(closed) = self.statements.remove(cut(&name)) else {
+        let name = cut(&name);
+        let Some(closed) = self.statements.remove(name) else {
             return Ok(None);
         };
-        let at = self.message.at;
+        let is_exposed = self.statements.hide(name);
+        let pending = Pending::Close(name.into(), closed);
+        self.statements.pending.push_back(pending);
+        if is_exposed {
+            return Ok(Some(Step::Mark));
+        }
         let number = self.server.prepared.next_number();
-        let mut injection = Injection {
-            server: &mut *self.server,
-            out: self.edits.before(at),
-        };
+        let mut injection = self.injection();
         let own = injection.name(number);
         injection.parse_empty(&own)?;
         let command = [b"DEALLOCATE ".as_slice(), &own].concat();
-        put_header(injection.out, frontend::QUERY, command.len());
-        injection.out.extend_from_slice(&command);
-        self.edits
-            .skip_to(at + FRAME_HEADER_BYTES + self.message.body_bytes);
-        let pending = Pending::Close(cut(&name).into(), closed);
-        self.statements.pending.push_back(pending);
+        put(injection.out, frontend::QUERY, &[&command]);
+        let end = self.message.at + FRAME_HEADER_BYTES + self.message.body_bytes;
+        self.edits.skip_to(end);
         let ledger = &mut self.server.ledger;
         ledger.sent_marked(frontend::QUERY, Owner::Client)?;
         Ok(Some(Step::Booked))
+    }
+
+    /// Makes the server know statements by the client's own names, because SQL text calls them so;
+    /// whether it did that for any.
+    pub(in crate::session) fn expose(&mut self, mentions: &[Box<[u8]>]) -> Result<bool, Violation> {
+        let mut has_exposed = false;
+        for name in mentions.iter().map(|name| cut(name)) {
+            let Some(named) = self.statements.named.get(name).cloned() else {
+                continue;
+            };
+            has_exposed = true;
+            if !self.statements.exposed.iter().any(|known| **known == *name) {
+                self.statements.exposed.push(name.into());
+                self.statements.pending.push_back(Pending::Expose);
+                let name = [name, b"\0"].concat();
+                self.injection().expose(&name, &named.statement.rest)?;
+            }
+        }
+        Ok(has_exposed)
     }
 
     fn injection(&mut self) -> Injection<'_> {
@@ -365,6 +390,17 @@ impl Statements {
     pub(in crate::session) fn drop_unnamed(&mut self, server: &mut Server) {
         drop(self.replace_unnamed(Unnamed::None));
         server.prepared.unnamed = pool::Unnamed::None;
+    }
+
+    /// The client has left its server: what it knew by names of the client's is nothing any more.
+    pub(in crate::session) fn left_server(&mut self) {
+        self.exposed.clear();
+    }
+
+    /// The server is about to forget a name of the client's; whether it knew it.
+    fn hide(&mut self, name: &[u8]) -> bool {
+        let at = self.exposed.iter().position(|known| **known == *name);
+        at.map(|at| self.exposed.swap_remove(at)).is_some()
     }
 
     /// The unnamed statement is too long to be kept.
@@ -399,6 +435,7 @@ impl Statements {
     /// The server has dropped all statements.
     pub(in crate::session) fn dropped_all(&mut self, server: &mut Server) {
         server.prepared.clear();
+        self.exposed.clear();
         self.clear();
     }
 }

@@ -60,6 +60,24 @@ impl Injection<'_> {
             .sent_marked(frontend::PARSE, Owner::Behalf)
     }
 
+    /// `Parse` of a statement under its client's name. Where the client's pipeline is not under way
+    /// it is over with it, whatever comes of it.
+    pub(super) fn expose(&mut self, name: &[u8], rest: &[u8]) -> Result<(), Violation> {
+        let is_open = self.server.ledger.is_open();
+        let owner = if is_open {
+            Owner::Behalf
+        } else {
+            Owner::Pooler
+        };
+        put(self.out, frontend::PARSE, &[name, rest]);
+        self.server.ledger.sent_marked(frontend::PARSE, owner)?;
+        if !is_open {
+            put(self.out, frontend::SYNC, &[]);
+            self.server.ledger.sent(frontend::SYNC, owner)?;
+        }
+        Ok(())
+    }
+
     /// `Describe` of a statement under a name of the pooler's.
     pub(super) fn describe(&mut self, name: &[u8]) -> Result<(), Violation> {
         put(self.out, frontend::DESCRIBE, &[b"S", name]);
