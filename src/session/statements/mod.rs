@@ -10,6 +10,7 @@ mod translate;
 mod wire;
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -34,12 +35,22 @@ pub(super) struct Statements {
     /// Counts what happens to the unnamed statement: whoever undoes something sees whether it was
     /// the last.
     unnamed_version: u32,
-    /// Names by which the server of the moment knows them too, because SQL text has used them.
-    exposed: Vec<Box<[u8]>>,
+    /// Names that the server of the moment knows too.
+    exposed: Vec<Exposed>,
     /// Marked messages of the server's ledger, in its order.
     pending: VecDeque<Pending>,
+    /// How many of these change a name.
+    changing: HashMap<Box<[u8]>, usize>,
     /// All names were dropped while something was pending.
     is_cleared: bool,
+}
+
+/// A name of the client's that its server knows.
+#[derive(Debug)]
+struct Exposed {
+    name: Box<[u8]>,
+    /// It is the name of nothing: only that there is one matters.
+    is_empty: bool,
 }
 
 /// A statement with a name.
@@ -62,6 +73,18 @@ enum Unnamed {
     OnServer,
 }
 
+/// What a message does to a name. It counts at once; `before` is what undoes it.
+#[derive(Debug)]
+struct Change {
+    name: Box<[u8]>,
+    before: Option<Named>,
+    after: Option<Named>,
+    /// What makes the statement's name on the server, if it is given one.
+    number: u32,
+    /// An earlier message of the same name was undone after this one had been counted.
+    is_disturbed: bool,
+}
+
 /// A name that is being given to a statement.
 #[derive(Debug)]
 struct Parsing {
@@ -74,16 +97,14 @@ struct Parsing {
 /// What becomes of a message once its server has settled it.
 #[derive(Debug)]
 enum Pending {
-    /// The client's `Parse` of a name.
-    Parse(Rc<Parsing>),
-    /// The pooler's `Describe` after it.
-    Shape(Rc<Parsing>),
+    /// The client's `Parse`, `Close` or `DEALLOCATE` of a name.
+    Change(Change),
+    /// The pooler's `Describe` after a `Parse`.
+    Shape(Parsing),
     /// The pooler's `Parse` of a statement that this server did not have.
     Prepare(Rc<Statement>, u32),
     /// The pooler's `Describe` after that.
     Verify(Rc<Statement>),
-    /// The client's `Close`, or `DEALLOCATE`, of a name.
-    Close(Box<[u8]>, Named),
     /// The pooler's `Close` of a name of its own.
     Evict(u32),
     /// The client's `Parse` or `Close` of the unnamed statement.
@@ -91,7 +112,7 @@ enum Pending {
     /// The pooler's `Parse` of the unnamed statement.
     Resend,
     /// The pooler's `Parse` of a name of the client's. If it fails, what uses the name will too.
-    Expose,
+    Expose(Box<[u8]>),
 }
 
 impl Statements {
@@ -110,11 +131,41 @@ impl Statements {
         self.named.clear();
         self.bytes = 0;
         self.is_cleared = !self.pending.is_empty();
+        // What is pending comes after this, and nothing is left for it to fall back to.
+        let mut seen = HashSet::new();
+        for pending in &mut self.pending {
+            if let Pending::Change(change) = pending
+                && seen.insert(&*change.name)
+            {
+                change.before = None;
+            }
+        }
     }
 
     fn has_room_for(&self, name: &[u8], rest: &[u8]) -> bool {
         self.named.len() < CLIENT_STATEMENTS_COUNT_MAX
             && self.bytes + name.len() + rest.len() <= CLIENT_STATEMENTS_BYTES_MAX
+    }
+
+    /// Gives a name another meaning, or none, until it is settled.
+    fn change(&mut self, name: &[u8], after: Option<Named>, number: u32) {
+        let before = self.set(name, after.clone());
+        *self.changing.entry(name.into()).or_default() += 1;
+        self.pending.push_back(Pending::Change(Change {
+            name: name.into(),
+            before,
+            after,
+            number,
+            is_disturbed: false,
+        }));
+    }
+
+    fn set(&mut self, name: &[u8], named: Option<Named>) -> Option<Named> {
+        let before = self.remove(name);
+        if let Some(named) = named {
+            self.insert(name, named);
+        }
+        before
     }
 
     fn insert(&mut self, name: &[u8], named: Named) {

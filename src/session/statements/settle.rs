@@ -8,6 +8,7 @@ use crate::pool;
 use crate::pool::Server;
 use crate::pool::Shared;
 use crate::pool::Statement;
+use crate::session::statements::Change;
 use crate::session::statements::Named;
 use crate::session::statements::Parsing;
 use crate::session::statements::Pending;
@@ -31,7 +32,7 @@ impl Statements {
         let is_done = outcome == Outcome::Done;
         let mut settled = Settled::Aside;
         match self.pending.pop_front() {
-            Some(Pending::Parse(parsing)) => self.parsed(&parsing, server, is_done),
+            Some(Pending::Change(change)) => self.changed(change, server, is_done),
             Some(Pending::Shape(parsing)) if is_done => self.shaped(&parsing, server),
             Some(Pending::Prepare(statement, number)) if !is_done => {
                 server.prepared.remove(&statement, number);
@@ -43,26 +44,21 @@ impl Statements {
                     Settled::Goes
                 };
             },
-            Some(Pending::Close(name, closed)) if !is_done => {
-                if !self.named.contains_key(&name) {
-                    self.insert(&name, closed);
-                }
-            },
             Some(Pending::Evict(number)) if !is_done => server.prepared.closing.push(number),
             Some(Pending::Unnamed(previous, version)) if !is_done => {
                 self.unnamed_failed(previous, version, outcome, server);
             },
+            Some(Pending::Expose(name)) if !is_done => drop(self.hide(&name)),
             Some(Pending::Resend) if !is_done => {
                 server.prepared.unnamed = pool::Unnamed::Unknown;
             },
             Some(
                 Pending::Shape(_)
                 | Pending::Prepare(..)
-                | Pending::Close(..)
                 | Pending::Evict(_)
                 | Pending::Unnamed(..)
                 | Pending::Resend
-                | Pending::Expose,
+                | Pending::Expose(_),
             )
             | None => {},
         }
@@ -72,24 +68,66 @@ impl Statements {
         settled
     }
 
-    fn parsed(&mut self, parsing: &Parsing, server: &mut Server, is_done: bool) {
-        let Parsing {
+    fn changed(&mut self, change: Change, server: &mut Server, is_done: bool) {
+        let Change {
             name,
-            named,
+            before,
+            after,
             number,
-        } = parsing;
-        if !is_done {
-            server.prepared.remove(&named.statement, *number);
-            if self.is_named(name, &named.statement) {
-                self.remove(name);
+            is_disturbed,
+        } = change;
+        let others = self.no_longer_changing(&name);
+        let value = if is_done {
+            if !is_disturbed && !self.is_cleared {
+                return;
             }
-        } else if self.is_cleared {
-            // All names were dropped before the server read this one.
-            server
-                .prepared
-                .insert(&named.statement, *number, named.epoch);
-            self.insert(name, named.clone());
+            if let Some(named) = &after
+                && self.is_cleared
+            {
+                // All names were dropped before the server read this one.
+                server
+                    .prepared
+                    .insert(&named.statement, number, named.epoch);
+            }
+            after
+        } else {
+            if let Some(named) = after {
+                server.prepared.remove(&named.statement, number);
+            }
+            before
+        };
+        match self.next_change(&name, others) {
+            Some(next) => {
+                next.before = value;
+                next.is_disturbed = true;
+            },
+            None => drop(self.set(&name, value)),
         }
+    }
+
+    /// One message that changes a name is settled; how many more are pending.
+    fn no_longer_changing(&mut self, name: &[u8]) -> usize {
+        let Some(count) = self.changing.get_mut(name) else {
+            return 0;
+        };
+        *count -= 1;
+        let others = *count;
+        if others == 0 {
+            self.changing.remove(name);
+        }
+        others
+    }
+
+    fn next_change(&mut self, name: &[u8], others: usize) -> Option<&mut Change> {
+        if others == 0 {
+            return None;
+        }
+        self.pending.iter_mut().find_map(|pending| {
+            let Pending::Change(change) = pending else {
+                return None;
+            };
+            (*change.name == *name).then_some(change)
+        })
     }
 
     /// The server has told the shape of what the client has parsed: what others call the same is

@@ -27,12 +27,14 @@ use crate::session::Client;
 use crate::session::relay::Edits;
 use crate::session::relay::Message;
 use crate::session::relay::Step;
+use crate::session::statements::Exposed;
 use crate::session::statements::Named;
 use crate::session::statements::Parsing;
 use crate::session::statements::Pending;
 use crate::session::statements::Statements;
 use crate::session::statements::Unnamed;
 use crate::session::statements::cut;
+use crate::session::statements::wire::EMPTY;
 use crate::session::statements::wire::Injection;
 use crate::session::statements::wire::put;
 use crate::session::statements::wire::put_header;
@@ -121,8 +123,17 @@ impl Translation<'_, '_> {
 
     /// A name that the client has given already. The server is made to know it, and complains.
     fn parse_again(&mut self, name: &[u8]) -> Result<Step, Violation> {
-        let name = [name, b"\0"].concat();
-        self.injection().parse_empty(&name)?;
+        if !self.statements.is_exposed(name) {
+            self.statements.exposed.push(Exposed {
+                name: name.into(),
+                is_empty: true,
+            });
+            let pending = Pending::Expose(name.into());
+            self.statements.pending.push_back(pending);
+            // Nothing is parsed that could fail, also in a transaction that has.
+            let name = [name, b"\0"].concat();
+            self.injection().expose(&name, EMPTY)?;
+        }
         Ok(Step::ForwardAndReset)
     }
 
@@ -156,14 +167,12 @@ impl Translation<'_, '_> {
         self.server
             .prepared
             .insert(&named.statement, number, named.epoch);
-        self.statements.insert(name, named.clone());
-        let parsing = Rc::new(Parsing {
+        self.statements.change(name, Some(named.clone()), number);
+        self.statements.pending.push_back(Pending::Shape(Parsing {
             name: name.into(),
             named,
             number,
-        });
-        let pending = [Pending::Parse(Rc::clone(&parsing)), Pending::Shape(parsing)];
-        self.statements.pending.extend(pending);
+        }));
         Ok(Step::Booked)
     }
 
@@ -309,18 +318,19 @@ impl Translation<'_, '_> {
         let Some((name, _)) = name else {
             return Step::Forward;
         };
-        let pending = if name.is_empty() {
+        if name.is_empty() {
             self.server.prepared.unnamed = pool::Unnamed::None;
-            self.statements.replace_unnamed(Unnamed::None)
-        } else {
-            let name = cut(name);
-            self.statements.hide(name);
-            match self.statements.remove(name) {
-                Some(closed) => Pending::Close(name.into(), closed),
-                None => return Step::Forward,
-            }
-        };
-        self.statements.pending.push_back(pending);
+            let pending = self.statements.replace_unnamed(Unnamed::None);
+            self.statements.pending.push_back(pending);
+            return Step::Mark;
+        }
+        let name = cut(name);
+        self.statements.hide(name);
+        let is_known = self.statements.named.contains_key(name);
+        if !is_known && !self.statements.changing.contains_key(name) {
+            return Step::Forward;
+        }
+        self.statements.change(name, None, 0);
         Step::Mark
     }
 
@@ -332,12 +342,11 @@ impl Translation<'_, '_> {
             return Ok(None);
         };
         let name = cut(&name);
-        let Some(closed) = self.statements.remove(name) else {
+        if !self.statements.named.contains_key(name) {
             return Ok(None);
-        };
+        }
         let is_exposed = self.statements.hide(name);
-        let pending = Pending::Close(name.into(), closed);
-        self.statements.pending.push_back(pending);
+        self.statements.change(name, None, 0);
         if is_exposed {
             return Ok(Some(Step::Mark));
         }
@@ -358,19 +367,30 @@ impl Translation<'_, '_> {
     /// whether it did that for any.
     pub(in crate::session) fn expose(&mut self, mentions: &[Box<[u8]>]) -> Result<bool, Violation> {
         let mut has_exposed = false;
-        for name in mentions.iter().map(|name| cut(name)) {
-            let Some(named) = self.statements.named.get(name).cloned() else {
-                continue;
-            };
-            has_exposed = true;
-            if !self.statements.exposed.iter().any(|known| **known == *name) {
-                self.statements.exposed.push(name.into());
-                self.statements.pending.push_back(Pending::Expose);
-                let name = [name, b"\0"].concat();
-                self.injection().expose(&name, &named.statement.rest)?;
-            }
+        for name in mentions {
+            has_exposed |= self.expose_one(cut(name))?;
         }
         Ok(has_exposed)
+    }
+
+    fn expose_one(&mut self, name: &[u8]) -> Result<bool, Violation> {
+        let Some(named) = self.statements.named.get(name).cloned() else {
+            return Ok(false);
+        };
+        let mut known = self.statements.exposed.iter();
+        let is_known = known.any(|exposed| *exposed.name == *name && !exposed.is_empty);
+        if !is_known {
+            self.statements.hide(name);
+            self.statements.exposed.push(Exposed {
+                name: name.into(),
+                is_empty: false,
+            });
+            let pending = Pending::Expose(name.into());
+            self.statements.pending.push_back(pending);
+            let name = [name, b"\0"].concat();
+            self.injection().expose(&name, &named.statement.rest)?;
+        }
+        Ok(true)
     }
 
     fn injection(&mut self) -> Injection<'_> {
@@ -397,10 +417,15 @@ impl Statements {
         self.exposed.clear();
     }
 
+    fn is_exposed(&self, name: &[u8]) -> bool {
+        self.exposed.iter().any(|exposed| *exposed.name == *name)
+    }
+
     /// The server is about to forget a name of the client's; whether it knew it.
-    fn hide(&mut self, name: &[u8]) -> bool {
-        let at = self.exposed.iter().position(|known| **known == *name);
-        at.map(|at| self.exposed.swap_remove(at)).is_some()
+    pub(super) fn hide(&mut self, name: &[u8]) -> bool {
+        let is_exposed = self.is_exposed(name);
+        self.exposed.retain(|exposed| *exposed.name != *name);
+        is_exposed
     }
 
     /// The unnamed statement is too long to be kept.

@@ -19,7 +19,7 @@ const OWN_NAME_BYTES_MAX: usize = 40;
 pub(super) const MISSING_NAME: [u8; 200] = [b'?'; 200];
 
 /// A `Parse` body's end without a text: no types.
-const EMPTY: &[u8] = b"\0\0\0";
+pub(super) const EMPTY: &[u8] = b"\0\0\0";
 
 /// Puts messages into the buffer that goes to a server, and books them.
 pub(super) struct Injection<'a> {
@@ -69,6 +69,8 @@ impl Injection<'_> {
         } else {
             Owner::Pooler
         };
+        put(self.out, frontend::CLOSE, &[b"S", name]);
+        self.server.ledger.sent(frontend::CLOSE, owner)?;
         put(self.out, frontend::PARSE, &[name, rest]);
         self.server.ledger.sent_marked(frontend::PARSE, owner)?;
         if !is_open {
