@@ -255,6 +255,9 @@ impl Session {
         if !lease.is_clean() {
             return Ok(());
         }
+        if let Some(statements) = &mut self.statements {
+            statements.rounds_settled();
+        }
         let told = self.conversation.settle(&self.client, lease)?;
         if !told.is_empty() {
             Outgoing::append(&mut self.to_client, &told);

@@ -234,6 +234,9 @@ impl Observer for View<'_> {
         };
         self.conversation.needs_reset |= step == Step::ForwardAndReset;
         let ends_round = matches!(message.tag, frontend::QUERY | frontend::SYNC);
+        if ends_round && let Some(statements) = self.statements {
+            statements.round_sent();
+        }
         if ends_round && step == Step::Forward && self.conversation.pauses() {
             return Ok(Step::ForwardAndWait);
         }
@@ -253,6 +256,10 @@ impl Observer for View<'_> {
             match self.statements {
                 Some(statements) => statements.dropped_all(server),
                 None => server.prepared.clear(),
+            }
+        } else if tag.starts_with(DEALLOCATE) {
+            if let Some(statements) = self.statements {
+                statements.deallocated();
             }
         } else if CHANGES.iter().any(|command| tag.starts_with(command)) {
             server.pool.statements.borrow_mut().begin_epoch();
@@ -309,6 +316,9 @@ impl Observer for View<'_> {
 
     fn ready(&mut self, server: &Server, status: TransactionStatus) {
         self.conversation.is_error_open = false;
+        if let Some(statements) = self.statements {
+            statements.round_ended();
+        }
         let (client, counters) = (self.client, &self.client.pool.counters);
         let now = Instant::now();
         let micros = |since: Instant| {
@@ -353,6 +363,9 @@ const STALE_PLAN: &[u8] = b"E\0\0\0\x67SERROR\0VERROR\0C0A000\0\
 /// The tags of commands after which a server has no statements left.
 const DISCARD_ALL: &[u8] = b"DISCARD ALL\0";
 const DEALLOCATE_ALL: &[u8] = b"DEALLOCATE ALL\0";
+
+/// The tag of a command after which it has one less.
+const DEALLOCATE: &[u8] = b"DEALLOCATE\0";
 
 /// What the tags of commands begin with that may change what a statement takes and returns.
 const CHANGES: [&[u8]; 3] = [b"ALTER ", b"CREATE ", b"DROP "];

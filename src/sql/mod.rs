@@ -18,8 +18,10 @@ mod tests;
 pub use self::deallocate::deallocated_name;
 pub use self::state_effects::Effects;
 pub use self::state_effects::Leaves;
+pub use self::state_effects::Mention;
 pub use self::state_effects::StateEffects;
 pub use self::state_effects::Touch;
+pub use self::state_effects::Usage;
 
 /// What the reading of a text may have to know of the session that it runs in.
 pub trait Session {

@@ -51,7 +51,28 @@ pub struct Leaves {
     /// The parameters that it may have changed: to find out what became of them, ask the server.
     pub touches: Vec<Touch>,
     /// The prepared statements that it names, as a server knows them.
-    pub mentions: Vec<Box<[u8]>>,
+    pub mentions: Vec<Mention>,
+}
+
+/// A prepared statement that a text names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mention {
+    /// The name, as a server knows it.
+    pub name: Box<[u8]>,
+    /// What the text does with it.
+    pub usage: Usage,
+}
+
+/// What a text does with a statement that it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Usage {
+    /// `PREPARE`.
+    Prepared,
+    /// `EXECUTE`.
+    #[default]
+    Executed,
+    /// `DEALLOCATE`.
+    Deallocated,
 }
 
 /// Reads the text of a `Query` or a `Parse`, in pieces cut anywhere.
@@ -119,10 +140,10 @@ enum Place {
 struct Reader {
     effects: Effects,
     touches: Vec<Touch>,
-    mentions: Vec<Box<[u8]>>,
+    mentions: Vec<Mention>,
     place: Place,
-    /// The command is `PREPARE`.
-    prepares: bool,
+    /// What the command does with a statement.
+    usage: Usage,
     /// The parameter that the statement sets or resets.
     parameter: Parameter,
     /// The statement updates something.
@@ -203,7 +224,11 @@ impl Reader {
         self.updates = is(word, "update");
         self.declares = is(word, "declare");
         self.makes = is(word, "create");
-        self.prepares = is(word, "prepare");
+        self.usage = match word {
+            word if is(word, "prepare") => Usage::Prepared,
+            word if is(word, "deallocate") => Usage::Deallocated,
+            _ => Usage::Executed,
+        };
         let found = COMMANDS.iter().find(|(command, _)| is(word, command));
         found.map_or(Place::Inside, |(_, place)| *place)
     }
@@ -211,19 +236,23 @@ impl Reader {
     /// A word where a statement's name is expected.
     fn mention(&mut self, word: &[u8], is_name: bool) -> Place {
         let is_keyword = |keyword: &str| !is_name && is(word, keyword);
-        if is_keyword("prepare") && !self.prepares {
+        let prepares = self.usage == Usage::Prepared;
+        if is_keyword("prepare") && !prepares {
             return Place::Statement;
         }
-        if is_keyword("transaction") && self.prepares || is_keyword("all") {
+        if is_keyword("transaction") && prepares || is_keyword("all") {
             return Place::Inside;
         }
-        self.effects.pins |= self.prepares;
+        self.effects.pins |= prepares;
         let name = if is_name {
             word.to_vec()
         } else {
             word.to_ascii_lowercase()
         };
-        self.mentions.push(name.into());
+        self.mentions.push(Mention {
+            name: name.into(),
+            usage: self.usage,
+        });
         Place::Inside
     }
 

@@ -238,23 +238,30 @@ fn parameters_that_may_have_changed_are_named() {
 fn statements_that_a_text_names_are_told() {
     let mentioned = |text: &str| {
         let mentions = leaves(text).mentions.into_iter();
-        let names = mentions.map(|name| String::from_utf8(name.into()).unwrap());
+        let names = mentions.map(|mention| {
+            let sign = match mention.usage {
+                Usage::Prepared => "+",
+                Usage::Executed => "",
+                Usage::Deallocated => "-",
+            };
+            format!("{sign}{}", String::from_utf8_lossy(&mention.name))
+        });
         names.collect::<Vec<_>>().join(" ")
     };
     for (text, expected) in [
-        ("PREPARE S1 AS SELECT 1", "s1"),
-        ("prepare \"S 1\" (int) as select $1", "S 1"),
+        ("PREPARE S1 AS SELECT 1", "+s1"),
+        ("prepare \"S 1\" (int) as select $1", "+S 1"),
         ("EXECUTE s1(1, 2)", "s1"),
         ("execute \"all\"", "all"),
-        ("DEALLOCATE s1", "s1"),
-        ("deallocate prepare s1", "s1"),
+        ("DEALLOCATE s1", "-s1"),
+        ("deallocate prepare s1; execute s2", "-s1 s2"),
         ("DEALLOCATE ALL; DEALLOCATE PREPARE ALL", ""),
         ("PREPARE TRANSACTION 'x'", ""),
         (
             "EXPLAIN (ANALYZE) EXECUTE s1; CREATE TABLE t AS EXECUTE s2 (1)",
             "s1 s2",
         ),
-        ("PREPARE prepare AS SELECT 1", "prepare"),
+        ("PREPARE prepare AS SELECT 1", "+prepare"),
         ("SELECT 'EXECUTE s1' -- EXECUTE s2", ""),
     ] {
         assert_eq!(mentioned(text), expected, "{text}");

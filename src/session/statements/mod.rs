@@ -6,6 +6,7 @@
 //! (`settle.rs`). What happens to a message on the way is in `translate.rs`.
 
 mod settle;
+mod sql_names;
 mod translate;
 mod wire;
 
@@ -37,6 +38,11 @@ pub(super) struct Statements {
     unnamed_version: u32,
     /// Names that the server of the moment knows too.
     exposed: Vec<Exposed>,
+    /// Names that texts deallocate among other things, in the order of sending, each with its round.
+    deallocations: VecDeque<(u32, Box<[u8]>)>,
+    /// Rounds that were sent, and those of them that are over.
+    rounds_sent: u32,
+    rounds_ended: u32,
     /// Marked messages of the server's ledger, in its order.
     pending: VecDeque<Pending>,
     /// How many of these change a name.

@@ -27,18 +27,15 @@ use crate::session::Client;
 use crate::session::relay::Edits;
 use crate::session::relay::Message;
 use crate::session::relay::Step;
-use crate::session::statements::Exposed;
 use crate::session::statements::Named;
 use crate::session::statements::Parsing;
 use crate::session::statements::Pending;
 use crate::session::statements::Statements;
 use crate::session::statements::Unnamed;
 use crate::session::statements::cut;
-use crate::session::statements::wire::EMPTY;
 use crate::session::statements::wire::Injection;
 use crate::session::statements::wire::put;
 use crate::session::statements::wire::put_header;
-use crate::sql;
 use crate::sql::Leaves;
 
 /// A message that is on its way, and everything that it may change.
@@ -119,22 +116,6 @@ impl Translation<'_, '_> {
         self.server.prepared.unnamed = pool::Unnamed::Is(statement.id);
         let pending = self.statements.replace_unnamed(Unnamed::Kept(statement));
         self.statements.pending.push_back(pending);
-    }
-
-    /// A name that the client has given already. The server is made to know it, and complains.
-    fn parse_again(&mut self, name: &[u8]) -> Result<Step, Violation> {
-        if !self.statements.is_exposed(name) {
-            self.statements.exposed.push(Exposed {
-                name: name.into(),
-                is_empty: true,
-            });
-            let pending = Pending::Expose(name.into());
-            self.statements.pending.push_back(pending);
-            // Nothing is parsed that could fail, also in a transaction that has.
-            let name = [name, b"\0"].concat();
-            self.injection().expose(&name, EMPTY)?;
-        }
-        Ok(Step::ForwardAndReset)
     }
 
     fn parse_named(&mut self, name: &[u8], named: Named) -> Result<Step, Violation> {
@@ -334,66 +315,7 @@ impl Translation<'_, '_> {
         Step::Mark
     }
 
-    /// A `Query` that is there whole, if all that it does is to deallocate one statement that the
-    /// client has parsed: the server is given another one to deallocate, unless it knows that name.
-    pub(in crate::session) fn deallocate(&mut self) -> Result<Option<Step>, Violation> {
-        let text = self.message.body.strip_suffix(b"\0");
-        let Some(name) = text.and_then(sql::deallocated_name) else {
-            return Ok(None);
-        };
-        let name = cut(&name);
-        if !self.statements.named.contains_key(name) {
-            return Ok(None);
-        }
-        let is_exposed = self.statements.hide(name);
-        self.statements.change(name, None, 0);
-        if is_exposed {
-            return Ok(Some(Step::Mark));
-        }
-        let number = self.server.prepared.next_number();
-        let mut injection = self.injection();
-        let own = injection.name(number);
-        injection.parse_empty(&own)?;
-        let command = [b"DEALLOCATE ".as_slice(), &own].concat();
-        put(injection.out, frontend::QUERY, &[&command]);
-        let end = self.message.at + FRAME_HEADER_BYTES + self.message.body_bytes;
-        self.edits.skip_to(end);
-        let ledger = &mut self.server.ledger;
-        ledger.sent_marked(frontend::QUERY, Owner::Client)?;
-        Ok(Some(Step::Booked))
-    }
-
-    /// Makes the server know statements by the client's own names, because SQL text calls them so;
-    /// whether it did that for any.
-    pub(in crate::session) fn expose(&mut self, mentions: &[Box<[u8]>]) -> Result<bool, Violation> {
-        let mut has_exposed = false;
-        for name in mentions {
-            has_exposed |= self.expose_one(cut(name))?;
-        }
-        Ok(has_exposed)
-    }
-
-    fn expose_one(&mut self, name: &[u8]) -> Result<bool, Violation> {
-        let Some(named) = self.statements.named.get(name).cloned() else {
-            return Ok(false);
-        };
-        let mut known = self.statements.exposed.iter();
-        let is_known = known.any(|exposed| *exposed.name == *name && !exposed.is_empty);
-        if !is_known {
-            self.statements.hide(name);
-            self.statements.exposed.push(Exposed {
-                name: name.into(),
-                is_empty: false,
-            });
-            let pending = Pending::Expose(name.into());
-            self.statements.pending.push_back(pending);
-            let name = [name, b"\0"].concat();
-            self.injection().expose(&name, &named.statement.rest)?;
-        }
-        Ok(true)
-    }
-
-    fn injection(&mut self) -> Injection<'_> {
+    pub(super) fn injection(&mut self) -> Injection<'_> {
         Injection {
             server: &mut *self.server,
             out: self.edits.before(self.message.at),
@@ -410,22 +332,6 @@ impl Statements {
     pub(in crate::session) fn drop_unnamed(&mut self, server: &mut Server) {
         drop(self.replace_unnamed(Unnamed::None));
         server.prepared.unnamed = pool::Unnamed::None;
-    }
-
-    /// The client has left its server: what it knew by names of the client's is nothing any more.
-    pub(in crate::session) fn left_server(&mut self) {
-        self.exposed.clear();
-    }
-
-    fn is_exposed(&self, name: &[u8]) -> bool {
-        self.exposed.iter().any(|exposed| *exposed.name == *name)
-    }
-
-    /// The server is about to forget a name of the client's; whether it knew it.
-    pub(super) fn hide(&mut self, name: &[u8]) -> bool {
-        let is_exposed = self.is_exposed(name);
-        self.exposed.retain(|exposed| *exposed.name != *name);
-        is_exposed
     }
 
     /// The unnamed statement is too long to be kept.

@@ -1,0 +1,150 @@
+//! Names of statements in SQL text: `PREPARE`, `EXECUTE` and `DEALLOCATE` mean the same names as the
+//! protocol does, so a server is told those of its client that a text calls by name.
+
+use tidegate_proto::error::Violation;
+use tidegate_proto::exchange::Owner;
+use tidegate_proto::frame::FRAME_HEADER_BYTES;
+use tidegate_proto::frontend::tag as frontend;
+
+use crate::session::relay::Step;
+use crate::session::statements::Exposed;
+use crate::session::statements::Pending;
+use crate::session::statements::Statements;
+use crate::session::statements::cut;
+use crate::session::statements::translate::Translation;
+use crate::session::statements::wire::EMPTY;
+use crate::session::statements::wire::put;
+use crate::sql;
+use crate::sql::Mention;
+use crate::sql::Usage;
+
+impl Translation<'_, '_> {
+    /// A `Query` that is there whole, if all that it does is to deallocate one statement that the
+    /// client has parsed: the server is given another one to deallocate, unless it knows that name.
+    pub(in crate::session) fn deallocate(&mut self) -> Result<Option<Step>, Violation> {
+        let text = self.message.body.strip_suffix(b"\0");
+        let Some(name) = text.and_then(sql::deallocated_name) else {
+            return Ok(None);
+        };
+        let name = cut(&name);
+        if !self.statements.named.contains_key(name) {
+            return Ok(None);
+        }
+        let is_exposed = self.statements.hide(name);
+        self.statements.change(name, None, 0);
+        // Its name is gone by now, and must not go once more.
+        let round = self.statements.rounds_sent;
+        self.statements
+            .deallocations
+            .push_back((round, Box::default()));
+        if is_exposed {
+            return Ok(Some(Step::Mark));
+        }
+        let number = self.server.prepared.next_number();
+        let mut injection = self.injection();
+        let own = injection.name(number);
+        injection.parse_empty(&own)?;
+        let command = [b"DEALLOCATE ".as_slice(), &own].concat();
+        put(injection.out, frontend::QUERY, &[&command]);
+        let end = self.message.at + FRAME_HEADER_BYTES + self.message.body_bytes;
+        self.edits.skip_to(end);
+        let ledger = &mut self.server.ledger;
+        ledger.sent_marked(frontend::QUERY, Owner::Client)?;
+        Ok(Some(Step::Booked))
+    }
+
+    /// Makes the server know statements by the client's own names, because SQL text calls them so;
+    /// whether it did that for any.
+    pub(in crate::session) fn expose(&mut self, mentions: &[Mention]) -> Result<bool, Violation> {
+        let mut has_exposed = false;
+        for mention in mentions {
+            let name = cut(&mention.name);
+            has_exposed |= self.expose_one(name, mention.usage)?;
+            if mention.usage == Usage::Deallocated {
+                let round = self.statements.rounds_sent;
+                self.statements
+                    .deallocations
+                    .push_back((round, name.into()));
+            }
+        }
+        Ok(has_exposed)
+    }
+
+    /// Where only the name matters, it is the name of nothing: a text that is parsed may fail, and
+    /// does in a transaction that has.
+    fn expose_one(&mut self, name: &[u8], usage: Usage) -> Result<bool, Violation> {
+        let Some(named) = self.statements.named.get(name).cloned() else {
+            return Ok(false);
+        };
+        let is_empty = usage != Usage::Executed;
+        let mut known = self.statements.exposed.iter();
+        let is_known = known.any(|exposed| *exposed.name == *name && exposed.is_empty <= is_empty);
+        if !is_known {
+            self.statements.hide(name);
+            self.statements.exposed.push(Exposed {
+                name: name.into(),
+                is_empty,
+            });
+            let pending = Pending::Expose(name.into());
+            self.statements.pending.push_back(pending);
+            let name = [name, b"\0"].concat();
+            let rest = if is_empty {
+                EMPTY
+            } else {
+                &named.statement.rest
+            };
+            self.injection().expose(&name, rest)?;
+        }
+        Ok(true)
+    }
+
+    /// A name that the client has given already. The server is made to know it, and complains.
+    pub(super) fn parse_again(&mut self, name: &[u8]) -> Result<Step, Violation> {
+        self.expose_one(name, Usage::Prepared)?;
+        Ok(Step::ForwardAndReset)
+    }
+}
+
+impl Statements {
+    /// The client has left its server: what it knew by names of the client's is nothing any more.
+    pub(in crate::session) fn left_server(&mut self) {
+        self.exposed.clear();
+    }
+
+    fn is_exposed(&self, name: &[u8]) -> bool {
+        self.exposed.iter().any(|exposed| *exposed.name == *name)
+    }
+
+    /// The server is about to forget a name of the client's; whether it knew it.
+    pub(super) fn hide(&mut self, name: &[u8]) -> bool {
+        let is_exposed = self.is_exposed(name);
+        self.exposed.retain(|exposed| *exposed.name != *name);
+        is_exposed
+    }
+
+    /// A message that ends a round was sent.
+    pub(in crate::session) fn round_sent(&mut self) {
+        self.rounds_sent = self.rounds_sent.wrapping_add(1);
+    }
+
+    /// A round is over: what it has not deallocated, it will not.
+    pub(in crate::session) fn round_ended(&mut self) {
+        let ended = self.rounds_ended;
+        self.deallocations.retain(|(round, _)| *round != ended);
+        self.rounds_ended = ended.wrapping_add(1);
+    }
+
+    /// Every round is over.
+    pub(in crate::session) fn rounds_settled(&mut self) {
+        self.deallocations.clear();
+        self.rounds_ended = self.rounds_sent;
+    }
+
+    /// The server has carried out a `DEALLOCATE` of one statement: the next one that was sent.
+    pub(in crate::session) fn deallocated(&mut self) {
+        if let Some((_, name)) = self.deallocations.pop_front() {
+            self.hide(&name);
+            self.remove(&name);
+        }
+    }
+}
