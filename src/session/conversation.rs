@@ -31,6 +31,8 @@ pub(super) struct Conversation {
     resets: bool,
     /// That is what it waits for.
     waits_for_ready: bool,
+    /// It waits to hear what became of statements that it has named in an earlier round.
+    pub(super) waits_for_names: bool,
     /// What was held may go on.
     pub(super) resumes: bool,
     /// The statement that it waited for takes or returns something else by now.

@@ -29,6 +29,7 @@ use crate::session::statement_text::StatementText;
 use crate::session::statements::Settled;
 use crate::session::statements::Statements;
 use crate::session::statements::Translation;
+use crate::sql;
 use crate::sql::Leaves;
 use crate::telemetry::Count;
 
@@ -94,19 +95,31 @@ impl View<'_> {
             if !message.is_whole() {
                 return Ok(Step::NeedMore);
             }
+            let name = message
+                .body
+                .strip_suffix(b"\0")
+                .and_then(sql::deallocated_name);
+            if let (Some(name), Some(statements)) = (name, &self.statements)
+                && statements.is_uncertain(&name)
+            {
+                return Ok(self.wait_for_names());
+            }
             let translated = self.translation(server, message, edits).deallocate()?;
             if let Some(step) = translated {
                 return Ok(step);
             }
         }
+        let statement = self.read(StatementText::query(), message.body, message.is_whole());
+        if let Some(statement) = &statement {
+            if self.mentions_uncertain(&statement.leaves) {
+                return Ok(self.wait_for_names());
+            }
+            self.expose(server, message, edits, &statement.leaves)?;
+        }
         if let Some(statements) = self.statements {
             statements.drop_unnamed(server);
         }
         server.prepared.unnamed = pool::Unnamed::None;
-        let statement = self.read(StatementText::query(), message.body, message.is_whole());
-        if let Some(statement) = &statement {
-            self.expose(server, message, edits, &statement.leaves)?;
-        }
         self.statement(statement);
         Ok(Step::Forward)
     }
@@ -149,8 +162,19 @@ impl View<'_> {
             statements.leave_unnamed(server);
         }
         let statement = self.read(StatementText::parse(), message.body, message.is_whole());
+        if let Some(statement) = &statement {
+            self.expose(server, message, edits, &statement.leaves)?;
+        }
         self.statement(statement);
         Ok(Step::Forward)
+    }
+
+    fn mentions_uncertain(&self, leaves: &Leaves) -> bool {
+        let Some(statements) = &*self.statements else {
+            return false;
+        };
+        let mut names = leaves.mentions.iter().map(|mention| &*mention.name);
+        names.any(|name| statements.is_uncertain(name))
     }
 
     fn bind<'a>(
@@ -179,6 +203,35 @@ impl View<'_> {
             None if message.is_whole() || message.body.len() > NAMES_BYTES_MAX => Ok(Step::Forward),
             None => Ok(Step::NeedMore),
         }
+    }
+
+    /// Whether the statement that a message names may turn out to be another one, or none.
+    fn is_uncertain(&self, message: &Message<'_>) -> bool {
+        let Some(statements) = &*self.statements else {
+            return false;
+        };
+        if statements.is_settled() {
+            return false;
+        }
+        let mut strings = message.body.split(|byte| *byte == 0);
+        let name = match message.tag {
+            // Whatever the unnamed statement was, it is replaced.
+            frontend::PARSE => strings.next().filter(|name| !name.is_empty()),
+            frontend::BIND => strings.nth(1),
+            frontend::DESCRIBE => strings.next().and_then(|name| name.strip_prefix(b"S")),
+            frontend::CLOSE => strings
+                .next()
+                .and_then(|name| name.strip_prefix(b"S"))
+                .filter(|name| !name.is_empty()),
+            _ => None,
+        };
+        name.is_some_and(|name| statements.is_uncertain(name))
+    }
+
+    fn wait_for_names(&mut self) -> Step {
+        self.conversation.waits = true;
+        self.conversation.waits_for_names = true;
+        Step::Wait
     }
 
     fn using(&mut self, step: Step) -> Step {
@@ -214,6 +267,9 @@ impl Observer for View<'_> {
             // Whatever it is, it is discarded, or fails the COPY.
             return Ok(Step::Forward);
         }
+        if self.is_uncertain(message) {
+            return Ok(self.wait_for_names());
+        }
         let step = match message.tag {
             frontend::QUERY => self.query(server, message, edits)?,
             frontend::PARSE => self.parse(server, message, edits)?,
@@ -233,7 +289,8 @@ impl Observer for View<'_> {
             _ => Step::Forward,
         };
         self.conversation.needs_reset |= step == Step::ForwardAndReset;
-        let ends_round = matches!(message.tag, frontend::QUERY | frontend::SYNC);
+        let is_sent = !matches!(step, Step::NeedMore | Step::Wait);
+        let ends_round = is_sent && matches!(message.tag, frontend::QUERY | frontend::SYNC);
         if ends_round && let Some(statements) = self.statements {
             statements.round_sent();
         }
@@ -346,6 +403,10 @@ impl Observer for View<'_> {
             return;
         };
         let settled = statements.settle(server, outcome);
+        if std::mem::take(&mut self.conversation.waits_for_names) {
+            self.conversation.waits = false;
+            self.conversation.resumes = true;
+        }
         self.client.statements.set(statements.len());
         server.card.statements.set(server.prepared.len());
         if settled != Settled::Aside {

@@ -45,10 +45,19 @@ pub(super) struct Statements {
     rounds_ended: u32,
     /// Marked messages of the server's ledger, in its order.
     pending: VecDeque<Pending>,
-    /// How many of these change a name.
-    changing: HashMap<Box<[u8]>, usize>,
+    /// Which of these change which name, and which of them the unnamed statement.
+    changing: HashMap<Box<[u8]>, Unsettled>,
+    changing_unnamed: Unsettled,
     /// All names were dropped while something was pending.
     is_cleared: bool,
+}
+
+/// Messages about one statement that are not settled.
+#[derive(Debug, Clone, Copy, Default)]
+struct Unsettled {
+    count: usize,
+    /// The round of the last of them.
+    round: u32,
 }
 
 /// A name of the client's that its server knows.
@@ -156,7 +165,9 @@ impl Statements {
     /// Gives a name another meaning, or none, until it is settled.
     fn change(&mut self, name: &[u8], after: Option<Named>, number: u32) {
         let before = self.set(name, after.clone());
-        *self.changing.entry(name.into()).or_default() += 1;
+        let unsettled = self.changing.entry(name.into()).or_default();
+        unsettled.count += 1;
+        unsettled.round = self.rounds_sent;
         self.pending.push_back(Pending::Change(Change {
             name: name.into(),
             before,
@@ -191,6 +202,29 @@ impl Statements {
         self.unnamed_version = self.unnamed_version.wrapping_add(1);
         let previous = std::mem::replace(&mut self.unnamed, unnamed);
         Pending::Unnamed(previous, self.unnamed_version)
+    }
+
+    /// Waits for what becomes of a message about the unnamed statement.
+    fn await_unnamed(&mut self, pending: Pending) {
+        self.changing_unnamed.count += 1;
+        self.changing_unnamed.round = self.rounds_sent;
+        self.pending.push_back(pending);
+    }
+
+    /// Whether what a name means depends on a round that is not over: within one round, whatever
+    /// would be wrong is skipped.
+    pub(super) fn is_uncertain(&self, name: &[u8]) -> bool {
+        let unsettled = if name.is_empty() {
+            (self.changing_unnamed.count > 0).then_some(&self.changing_unnamed)
+        } else {
+            self.changing.get(cut(name))
+        };
+        unsettled.is_some_and(|unsettled| unsettled.round != self.rounds_sent)
+    }
+
+    /// Whether anything may be uncertain.
+    pub(super) fn is_settled(&self) -> bool {
+        self.pending.is_empty()
     }
 }
 

@@ -31,7 +31,11 @@ impl Statements {
     pub(in crate::session) fn settle(&mut self, server: &mut Server, outcome: Outcome) -> Settled {
         let is_done = outcome == Outcome::Done;
         let mut settled = Settled::Aside;
-        match self.pending.pop_front() {
+        let pending = self.pending.pop_front();
+        if matches!(pending, Some(Pending::Unnamed(..) | Pending::Resend)) {
+            self.changing_unnamed.count -= 1;
+        }
+        match pending {
             Some(Pending::Change(change)) => self.changed(change, server, is_done),
             Some(Pending::Shape(parsing)) if is_done => self.shaped(&parsing, server),
             Some(Pending::Prepare(statement, number)) if !is_done => {
@@ -107,11 +111,11 @@ impl Statements {
 
     /// One message that changes a name is settled; how many more are pending.
     fn no_longer_changing(&mut self, name: &[u8]) -> usize {
-        let Some(count) = self.changing.get_mut(name) else {
+        let Some(unsettled) = self.changing.get_mut(name) else {
             return 0;
         };
-        *count -= 1;
-        let others = *count;
+        unsettled.count -= 1;
+        let others = unsettled.count;
         if others == 0 {
             self.changing.remove(name);
         }

@@ -115,7 +115,7 @@ impl Translation<'_, '_> {
         });
         self.server.prepared.unnamed = pool::Unnamed::Is(statement.id);
         let pending = self.statements.replace_unnamed(Unnamed::Kept(statement));
-        self.statements.pending.push_back(pending);
+        self.statements.await_unnamed(pending);
     }
 
     fn parse_named(&mut self, name: &[u8], named: Named) -> Result<Step, Violation> {
@@ -225,7 +225,7 @@ impl Translation<'_, '_> {
                         injection.parse(b"\0", &statement.rest)
                     })?;
                     self.server.prepared.unnamed = pool::Unnamed::Is(statement.id);
-                    self.statements.pending.push_back(Pending::Resend);
+                    self.statements.await_unnamed(Pending::Resend);
                 }
             },
             // What is there is another client's.
@@ -302,7 +302,7 @@ impl Translation<'_, '_> {
         if name.is_empty() {
             self.server.prepared.unnamed = pool::Unnamed::None;
             let pending = self.statements.replace_unnamed(Unnamed::None);
-            self.statements.pending.push_back(pending);
+            self.statements.await_unnamed(pending);
             return Step::Mark;
         }
         let name = cut(name);
