@@ -7,6 +7,7 @@ mod compose;
 mod error;
 mod login;
 mod message;
+mod proxied;
 mod unread;
 
 use std::io::ErrorKind;
@@ -39,6 +40,9 @@ pub use self::error::ServerReport;
 pub use self::error::WireError;
 pub use self::login::Login;
 pub use self::message::Message;
+pub use self::proxied::BEHIND_A_BALANCER;
+pub use self::proxied::proxied;
+pub use self::proxied::proxied_through;
 
 /// How long an answer may take.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(20);
