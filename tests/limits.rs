@@ -130,8 +130,7 @@ fn who_names_a_tenant_without_a_place_is_not_asked_for_a_password() {
         return;
     };
     let _held = Wire::connect(&pooled.login()).unwrap();
-    let mut guessing = Wire::open(pooled.login().address).unwrap();
-    guessing.send(&pooled.login().startup().unwrap()).unwrap();
+    let mut guessing = Wire::announce(&pooled.login()).unwrap();
     assert_eq!(
         guessing.message().unwrap().report().unwrap().sqlstate,
         "53300"
@@ -355,10 +354,8 @@ fn guesses_made_at_once_shut_their_address_out_as_those_made_one_by_one() {
 
 /// A client that has said who it wants to be, and has been asked for a proof.
 fn begin(login: &Login) -> Wire {
-    let mut wire = Wire::open(login.address).unwrap();
-    wire.send(&[&login.before[..], &login.startup().unwrap()].concat())
-        .unwrap();
-    wire.message().unwrap();
+    let mut wire = Wire::announce(login).unwrap();
+    wire.until_answered().unwrap();
     wire
 }
 
@@ -373,12 +370,7 @@ fn connections_that_do_not_log_in_are_limited_by_address_and_in_all() {
     };
     let from = |address: &str| pooled.login().behind(proxied(address).unwrap());
     let mut held: Vec<Wire> = (0..3).map(|_| begin(&from("203.0.113.7"))).collect();
-    let closed = |login: &Login| {
-        let mut wire = Wire::open(login.address).unwrap();
-        wire.send(&[&login.before[..], &login.startup().unwrap()].concat())
-            .unwrap();
-        wire.until_closed().unwrap()
-    };
+    let closed = |login: &Login| Wire::announce(login).unwrap().until_closed().unwrap();
     assert_eq!(closed(&from("203.0.113.7")), []);
     // Another address has places of its own, as long as there are any in all.
     Wire::connect(&from("203.0.113.8")).unwrap();

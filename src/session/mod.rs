@@ -55,9 +55,11 @@ pub use self::snapshot::WorkerView;
 
 use self::client::Facts;
 use self::run::Session;
+use crate::config::Refusals;
 use crate::net::Socket;
 use crate::pool::Home;
 use crate::pool::Pool;
+use crate::restrictions::Denial;
 use crate::telemetry::Count;
 
 /// Runs one session to its end. The socket must be registered with this worker's runtime.
@@ -69,6 +71,31 @@ pub async fn begin(
 ) {
     let (client, end) = Box::pin(log_in(arrival, &home, &registry, &keys)).await;
     log_end(&client, &end);
+}
+
+/// Closes the connection of a client that proved who it is, but is not admitted any more: a reload
+/// came between. It has heard `AuthenticationOk`; what it hears next is why that was all.
+pub async fn turn_away(arrival: Arrival, denial: &Denial) {
+    let Arrival {
+        mut socket,
+        origin,
+        tenant,
+        user,
+        ..
+    } = arrival;
+    tracing::info!(
+        target: "tidegate::connection",
+        tenant = tenant.name(),
+        user = user.name,
+        client = %origin.client(),
+        reason = denial.reason().label(),
+        error = %denial,
+        "connection refused"
+    );
+    let mut words = Vec::new();
+    // It is no stranger: the name of its tenant is no secret to it.
+    refusal::encode(&denial.report(Refusals::Named), &mut words);
+    say_goodbye(&mut socket, &words).await;
 }
 
 async fn log_in(

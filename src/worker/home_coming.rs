@@ -67,6 +67,14 @@ pub(super) async fn arrive(mut arrival: Box<Arrival>, seat: HomeSeat, place: Rc<
 /// The session, until its end; the client is counted at this home for as long.
 async fn welcome(arrival: Box<Arrival>, seat: HomeSeat, place: Rc<Place>) {
     let home = Rc::clone(&place.home);
+    let admission = &place.node.gate.admission;
+    // Once more: a reload that came during the login did not find this client among the sessions.
+    // From here to the registry nothing is awaited, so that the next one will.
+    if let Err(denial) = admission.check_network(&arrival.tenant, &arrival.origin) {
+        let refusals = home.counters.tenant(arrival.tenant.slot());
+        refusals.refuse(denial.reason());
+        return Box::pin(session::turn_away(*arrival, &denial)).await;
+    }
     let registry = Rc::clone(&place.registry);
     let keys = Arc::clone(&place.node.cancel_keys);
     Box::pin(session::begin(*arrival, home, registry, keys)).await;

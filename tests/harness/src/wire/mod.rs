@@ -67,9 +67,18 @@ impl Wire {
     /// # Errors
     /// [`WireError::Refused`] with what the server said; otherwise what broke.
     pub fn connect(login: &Login) -> Result<Self, WireError> {
+        let mut wire = Self::announce(login)?;
+        wire.prove(login)?;
+        Ok(wire)
+    }
+
+    /// Connects and says who it is, but proves nothing yet.
+    ///
+    /// # Errors
+    /// [`WireError::Io`] if nobody listens.
+    pub fn announce(login: &Login) -> Result<Self, WireError> {
         let mut wire = Self::open(login.address)?;
-        wire.send(&login.before)?;
-        wire.log_in(login)?;
+        wire.send(&[&login.before[..], &login.startup()?].concat())?;
         Ok(wire)
     }
 
@@ -93,8 +102,11 @@ impl Wire {
         })
     }
 
-    fn log_in(&mut self, login: &Login) -> Result<(), WireError> {
-        self.send(&login.startup()?)?;
+    /// Goes on from [`Wire::announce`] to the end of the login.
+    ///
+    /// # Errors
+    /// As [`Wire::connect`].
+    pub fn prove(&mut self, login: &Login) -> Result<(), WireError> {
         login::authenticate(self, login)?;
         loop {
             let message = self.message()?;
@@ -129,6 +141,17 @@ impl Wire {
         let is_read = || unread::unread_bytes(local, self.address) == 0;
         // Whoever does not want to read is left alone after a while.
         drop(polling::until_true("a read", READ_LIMIT, is_read));
+        Ok(())
+    }
+
+    /// Waits until the other side has said something, and leaves that to be read.
+    ///
+    /// # Errors
+    /// As [`Wire::message`].
+    pub fn until_answered(&mut self) -> Result<(), WireError> {
+        while self.received.is_empty() {
+            self.receive()?;
+        }
         Ok(())
     }
 
