@@ -62,6 +62,8 @@ pub struct ClusterOptions<'a> {
     pub hba: &'a str,
     /// The certificate for TLS, which is off without one. The wheel's server cannot do TLS.
     pub tls: Option<&'a KeyPair>,
+    /// The authority of the client certificates that it takes, if it does TLS.
+    pub client_authority_pem: Option<&'a str>,
 }
 
 /// A running cluster.
@@ -215,7 +217,14 @@ fn configure(
         Some(pair) => tls_settings(folder, account, pair)?,
         None => String::new(),
     };
-    let settings = format!("{SETTINGS}{tls}{}", options.settings);
+    let authority = match options.client_authority_pem {
+        Some(pem) => {
+            let path = write(folder, account, "root.crt", pem)?;
+            format!("ssl_ca_file = '{}'\n", path.display())
+        },
+        None => String::new(),
+    };
+    let settings = format!("{SETTINGS}{tls}{authority}{}", options.settings);
     write(folder, account, "data/postgresql.auto.conf", &settings)?;
     write(
         folder,

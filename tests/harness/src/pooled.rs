@@ -37,6 +37,8 @@ pub struct PoolerConfig {
     pub more: String,
     /// The secret of the user, as TOML; without it, the password of the database's owner.
     pub secret: Option<String>,
+    /// The host of the endpoint, if it is not 127.0.0.1.
+    pub endpoint_host: Option<String>,
     /// The port of the endpoint, if it is not the database's.
     pub endpoint_port: Option<u16>,
 }
@@ -58,7 +60,8 @@ impl PoolerConfig {
         section("[[listener]]", &listener, &self.listener);
         section("[[tenant]]", &format!("name = \"{TENANT}\""), &self.tenant);
         let endpoint = self.endpoint_port.unwrap_or(database.port);
-        let endpoint = format!("host = \"127.0.0.1\"\nport = {endpoint}");
+        let host = self.endpoint_host.as_deref().unwrap_or("127.0.0.1");
+        let endpoint = format!("host = \"{host}\"\nport = {endpoint}");
         section("[[tenant.endpoint]]", &endpoint, &self.endpoint);
         let password = format!("\"{}\"", database.password);
         let secret = self.secret.as_ref().unwrap_or(&password);

@@ -123,6 +123,7 @@ fn a_cluster_takes_settings_rules_and_a_certificate() {
         settings: "work_mem = '7MB'\n",
         hba: "hostssl all everyone 127.0.0.1/32 trust\n",
         tls: Some(&pair),
+        ..ClusterOptions::default()
     };
     let cluster = Cluster::start_with(Version::Distribution, &options).unwrap();
     cluster.psql("create role everyone login").unwrap();
