@@ -55,6 +55,8 @@ const READ_LIMIT: Duration = Duration::from_secs(2);
 pub struct Wire {
     stream: TcpStream,
     received: Vec<u8>,
+    /// Everything that was ever received, if somebody wants to know.
+    record: Option<Vec<u8>>,
     address: SocketAddr,
     parameters: Vec<(String, String)>,
     process_id: u32,
@@ -95,6 +97,7 @@ impl Wire {
         Ok(Self {
             stream,
             received: Vec::new(),
+            record: None,
             address,
             parameters: Vec::new(),
             process_id: 0,
@@ -287,6 +290,16 @@ impl Wire {
         }
     }
 
+    /// Keeps every byte that comes from now on.
+    pub fn record(&mut self) {
+        self.record = Some(self.received.clone());
+    }
+
+    /// What has come since [`Wire::record`].
+    pub fn recorded(&self) -> &[u8] {
+        self.record.as_deref().unwrap_or_default()
+    }
+
     /// Says that nothing more comes, and leaves the other direction open.
     ///
     /// # Errors
@@ -308,8 +321,11 @@ impl Wire {
         match self.stream.read(&mut chunk) {
             Ok(0) => Err(WireError::Closed),
             Ok(count) => {
-                self.received
-                    .extend_from_slice(chunk.get(..count).unwrap_or_default());
+                let chunk = chunk.get(..count).unwrap_or_default();
+                self.received.extend_from_slice(chunk);
+                if let Some(record) = &mut self.record {
+                    record.extend_from_slice(chunk);
+                }
                 Ok(())
             },
             Err(error) if error.kind() == ErrorKind::WouldBlock => Err(WireError::Late),
