@@ -69,6 +69,7 @@ mod account;
 mod certificates;
 mod cluster;
 mod database;
+pub mod descriptors;
 mod failure;
 mod folder;
 mod haproxy;

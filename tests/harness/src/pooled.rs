@@ -41,6 +41,8 @@ pub struct PoolerConfig {
     pub endpoint_host: Option<String>,
     /// The port of the endpoint, if it is not the database's.
     pub endpoint_port: Option<u16>,
+    /// How many descriptors Tidegate may have open, if not as many as we.
+    pub descriptors_max: Option<u32>,
 }
 
 impl PoolerConfig {
@@ -113,7 +115,8 @@ impl PooledDatabase {
     ) -> Result<Self, Failure> {
         let port = free_port()?;
         let text = config.text(&database, port);
-        let pooler = Pooler::start_in(folder, &text, Ready::Port(port))?;
+        let pooler =
+            Pooler::start_within(config.descriptors_max, folder, &text, Ready::Port(port))?;
         Ok(Self {
             database,
             pooler,

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::descriptors;
 use crate::failure::Failure;
 use crate::folder::Folder;
 use crate::polling;
@@ -54,8 +55,25 @@ impl Pooler {
     /// # Errors
     /// As [`Pooler::start`].
     pub fn start_in(folder: Folder, config_toml: &str, ready: Ready) -> Result<Self, Failure> {
+        Self::start_within(None, folder, config_toml, ready)
+    }
+
+    /// [`Pooler::start_in`] with at most so many open descriptors, if a number is given.
+    ///
+    /// # Errors
+    /// As [`Pooler::start`].
+    pub fn start_within(
+        descriptors_max: Option<u32>,
+        folder: Folder,
+        config_toml: &str,
+        ready: Ready,
+    ) -> Result<Self, Failure> {
         let path = write_config(folder.path(), config_toml)?;
-        let mut command = Command::new(tools::tidegate()?);
+        let program = tools::tidegate()?;
+        let mut command = match descriptors_max {
+            None => Command::new(program),
+            Some(count) => descriptors::limited(&program, count),
+        };
         command.arg(path).current_dir(folder.path());
         let log = folder.path().join("tidegate.log");
         let mut process = ServerProcess::start("tidegate", command, &log, StopSignal::Interrupt)?;
