@@ -240,46 +240,51 @@ fn a_man_in_the_middle_whom_require_lets_in_cannot_use_the_login() {
     }
 }
 
+/// Tells of a client whose server answers the request for TLS like this: nothing that it says is
+/// passed on, and it learns nothing.
+fn assert_impostor_refused(mode: &str, answer: &'static [u8], cause: &str) {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let impostor = Impostor::start(answer);
+    let config = PoolerConfig {
+        endpoint_port: Some(impostor.port()),
+        endpoint: format!("server_tls.mode = \"{mode}\""),
+        ..PoolerConfig::default()
+    };
+    let folder = Folder::new().unwrap();
+    let database = cluster.database().unwrap();
+    let pooled = PooledDatabase::with(cluster, database, config, folder).unwrap();
+    assert_refused(&pooled, cause);
+    let told = refusal(&pooled);
+    assert!(!told.to_string().contains("555"), "{told}");
+    let heard = impostor.heard();
+    for secret in [&pooled.database.user, &pooled.database.password] {
+        let mut parts = heard.windows(secret.len());
+        let is_told = parts.any(|part| part == secret.as_bytes());
+        assert!(!is_told, "{mode} {answer:?}: it heard {heard:?}");
+    }
+}
+
 #[test]
 fn upstream_n_reply_fails() {
-    for (mode, answer, cause) in [
-        ("require", &b"N"[..], "the server offers no TLS"),
-        ("verify-ca", b"N", "the server offers no TLS"),
-        ("verify-full", b"N", "the server offers no TLS"),
-        // CVE-2024-10977: what it says in place of an answer is not believed, and not passed on.
-        (
-            "require",
-            b"E\0\0\0\x22SERROR\0C28000\0Mcall 555-0100\0\0",
-            "is not one S or N",
-        ),
-        ("require", b"\x00", "is not one S or N"),
-        // CVE-2021-23222: what comes behind the answer was not encrypted.
-        ("require", b"SR\0\0\0\x08\0\0\0\0Z\0\0\0\x05I", "handshake"),
-        ("require", b"", "handshake"),
-    ] {
-        let Some(cluster) = Cluster::shared() else {
-            return;
-        };
-        let impostor = Impostor::start(answer);
-        let config = PoolerConfig {
-            endpoint_port: Some(impostor.port()),
-            endpoint: format!("server_tls.mode = \"{mode}\""),
-            ..PoolerConfig::default()
-        };
-        let folder = Folder::new().unwrap();
-        let database = cluster.database().unwrap();
-        let pooled = PooledDatabase::with(cluster, database, config, folder).unwrap();
-        assert_refused(&pooled, cause);
-        let told = refusal(&pooled);
-        assert!(!told.to_string().contains("555"), "{told}");
-        let heard = impostor.heard();
-        for secret in [&pooled.database.user, &pooled.database.password] {
-            let found = heard
-                .windows(secret.len())
-                .any(|part| part == secret.as_bytes());
-            assert!(!found, "{mode} {answer:?}: it heard {heard:?}");
-        }
+    for mode in ["require", "verify-ca", "verify-full"] {
+        assert_impostor_refused(mode, b"N", "the server offers no TLS");
     }
+}
+
+#[test]
+fn upstream_error_before_tls_cve_2024_10977() {
+    let error = b"E\0\0\0\x22SERROR\0C28000\0Mcall 555-0100\0\0";
+    assert_impostor_refused("require", error, "is not one S or N");
+    assert_impostor_refused("require", b"\0", "is not one S or N");
+}
+
+#[test]
+fn upstream_ssl_injection_cve_2021_23222() {
+    let logged_in = b"SR\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+    assert_impostor_refused("require", logged_in, "handshake");
+    assert_impostor_refused("require", b"", "handshake");
 }
 
 #[test]

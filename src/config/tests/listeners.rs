@@ -95,7 +95,7 @@ fn proxy_protocol_without_trusted_proxies_is_refused() {
 }
 
 #[test]
-fn a_misspelt_trusted_proxy_refuses_the_configuration() {
+fn proxy_trusted_list_typo_refuses_start() {
     let found = listener_mistakes(
         "proxy_protocol = \"v2\"\ntrusted_proxies = [\"10.0.0.0/8\", \"10.0.0.256\"]",
     );
