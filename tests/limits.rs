@@ -10,7 +10,6 @@ use std::time::Duration;
 use tidegate_harness::PooledDatabase;
 use tidegate_harness::PoolerConfig;
 use tidegate_harness::polling;
-use tidegate_harness::wire;
 use tidegate_harness::wire::BEHIND_A_BALANCER;
 use tidegate_harness::wire::Login;
 use tidegate_harness::wire::ServerReport;
@@ -18,6 +17,9 @@ use tidegate_harness::wire::Wire;
 use tidegate_harness::wire::proxied;
 
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// What one case has in its configuration.
+type Change = fn(&mut PoolerConfig);
 
 /// A second user of the tenant.
 const OTHER: &str = "[[tenant.user]]\nname = \"other\"\nsecret = \"other\"";
@@ -69,15 +71,15 @@ fn assert_told(report: &ServerReport, message: &str) {
 
 #[test]
 fn one_client_too_many_is_told_whose_limit_it_is_and_gets_in_when_another_leaves() {
-    let settings: [(&str, fn(&mut PoolerConfig)); 3] = [
+    let settings: [(&str, Change); 3] = [
         ("user", |config| {
-            config.user = "max_user_client_connections = 3".to_owned()
+            config.user = "max_user_client_connections = 3".to_owned();
         }),
         ("tenant", |config| {
-            config.tenant = "max_client_conn = 3".to_owned()
+            config.tenant = "max_client_conn = 3".to_owned();
         }),
         ("node", |config| {
-            config.node = "max_client_conn = 3".to_owned()
+            config.node = "max_client_conn = 3".to_owned();
         }),
     ];
     for (whose, configure) in settings {
@@ -159,7 +161,7 @@ fn most_at_once(logins: &[Login]) -> i64 {
 
 #[test]
 fn servers_are_never_more_than_allowed_and_everybody_gets_a_turn() {
-    let settings: [(fn(&mut PoolerConfig), usize, i64); 4] = [
+    let settings: [(Change, usize, i64); 4] = [
         (|config| config.pool = "pool_size = 2".to_owned(), 2, 4),
         (
             |config| config.pool = "max_user_connections = 1".to_owned(),

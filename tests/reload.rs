@@ -23,6 +23,9 @@ use tidegate_harness::wire::proxied;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// What one case has in its configuration.
+type Change = fn(&mut PoolerConfig);
+
 fn start(configure: impl FnOnce(&mut PoolerConfig)) -> Option<PooledDatabase> {
     PooledDatabase::start(configure).unwrap()
 }
@@ -103,7 +106,7 @@ fn allowlist_change_closes_live() {
     assert_eq!(refused.sqlstate(), "28000", "{refused}");
 
     reload(&mut pooled, |config| {
-        config.tenant = "network.allow = []".to_owned()
+        config.tenant = "network.allow = []".to_owned();
     });
     assert_eq!(stays.farewell().unwrap().sqlstate, "28000");
     reload(&mut pooled, |config| config.tenant.clear());
@@ -149,7 +152,7 @@ fn a_client_that_logs_in_while_its_network_is_shut_out_is_cut_off_too() {
     let mut elsewhere = Wire::announce(&of_globex).unwrap();
     elsewhere.until_answered().unwrap();
     reload(&mut pooled, |config| {
-        config.tenant = "network.allow = []".to_owned()
+        config.tenant = "network.allow = []".to_owned();
     });
     for mut client in logging_in {
         let error = client.prove(&login).unwrap_err();
@@ -172,16 +175,16 @@ fn a_broken_file_leaves_everything_running_and_says_why() {
             .filter(|line| line.contains("reload refused"))
             .collect::<Vec<_>>()
     };
-    let broken: [(&str, fn(&mut PoolerConfig)); 4] = [
+    let broken: [(&str, Change); 4] = [
         ("network.allow", |config| {
-            config.tenant = "network.allow = [\"10.0.0.0/8\", \"10.0.0.0/33\"]".to_owned()
+            config.tenant = "network.allow = [\"10.0.0.0/8\", \"10.0.0.0/33\"]".to_owned();
         }),
         ("pool_size", |config| {
-            config.pool = "pool_size = \"many\"".to_owned()
+            config.pool = "pool_size = \"many\"".to_owned();
         }),
         ("nonsense", |config| config.node = "nonsense = 1".to_owned()),
         ("tidegate.toml:", |config| {
-            config.more = "[[tenant".to_owned()
+            config.more = "[[tenant".to_owned();
         }),
     ];
     for (word, breaking) in broken {
@@ -226,13 +229,13 @@ fn a_larger_pool_serves_those_who_wait_and_a_smaller_one_lets_servers_go() {
         .unwrap();
     second.until_read().unwrap();
     reload(&mut pooled, |config| {
-        config.pool = "pool_size = 2".to_owned()
+        config.pool = "pool_size = 2".to_owned();
     });
     assert_eq!(second.rows().unwrap(), "served");
     first.query("commit").unwrap();
 
     reload(&mut pooled, |config| {
-        config.pool = "pool_size = 1".to_owned()
+        config.pool = "pool_size = 1".to_owned();
     });
     first.query("begin").unwrap();
     second
@@ -255,7 +258,7 @@ fn a_changed_server_secret_is_for_new_servers_and_no_client_notices() {
         .admin(&format!("alter role {user} password 'another'"))
         .unwrap();
     reload(&mut pooled, |config| {
-        config.user = "server_secret = \"another\"".to_owned()
+        config.user = "server_secret = \"another\"".to_owned();
     });
     assert_eq!(client.query("select pg_backend_pid()").unwrap(), before);
     client.query("commit").unwrap();

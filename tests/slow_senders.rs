@@ -20,7 +20,7 @@ use tidegate_harness::wire::proxied;
 use tidegate_proto::startup::SslRequest;
 
 const SENDERS: usize = 2_000;
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Where a sender stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
