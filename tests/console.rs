@@ -318,4 +318,8 @@ fn psql_tells_who_and_where_it_is() {
         said.contains("pgbouncer") && said.contains("olga"),
         "{said}"
     );
+    let line = node.pooler.wait_for_log("console session ended").unwrap();
+    for part in ["client=unix(", "user=\"olga\"", "reason=\"terminated\""] {
+        assert!(line.contains(part), "{line}");
+    }
 }

@@ -142,6 +142,9 @@ fn a_header_with_a_unique_id_and_a_checksum_is_read() {
         return;
     };
     assert_eq!(query(&gate, &front).unwrap(), "42");
+    // Both logs name the connection by it.
+    let line = gate.pooler.wait_for_log("session ended").unwrap();
+    assert!(line.contains("unique_id=\"7F000001:"), "{line}");
 }
 
 #[test]

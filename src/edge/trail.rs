@@ -17,7 +17,6 @@ use crate::edge::outcome::ClosedReason;
 use crate::edge::outcome::Outcome;
 use crate::telemetry::RefusalReason;
 use crate::telemetry::Untrusted;
-use crate::tenancy::ClientAddress;
 use crate::tenancy::Origin;
 use crate::tenancy::PeerAddress;
 use crate::tenancy::Tenant;
@@ -26,7 +25,7 @@ use crate::tenancy::Tenant;
 #[derive(Debug)]
 pub(super) struct Trail {
     peer: PeerAddress,
-    client: Option<ClientAddress>,
+    origin: Option<Arc<Origin>>,
     tenant: Option<Box<str>>,
     user: Option<Box<str>>,
 }
@@ -36,15 +35,15 @@ impl Trail {
     pub(super) const fn new(accepted: &Accepted) -> Self {
         Self {
             peer: accepted.peer,
-            client: None,
+            origin: None,
             tenant: None,
             user: None,
         }
     }
 
     /// The client's address is known.
-    pub(super) fn comes_from(&mut self, origin: &Origin) {
-        self.client = Some(origin.client());
+    pub(super) fn comes_from(&mut self, origin: &Arc<Origin>) {
+        self.origin = Some(Arc::clone(origin));
     }
 
     /// The client has said where it wants to go.
@@ -75,7 +74,10 @@ impl Trail {
 impl Trail {
     fn log(&self, reason: &ClosedReason, tenant: Option<&Tenant>) {
         let peer = self.peer;
-        let client = self.client.map(tracing::field::display);
+        let origin = self.origin.as_deref();
+        let client = origin.map(|origin| tracing::field::display(origin.client()));
+        let unique_id = origin.and_then(Origin::unique_id).map(Untrusted::new);
+        let unique_id = unique_id.as_ref().map(tracing::field::display);
         // A name that a client made up is not a tenant.
         let tenant = tenant.map(Tenant::name);
         let user = self.user.as_deref().map(Untrusted::new);
@@ -86,24 +88,24 @@ impl Trail {
                 let chain = Chain(error);
                 match (label, error.fault()) {
                     (None, _) if matches!(error, EdgeError::Io(_)) => tracing::info!(
-                        target: TARGET, %peer, client, tenant, user, reason = "left", error = %chain,
+                        target: TARGET, %peer, client, unique_id, tenant, user, reason = "left", error = %chain,
                         "connection closed before it was authenticated"
                     ),
                     (None, _) => tracing::debug!(
-                        target: TARGET, %peer, client, reason = %chain, "connection closed"
+                        target: TARGET, %peer, client, unique_id, reason = %chain, "connection closed"
                     ),
                     (Some(label), Fault::Client | Fault::Server) => tracing::info!(
-                        target: TARGET, %peer, client, tenant, user, reason = label, error = %chain,
+                        target: TARGET, %peer, client, unique_id, tenant, user, reason = label, error = %chain,
                         "connection refused"
                     ),
                     (Some(label), Fault::Pooler) => tracing::warn!(
-                        target: TARGET, %peer, client, tenant, user, reason = label, error = %chain,
+                        target: TARGET, %peer, client, unique_id, tenant, user, reason = label, error = %chain,
                         "connection refused"
                     ),
                 }
             },
             ClosedReason::Cancel(canceled) => tracing::info!(
-                target: TARGET, %peer, client, tenant, reason = canceled.label(),
+                target: TARGET, %peer, client, unique_id, tenant, reason = canceled.label(),
                 "cancel request"
             ),
         }

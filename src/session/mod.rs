@@ -61,6 +61,7 @@ use crate::pool::Home;
 use crate::pool::Pool;
 use crate::restrictions::Denial;
 use crate::telemetry::Count;
+use crate::telemetry::Untrusted;
 
 /// Runs one session to its end. The socket must be registered with this worker's runtime.
 pub async fn begin(
@@ -181,12 +182,14 @@ async fn say_goodbye(socket: &mut Socket, words: &[u8]) {
 
 /// One line per session, at its end.
 fn log_end(client: &Client, end: &End) {
+    let unique_id = client.origin.unique_id().map(Untrusted::new);
     tracing::info!(
         target: "tidegate::connection",
         tenant = client.pool.tenant.name(),
         user = client.pool.key.user(),
-        database = %crate::telemetry::Untrusted::new(&*client.database_label),
+        database = %Untrusted::new(&*client.database_label),
         client = %client.origin.client(),
+        unique_id = unique_id.as_ref().map(tracing::field::display),
         reason = end.label(),
         cause = std::error::Error::source(end).map(tracing::field::display),
         seconds = end::seconds(client.connected_at.elapsed()),

@@ -68,7 +68,7 @@ impl Origin {
         self.private_endpoint.as_ref()
     }
 
-    /// The balancer's id of the connection: opaque bytes, shown in hexadecimal.
+    /// The balancer's id of the connection: opaque bytes, with which its log names it, too.
     pub fn unique_id(&self) -> Option<&[u8]> {
         self.unique_id.as_deref()
     }

@@ -46,14 +46,24 @@ pub async fn converse(operator: Operator, desk: Arc<Desk>) {
     let now = Instant::now();
     let place = desk.roster.enroll(&operator, desk.counts.next_id(), now);
     let Operator {
-        socket, name, role, ..
+        socket,
+        name,
+        role,
+        origin,
+        ..
     } = operator;
+    let log = |reason: &str| {
+        let (user, client) = (Untrusted::new(&name), origin.client());
+        let role = role.label();
+        tracing::info!(target: "tidegate::connection", %client, %user, role, reason, "console session ended");
+    };
     let mut line = Line::new(socket);
     let place = match place {
         Ok(place) => place,
         Err(full) => {
             let (sqlstate, message) = (SqlState::TOO_MANY_CONNECTIONS, full.to_string());
             let report = ReportText::new(Severity::Fatal, sqlstate, &message);
+            log("too_many");
             return line.farewell(report.hint("Close one of them.")).await;
         },
     };
@@ -95,9 +105,7 @@ pub async fn converse(operator: Operator, desk: Arc<Desk>) {
     let reason = end
         .as_ref()
         .map_or_else(LineError::label, |()| "terminated");
-    let user = Untrusted::new(&name);
-    let role = role.label();
-    tracing::info!(target: "tidegate::connection", %user, role, reason, "console session ended");
+    log(reason);
 }
 
 #[cfg(test)]
