@@ -151,6 +151,10 @@ pub const RESET_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a cancel request may take to be delivered.
 pub const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How many cancel requests may be on their way to one server. Each is a connection of its own, and
+/// nothing but this keeps a client from asking for them as fast as it can.
+pub const CANCELS_PER_SERVER_COUNT_MAX: u32 = 4;
+
 /// The pause after the first failure to open a server; doubled up to `server_login_retry`.
 pub const SERVER_RETRY_FIRST: Duration = Duration::from_millis(250);
 

@@ -4,9 +4,16 @@
 //! a test decides when it goes on: one that was not cancelled answers when the lock is given up.
 #![cfg(test)]
 
+use std::io;
 use std::io::Read;
+use std::io::Write;
+use std::net::TcpListener;
+use std::net::TcpStream;
 use std::process::Command;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -430,4 +437,51 @@ fn a_cancelled_copy_ends_and_the_session_goes_on() {
     client.cancel().unwrap();
     assert_canceled(client.rows());
     assert_eq!(client.query("select 'on'").unwrap(), "on");
+}
+
+/// Passes on to Postgres, but keeps every cancel request to itself, open and undelivered; returns
+/// how many there are.
+fn keep_cancel_requests(listener: TcpListener, server_port: u16) -> Arc<AtomicUsize> {
+    let kept = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&kept);
+    thread::spawn(move || {
+        let mut requests = Vec::new();
+        for mut client in listener.incoming().flatten() {
+            let mut opening = [0; 8];
+            client.read_exact(&mut opening).unwrap();
+            if opening.ends_with(&80_877_102_u32.to_be_bytes()) {
+                requests.push(client);
+                count.fetch_add(1, Ordering::SeqCst);
+                continue;
+            }
+            let mut server = TcpStream::connect(("127.0.0.1", server_port)).unwrap();
+            server.write_all(&opening).unwrap();
+            let mut from_server = server.try_clone().unwrap();
+            let mut to_client = client.try_clone().unwrap();
+            thread::spawn(move || io::copy(&mut client, &mut server));
+            thread::spawn(move || io::copy(&mut from_server, &mut to_client));
+        }
+    });
+    kept
+}
+
+#[test]
+fn a_client_that_cancels_without_end_opens_only_a_few_connections() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let configure = |config: &mut PoolerConfig| config.endpoint_port = Some(port);
+    let Some(pooled) = PooledDatabase::start(configure).unwrap() else {
+        return;
+    };
+    let kept = keep_cancel_requests(listener, pooled.database.port);
+    let lock = Lock::hold(&pooled);
+    let mut client = pooled.connect().unwrap();
+    begin_to_wait(&pooled, &mut client);
+    for _ in 0..50 {
+        client.cancel().unwrap();
+    }
+    until_logged(&pooled, "handed on", 50);
+    lock.give_up();
+    assert_eq!(client.rows().unwrap(), "through");
+    assert!((1..=4).contains(&kept.load(Ordering::SeqCst)), "{kept:?}");
 }

@@ -13,6 +13,7 @@ use tokio::time::MissedTickBehavior;
 use crate::edge::Bound;
 use crate::edge::ListenerRuntime;
 use crate::edge::SocketOptions;
+use crate::limits::CANCELS_PER_SERVER_COUNT_MAX;
 use crate::limits::TICK_INTERVAL;
 use crate::pool;
 use crate::pool::Home;
@@ -160,9 +161,12 @@ fn read(letter: Letter, place: &Rc<Place>) {
     }
 }
 
-/// Cancels what a client has a server do. A client without one has nothing to cancel.
+/// Cancels what a client has a server do. A client without one has nothing to cancel, and one that
+/// asks again and again has enough requests on their way.
 fn cancel(client: &Client) {
-    if let Some(card) = client.server.borrow().as_ref() {
+    if let Some(card) = client.server.borrow().as_ref()
+        && card.cancels.get() < CANCELS_PER_SERVER_COUNT_MAX
+    {
         pool::cancel_server(&client.pool, card);
     }
 }
