@@ -176,6 +176,9 @@ pub const AUTH_QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Answers about users of one tenant that are kept for those who waited for them.
 pub const RECENT_SECRETS_COUNT_MAX: usize = 64;
 
+/// For how long after a failure a tenant's database is not asked for secrets again.
+pub const SECRET_RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Orders of operators that may wait for the main thread.
 pub const ORDERS_COUNT_MAX: usize = 16;
 

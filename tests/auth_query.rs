@@ -2,12 +2,20 @@
 //! not, and that nothing a client says reaches the question but its name.
 #![cfg(test)]
 
+use std::net::TcpListener;
+use std::time::Duration;
+
 use tidegate_harness::PooledDatabase;
 use tidegate_harness::PoolerConfig;
 use tidegate_harness::SUPERUSER;
 use tidegate_harness::SUPERUSER_PASSWORD;
+use tidegate_harness::free_port;
+use tidegate_harness::http_get;
+use tidegate_harness::polling;
 use tidegate_harness::wire::Login;
 use tidegate_harness::wire::Wire;
+
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// A tenant whose users are looked up, with the usual query or with this one.
 fn looking_up(query: Option<&str>) -> Option<PooledDatabase> {
@@ -227,6 +235,20 @@ fn a_database_that_cannot_be_asked_is_said_to_be_unreachable_and_lets_nobody_in(
 }
 
 #[test]
+fn a_database_that_a_client_made_up_keeps_nobody_else_out() {
+    let Some(pooled) = looking_up(None) else {
+        return;
+    };
+    let right = role(&pooled, "right", "login password 'pencil'");
+    let mut made_up = right.clone().as_user("anybody");
+    "no_such_database".clone_into(&mut made_up.database);
+    for _ in 0..3 {
+        assert_eq!(Wire::connect(&made_up).unwrap_err().sqlstate(), "08006");
+        assert!(is_let_in(&right));
+    }
+}
+
+#[test]
 fn a_query_that_writes_is_refused_by_the_database() {
     let writing = "insert into public.written values ('x') returning 'x', $1::text";
     let Some(pooled) = looking_up(Some(writing)) else {
@@ -239,4 +261,34 @@ fn a_query_that_writes_is_refused_by_the_database() {
     assert_eq!(Wire::connect(&login).unwrap_err().sqlstate(), "08006");
     pooled.pooler.wait_for_log("read-only transaction").unwrap();
     assert_eq!(pooled.admin("select count(*) from written").unwrap(), "0");
+}
+
+#[test]
+fn clients_who_wait_for_a_database_that_fails_are_told_so_at_once_and_all_together() {
+    let http = free_port().unwrap();
+    let database = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = database.local_addr().unwrap().port();
+    let configure = |config: &mut PoolerConfig| {
+        config.tenant = "auth_query.user = \"asking\"\nauth_query.secret = \"asking\"".to_owned();
+        config.node = format!("[http]\naddress = \"127.0.0.1:{http}\"");
+        config.endpoint_port = Some(port);
+    };
+    let Some(pooled) = PooledDatabase::start(configure).unwrap() else {
+        return;
+    };
+    let login = pooled.login().as_user("looked_up");
+    let mut waiting: Vec<Wire> = (0..12).map(|_| Wire::announce(&login).unwrap()).collect();
+    let (asked, _) = database.accept().unwrap();
+    let all_wait = || {
+        let (_, page) = http_get(http, "/metrics").unwrap();
+        page.contains("\ntidegate_unauthenticated_connections 12\n")
+    };
+    polling::until_true("twelve waiting logins", LIMIT, all_wait).unwrap();
+    // A database that breaks off. Each of them would ask anew, and wait in the others' way.
+    drop(asked);
+    for client in &mut waiting {
+        assert_eq!(client.farewell().unwrap().sqlstate, "08006");
+    }
+    database.set_nonblocking(true).unwrap();
+    assert!(database.accept().is_err(), "it was asked a second time");
 }

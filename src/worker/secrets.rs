@@ -2,7 +2,8 @@
 //!
 //! One question at a time per tenant, however many clients come at once, so that a flood of
 //! logins is no flood of connections to the tenant's database. Whoever waited takes an answer that
-//! came meanwhile.
+//! came meanwhile. So it is with a failure: as long as a login waits, it takes one of the places
+//! that all tenants share, and a database that does not answer must not take them all.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::edge::LookupError;
 use crate::edge::Question;
 use crate::edge::SecretLookups;
 use crate::limits::RECENT_SECRETS_COUNT_MAX;
+use crate::limits::SECRET_RETRY_INTERVAL;
 use crate::pool::PoolError;
 use crate::pool::Randomness;
 use crate::pool::SecretConnection;
@@ -29,9 +31,14 @@ pub(super) struct Secrets {
     tenants: DashMap<TenantSlot, Arc<Mutex<Recent>>>,
 }
 
-/// The last answers about one tenant's users, newest last.
+/// What one tenant's database said last.
 #[derive(Debug, Default)]
-struct Recent(Vec<(Box<str>, Instant, LookedUp)>);
+struct Recent {
+    /// Answers about users, newest last.
+    answers: Vec<(Box<str>, Instant, LookedUp)>,
+    /// When it could not be asked, and why.
+    failure: Option<(Instant, Arc<PoolError>)>,
+}
 
 impl Secrets {
     pub(super) fn new(random: Randomness) -> Self {
@@ -41,7 +48,7 @@ impl Secrets {
         }
     }
 
-    async fn ask(&self, question: Question<'_>) -> Result<LookedUp, PoolError> {
+    async fn ask(&self, question: Question<'_>) -> Result<LookedUp, Arc<PoolError>> {
         let asked_at = Instant::now();
         let slot = question.tenant.slot();
         let tenant = Arc::clone(self.tenants.entry(slot).or_default().value());
@@ -49,12 +56,47 @@ impl Secrets {
         if let Some(answer) = recent.since(asked_at, question.user) {
             return Ok(answer);
         }
+        if let Some(error) = recent.failure_of(asked_at) {
+            return Err(error);
+        }
+        let answer = self.connect_and_ask(question).await.map_err(Arc::new);
+        match &answer {
+            Ok(answer) => recent.keep(question.user, answer.clone()),
+            Err(error) if is_of_the_database(error) => {
+                recent.failure = Some((Instant::now(), Arc::clone(error)));
+            },
+            Err(_) => {},
+        }
+        answer
+    }
+
+    async fn connect_and_ask(&self, question: Question<'_>) -> Result<LookedUp, PoolError> {
         let config = question.tenant.config();
         let (query, database) = (question.query, question.database);
         let mut connection = SecretConnection::open(&config, query, database, self.random).await?;
-        let answer = connection.ask(query, question.user).await?;
-        recent.keep(question.user, answer.clone());
-        Ok(answer)
+        connection.ask(query, question.user).await
+    }
+}
+
+/// Whether nobody else would get an answer either. A database that answers, and refuses, answers fast;
+/// and what it refuses may be one client's doing: another database, a name that no query can take.
+fn is_of_the_database(error: &PoolError) -> bool {
+    match error {
+        PoolError::Unresolved { .. }
+        | PoolError::Unreachable { .. }
+        | PoolError::Tls { .. }
+        | PoolError::Broke(_)
+        | PoolError::Timeout { .. } => true,
+        PoolError::NoEndpoint
+        | PoolError::ServerRefused { .. }
+        | PoolError::Login(_)
+        | PoolError::Secret(_)
+        | PoolError::ServerViolation(_)
+        | PoolError::ReplyTooLarge
+        | PoolError::BadAuthQuery
+        | PoolError::Unwritable(_)
+        | PoolError::QueryWaitTimeout { .. }
+        | PoolError::TooManyWaiting => false,
     }
 }
 
@@ -71,21 +113,28 @@ impl Recent {
     /// An answer that came after `start`.
     fn since(&self, start: Instant, user: &str) -> Option<LookedUp> {
         let found = self
-            .0
+            .answers
             .iter()
             .rev()
             .find(|(known, at, _)| **known == *user && *at >= start);
         found.map(|(_, _, answer)| answer.clone())
     }
 
+    /// The failure that came after `start`, or shortly before.
+    fn failure_of(&self, start: Instant) -> Option<Arc<PoolError>> {
+        let (at, error) = self.failure.as_ref()?;
+        (*at + SECRET_RETRY_INTERVAL > start).then(|| Arc::clone(error))
+    }
+
     fn keep(&mut self, user: &str, answer: LookedUp) {
         let now = Instant::now();
+        self.failure = None;
         // Nobody can have waited longer than a login may take.
-        self.0
+        self.answers
             .retain(|(known, at, _)| **known != *user && now - *at < Duration::from_hours(1));
-        if self.0.len() >= RECENT_SECRETS_COUNT_MAX {
-            self.0.remove(0);
+        if self.answers.len() >= RECENT_SECRETS_COUNT_MAX {
+            self.answers.remove(0);
         }
-        self.0.push((user.into(), now, answer));
+        self.answers.push((user.into(), now, answer));
     }
 }
