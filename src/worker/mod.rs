@@ -48,7 +48,10 @@ pub fn run(path: &Path) -> Result<(), StartError> {
         .enable_all()
         .build()
         .map_err(StartError::Runtime)?;
-    runtime.block_on(serve(started))
+    let served = runtime.block_on(serve(started));
+    // Dropped, it would wait for the thread that waits for the workers.
+    runtime.shutdown_background();
+    served
 }
 
 /// The main thread, while the workers work.

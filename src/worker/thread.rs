@@ -78,25 +78,52 @@ async fn live(equipment: Equipment) {
     }
     let mut ticks = tokio::time::interval(TICK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut leave_at = None;
+    let mut draining: Option<Draining> = None;
     loop {
         tokio::select! {
             letter = letters.recv() => match letter {
                 Some(Letter::Drain) => {
                     accepting.drain(..).for_each(|task| task.abort());
-                    let timeout = place.node.config.load().node.shutdown_timeout;
-                    leave_at = Some(Instant::now() + timeout);
+                    draining = Some(Draining::new(&place));
                 },
                 Some(letter) => read(letter, &place),
                 None => break,
             },
-            _ = ticks.tick() => tick(&place),
+            _ = ticks.tick() => {
+                if draining.is_some() {
+                    // Whoever was logging in when the others were told has come meanwhile.
+                    place.registry.end_all(Ending::ShuttingDown);
+                }
+                tick(&place);
+            },
         }
-        if leave_at.is_some_and(|at| place.registry.is_empty() || Instant::now() >= at) {
+        if draining
+            .as_ref()
+            .is_some_and(|draining| draining.is_over(&place))
+        {
             break;
         }
     }
     place.home.close();
+}
+
+/// A shutdown that waits for clients to go.
+struct Draining {
+    /// Until when; without a limit if not given.
+    until: Option<Instant>,
+}
+
+impl Draining {
+    fn new(place: &Place) -> Self {
+        let timeout = place.node.config.load().node.shutdown_timeout;
+        Self {
+            until: (!timeout.is_zero()).then(|| Instant::now() + timeout),
+        }
+    }
+
+    fn is_over(&self, place: &Place) -> bool {
+        place.registry.is_empty() || self.until.is_some_and(|until| Instant::now() >= until)
+    }
 }
 
 fn accept_on(
