@@ -31,17 +31,7 @@ fn start(configure: impl FnOnce(&mut PoolerConfig)) -> Option<PooledDatabase> {
 }
 
 fn reload(pooled: &mut PooledDatabase, configure: impl FnOnce(&mut PoolerConfig)) {
-    let before = reloads(pooled);
-    pooled.reload(configure).unwrap();
-    polling::until_true("a reload", LIMIT, || reloads(pooled) > before).unwrap();
-}
-
-fn reloads(pooled: &PooledDatabase) -> usize {
-    let lines = pooled.pooler.log_lines();
-    let done = lines
-        .iter()
-        .filter(|line| line.contains("configuration reloaded"));
-    done.count()
+    pooled.reloaded(configure).unwrap();
 }
 
 /// A tenant of its own beside the usual one: the superuser's.

@@ -113,6 +113,37 @@ fn talk(login: &Login) -> Vec<String> {
     heard
 }
 
+/// Mistakes beside secrets, and in them.
+fn broken(text: &str) -> [String; 7] {
+    [
+        text.replace("level = \"trace\"", "level = \"trace\"\nnonsense = 1"),
+        text.replace("secret = \"s3cr3t", "secert = \"s3cr3t"),
+        text.replace("-misled\"", "-misled"),
+        text.replace("server_secret = \"s3", "server_secret = { fiel = \"s3")
+            .replace("-server\"", "-server\" }"),
+        text.replace(
+            "mock_key = \"s3cr3t-CANARY-mock\"",
+            "mock_key = [\"s3cr3t-CANARY-mock\"]",
+        ),
+        text.replace(
+            "\"s3cr3t-CANARY-olga\"",
+            "\"SCRAM-SHA-256$s3cr3t-CANARY-olga\"",
+        ),
+        text.replace(
+            "\"s3cr3t-CANARY-olga\"",
+            "\"${S3CRET_NOT_SET}s3cr3t-CANARY-olga\"",
+        ),
+    ]
+}
+
+/// The console of an operator, whose password is a canary as well.
+fn console(login: &Login) -> Wire {
+    let password = format!("{CANARY}-olga");
+    let mut login = login.clone().as_user("olga").with_password(&password);
+    "pgbouncer".clone_into(&mut login.database);
+    Wire::connect(&login).unwrap()
+}
+
 #[test]
 fn log_canary_scan() {
     let Some(cluster) = Cluster::shared() else {
@@ -141,11 +172,7 @@ fn log_canary_scan() {
     };
     let mut heard = talk(&login);
 
-    let mut console = login
-        .as_user("olga")
-        .with_password(&format!("{CANARY}-olga"));
-    "pgbouncer".clone_into(&mut console.database);
-    let mut console = Wire::connect(&console).unwrap();
+    let mut console = console(&login);
     for command in [
         "CONFIG",
         "CLIENTS",
@@ -157,25 +184,7 @@ fn log_canary_scan() {
     ] {
         heard.push(console.query(&format!("SHOW {command}")).unwrap());
     }
-    for broken in [
-        text.replace("level = \"trace\"", "level = \"trace\"\nnonsense = 1"),
-        text.replace("secret = \"s3cr3t", "secert = \"s3cr3t"),
-        text.replace("-misled\"", "-misled"),
-        text.replace("server_secret = \"s3", "server_secret = { fiel = \"s3")
-            .replace("-server\"", "-server\" }"),
-        text.replace(
-            "mock_key = \"s3cr3t-CANARY-mock\"",
-            "mock_key = [\"s3cr3t-CANARY-mock\"]",
-        ),
-        text.replace(
-            "\"s3cr3t-CANARY-olga\"",
-            "\"SCRAM-SHA-256$s3cr3t-CANARY-olga\"",
-        ),
-        text.replace(
-            "\"s3cr3t-CANARY-olga\"",
-            "\"${S3CRET_NOT_SET}s3cr3t-CANARY-olga\"",
-        ),
-    ] {
+    for broken in broken(&text) {
         fs::write(pooler.folder().join("tidegate.toml"), broken).unwrap();
         heard.push(console.query("RELOAD").unwrap_err().to_string());
     }

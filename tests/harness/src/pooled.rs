@@ -3,17 +3,22 @@
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::cluster::Cluster;
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::folder::Folder;
+use crate::polling;
 use crate::pooler::Pooler;
 use crate::pooler::Ready;
 use crate::port::free_port;
 use crate::wire::Login;
 use crate::wire::Wire;
 use crate::wire::WireError;
+
+/// How long a reload may take.
+const RELOAD_LIMIT: Duration = Duration::from_secs(10);
 
 /// The tenant of every [`PooledDatabase`].
 const TENANT: &str = "acme";
@@ -135,6 +140,24 @@ impl PooledDatabase {
         configure(&mut self.config);
         let text = self.config.text(&self.database, self.port);
         self.pooler.reload(&text)
+    }
+
+    /// [`PooledDatabase::reload`], and waits until the new settings are in force.
+    ///
+    /// # Errors
+    /// [`Failure::Late`] if they are refused.
+    pub fn reloaded(&mut self, configure: impl FnOnce(&mut PoolerConfig)) -> Result<(), Failure> {
+        let before = self.reloads();
+        self.reload(configure)?;
+        polling::until_true("a reload", RELOAD_LIMIT, || self.reloads() > before)
+    }
+
+    fn reloads(&self) -> usize {
+        let lines = self.pooler.log_lines();
+        let done = lines
+            .iter()
+            .filter(|line| line.contains("configuration reloaded"));
+        done.count()
     }
 
     /// The cluster that has the database.
