@@ -43,19 +43,22 @@ use crate::session::Letter;
 /// has no threads left. Nothing is served then.
 pub fn run(path: &Path) -> Result<(), StartError> {
     const _: () = assert!(SCRATCH_BUFFER_BYTES >= 4096);
-    let started = start::start(path)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(StartError::Runtime)?;
-    let served = runtime.block_on(serve(started));
+    // Before anybody can see that the node is there: a SIGHUP that nobody listens for ends a process.
+    let signals = runtime.block_on(async { Signals::listen() });
+    let signals = signals.map_err(StartError::Runtime)?;
+    let started = start::start(path)?;
+    runtime.block_on(serve(started, signals));
     // Dropped, it would wait for the thread that waits for the workers.
     runtime.shutdown_background();
-    served
+    Ok(())
 }
 
 /// The main thread, while the workers work.
-async fn serve(started: Started) -> Result<(), StartError> {
+async fn serve(started: Started, signals: Signals) {
     let Started {
         node,
         threads,
@@ -64,7 +67,7 @@ async fn serve(started: Started) -> Result<(), StartError> {
     } = started;
     let desk = Arc::clone(&node.desk);
     tokio::select! {
-        end = attend(node, threads, orders) => end,
+        () = attend(node, threads, orders, signals) => {},
         never = inform(desk, http) => match never {},
     }
 }
@@ -95,8 +98,8 @@ async fn attend(
     node: Arc<NodeState>,
     threads: Vec<JoinHandle<()>>,
     mut orders: mpsc::Receiver<Order>,
-) -> Result<(), StartError> {
-    let mut signals = Signals::listen().map_err(StartError::Runtime)?;
+    mut signals: Signals,
+) {
     tracing::info!(
         workers = node.mailboxes.workers(),
         "process up: Tidegate {}",
@@ -108,7 +111,7 @@ async fn attend(
                 // What came of it is in the log.
                 signals::Wish::Reload => drop(reload::reload(&node).await),
                 signals::Wish::Drain => break,
-                signals::Wish::Leave => return Ok(()),
+                signals::Wish::Leave => return,
             },
             Some(order) = orders.recv() => match order {
                 // Whoever asked may have gone away meanwhile.
@@ -124,7 +127,6 @@ async fn attend(
         () = signals.leave() => tracing::info!("leaving at once"),
         () = joined(threads) => tracing::info!("every client has gone"),
     }
-    Ok(())
 }
 
 async fn drain(node: &Arc<NodeState>) {
