@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
+use tidegate_harness::Cluster;
 use tidegate_harness::PooledDatabase;
 use tidegate_harness::PoolerConfig;
 use tidegate_harness::polling;
@@ -196,6 +197,59 @@ fn servers_are_never_more_than_allowed_and_everybody_gets_a_turn() {
              where datname = current_database() and pid <> pg_backend_pid()"
         );
         polling::until_true("few servers", LIMIT, || pooled.admin(&few).unwrap() == "t").unwrap();
+    }
+}
+
+#[test]
+fn a_server_that_nobody_uses_makes_room_for_a_client_who_waits_whatever_limit_is_reached() {
+    let settings: [(Change, &str, &str); 3] = [
+        // Of the same user, in another database.
+        (
+            |config| config.pool = "max_user_connections = 1".to_owned(),
+            "",
+            "postgres",
+        ),
+        // Of another user of the same tenant.
+        (
+            |config| config.tenant = "max_db_connections = 1".to_owned(),
+            "other",
+            "",
+        ),
+        // Of another tenant.
+        (
+            |config| config.node = "max_server_connections = 1".to_owned(),
+            "other.globex",
+            "",
+        ),
+    ];
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let globex = format!(
+        "[[tenant]]\nname = \"globex\"\n[[tenant.endpoint]]\nhost = \"127.0.0.1\"\nport = {}\n{OTHER}",
+        cluster.port()
+    );
+    for (configure, user, database) in settings {
+        let Some(pooled) = start(|config| {
+            configure(config);
+            config.more = format!("{OTHER}\n{globex}");
+        }) else {
+            return;
+        };
+        create_other(&pooled);
+        let first = pooled.login();
+        let mut second = first.clone();
+        if !user.is_empty() {
+            second = second.as_user(user).with_password("other");
+        }
+        if !database.is_empty() {
+            database.clone_into(&mut second.database);
+        }
+        // They are at home on different workers: the first is where the fewest clients are.
+        let mut first = Wire::connect(&first).unwrap();
+        let mut second = Wire::connect(&second).unwrap();
+        assert_eq!(first.query("select 'first'").unwrap(), "first");
+        assert_eq!(second.query("select 'second'").unwrap(), "second");
     }
 }
 

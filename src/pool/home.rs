@@ -20,7 +20,9 @@ use crate::pool::PoolKey;
 use crate::pool::ServerSession;
 use crate::pool::ServerTlsCache;
 use crate::telemetry::WorkerCounters;
+use crate::tenancy::LimitScope;
 use crate::tenancy::NodeCounts;
+use crate::tenancy::ServerPermit;
 use crate::tenancy::Tenant;
 
 /// Fills a buffer with random bytes fit for keys.
@@ -155,6 +157,8 @@ impl Home {
         let mut forgotten = Vec::new();
         for pool in self.pools() {
             pool.tick(now);
+            let (tenant, user) = (&pool.tenant, pool.key.user());
+            ServerPermit::free_if_wanted(&self.node, tenant, user, || pool.evict_idle());
             if pool.is_unused() {
                 self.pools.borrow_mut().remove(&pool.key);
                 let (key, is_gone) = (pool.key.clone(), pool.tenant.is_gone());
@@ -182,13 +186,18 @@ impl Home {
         }
     }
 
-    /// Closes an idle server of another pool of the same tenant, so that its place under the
-    /// tenant's limit can be used.
-    pub(super) fn evict_idle(&self, tenant: &Tenant, asking: &Pool) -> bool {
-        self.pools()
-            .iter()
-            .filter(|pool| pool.tenant.slot() == tenant.slot() && pool.key != asking.key)
-            .any(Pool::evict_idle)
+    /// Closes an idle server of another pool that shares the limit which was reached, so that its
+    /// place can be used.
+    pub(super) fn evict_idle(&self, scope: LimitScope, asking: &Pool) -> bool {
+        let (tenant, user) = (asking.key.tenant(), asking.key.user());
+        let shares = |pool: &&Rc<Pool>| match scope {
+            LimitScope::User => pool.key.tenant() == tenant && pool.key.user() == user,
+            LimitScope::Tenant => pool.key.tenant() == tenant,
+            LimitScope::Node => true,
+        };
+        let pools = self.pools();
+        let mut others = pools.iter().filter(|pool| pool.key != asking.key);
+        others.by_ref().filter(shares).any(Pool::evict_idle)
     }
 
     /// Closes every idle server and forgets every pool: the end of the worker.

@@ -79,14 +79,18 @@ impl Pool {
     /// Begins to open one server, unless a limit of the user, the tenant or the node is reached.
     fn open(self: &Rc<Self>, now: Instant) -> bool {
         let acquire = || ServerPermit::try_acquire(&self.home.node, &self.tenant, self.key.user());
-        let permit = match acquire() {
+        let mut permit = acquire();
+        if let Err(reached) = permit
+            && self.home.evict_idle(reached.scope, self)
+        {
+            permit = acquire();
+        }
+        let permit = match permit {
             Ok(permit) => permit,
-            Err(_) if self.home.evict_idle(&self.tenant, self) => match acquire() {
-                Ok(permit) => permit,
-                Err(_) => return false,
-            },
             Err(reached) => {
-                // Nobody holds a server here that could come back: waiting would only run out.
+                // On other workers, too, servers may be unused that count against the same limit.
+                let (node, user) = (&self.home.node, self.key.user());
+                ServerPermit::ask_for_one(node, &self.tenant, user, reached);
                 if self.opened.get() == 0 {
                     tracing::debug!(%reached, pool = ?self.key, "no server can be opened");
                 }

@@ -3,6 +3,7 @@
 //! It is touched when a client logs in or leaves and when a server is opened or closed, and never
 //! for a transaction.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
@@ -23,6 +24,8 @@ pub enum Side {
 pub(super) struct Occupancy {
     clients: AtomicU32,
     servers: AtomicU32,
+    /// Somebody waits for a server, and the limit does not allow another.
+    is_server_wanted: AtomicBool,
 }
 
 impl Occupancy {
@@ -42,6 +45,21 @@ impl Occupancy {
     pub(super) fn give_back(&self, side: Side) {
         let before = self.of(side).fetch_sub(1, Ordering::AcqRel);
         debug_assert!(before > 0, "given back more often than taken");
+    }
+
+    /// Asks whoever has a server that is not used to let it go.
+    pub(super) fn want_server(&self) {
+        self.is_server_wanted.store(true, Ordering::Release);
+    }
+
+    /// Whether somebody asked.
+    pub(super) fn is_server_wanted(&self) -> bool {
+        self.is_server_wanted.load(Ordering::Acquire)
+    }
+
+    /// A server was let go. Who still waits asks again.
+    pub(super) fn server_was_let_go(&self) {
+        self.is_server_wanted.store(false, Ordering::Release);
     }
 
     /// How many are held now.

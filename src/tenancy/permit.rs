@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::tenancy::NodeCounts;
 use crate::tenancy::Tenant;
 use crate::tenancy::UserCounts;
+use crate::tenancy::occupancy::Occupancy;
 use crate::tenancy::occupancy::Side;
 
 /// One client, counted.
@@ -93,6 +94,36 @@ impl ServerPermit {
             tenant: config.max_db_connections,
         };
         Seat::try_take(Side::Server, node, tenant, user, limits).map(Self)
+    }
+
+    /// Asks those who share the limit that was reached, on every worker, to let a server go that
+    /// they do not use.
+    pub fn ask_for_one(node: &NodeCounts, tenant: &Tenant, user: &str, reached: LimitReached) {
+        match reached.scope {
+            LimitScope::User => tenant.with_user(user, Occupancy::want_server),
+            LimitScope::Tenant => tenant.occupancy.want_server(),
+            LimitScope::Node => node.occupancy.want_server(),
+        }
+    }
+
+    /// Whether somebody waits for what a server of this user would free. If so, `let_go` is asked
+    /// to free it; the asking ends when it has.
+    pub fn free_if_wanted(
+        node: &NodeCounts,
+        tenant: &Tenant,
+        user: &str,
+        let_go: impl FnOnce() -> bool,
+    ) {
+        let mut is_user_asking = false;
+        tenant.with_user(user, |counts| is_user_asking = counts.is_server_wanted());
+        let asking = [&tenant.occupancy, &node.occupancy];
+        let is_asked = asking.iter().any(|counts| counts.is_server_wanted());
+        if (is_asked || is_user_asking) && let_go() {
+            for counts in asking {
+                counts.server_was_let_go();
+            }
+            tenant.with_user(user, Occupancy::server_was_let_go);
+        }
     }
 
     /// The tenant that the server is for.
@@ -327,5 +358,54 @@ mod tests {
                     .collect();
             assert_eq!(all.len(), 7);
         }
+    }
+
+    /// Whose servers are asked for when this limit is reached, of two users and another tenant.
+    fn asked(scope: LimitScope) -> [bool; 3] {
+        let (node, acme, globex) = (node(0, 0), tenant(0, 0, None), tenant(0, 0, None));
+        let held = [(&acme, "app"), (&acme, "other"), (&globex, "app")];
+        let _permits =
+            held.map(|(tenant, user)| ServerPermit::try_acquire(&node, tenant, user).unwrap());
+        let reached = LimitReached {
+            scope,
+            side: Side::Server,
+            limit: 1,
+        };
+        held.map(|(tenant, user)| {
+            ServerPermit::ask_for_one(&node, &acme, "app", reached);
+            let mut is_asked = false;
+            ServerPermit::free_if_wanted(&node, tenant, user, || {
+                is_asked = true;
+                true
+            });
+            // It is asked for once.
+            ServerPermit::free_if_wanted(&node, tenant, user, || panic!("asked again"));
+            is_asked
+        })
+    }
+
+    #[test]
+    fn a_server_is_asked_for_where_the_limit_is_shared() {
+        assert_eq!(asked(LimitScope::User), [true, false, false]);
+        assert_eq!(asked(LimitScope::Tenant), [true, true, false]);
+        assert_eq!(asked(LimitScope::Node), [true, true, true]);
+    }
+
+    #[test]
+    fn who_has_none_to_let_go_leaves_the_asking_to_others() {
+        let (node, acme) = (node(0, 0), tenant(0, 0, None));
+        let reached = LimitReached {
+            scope: LimitScope::Tenant,
+            side: Side::Server,
+            limit: 1,
+        };
+        ServerPermit::ask_for_one(&node, &acme, "app", reached);
+        ServerPermit::free_if_wanted(&node, &acme, "app", || false);
+        let mut is_asked = false;
+        ServerPermit::free_if_wanted(&node, &acme, "other", || {
+            is_asked = true;
+            true
+        });
+        assert!(is_asked);
     }
 }

@@ -132,6 +132,13 @@ impl Tenant {
         }
     }
 
+    /// Looks at what a user holds, if that is anything.
+    pub(super) fn with_user(&self, user: &str, look: impl FnOnce(&Occupancy)) {
+        if let Some(counts) = self.lock_users().get(user) {
+            look(&counts.occupancy);
+        }
+    }
+
     fn lock_users(&self) -> MutexGuard<'_, HashMap<Arc<str>, Arc<UserCounts>>> {
         // Every change of the map is complete before anything can panic.
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
