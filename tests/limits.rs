@@ -146,7 +146,7 @@ fn most_at_once(logins: &[Login]) -> i64 {
     thread::scope(|scope| {
         for login in logins.iter().cycle().take(8) {
             scope.spawn(|| {
-                for _ in 0..5 {
+                for _ in 0..3 {
                     let mut client = Wire::connect(login).unwrap();
                     client.query("begin").unwrap();
                     most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
@@ -262,7 +262,7 @@ fn a_limit_on_clients_holds_exactly_while_clients_come_and_go() {
     let (held, login) = (AtomicI64::new(0), pooled.login());
     let come_and_go = || {
         let mut admitted = 0;
-        for _ in 0..10 {
+        for _ in 0..8 {
             let mut client = match Wire::connect(&login) {
                 Ok(client) => client,
                 Err(error) => {
@@ -279,7 +279,7 @@ fn a_limit_on_clients_holds_exactly_while_clients_come_and_go() {
         admitted
     };
     let admitted: u32 = thread::scope(|scope| {
-        let threads: Vec<_> = (0..12).map(|_| scope.spawn(come_and_go)).collect();
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(come_and_go)).collect();
         threads
             .into_iter()
             .map(|thread| thread.join().unwrap())
@@ -318,7 +318,7 @@ fn attempts_above_the_rate_are_refused_before_a_password_is_asked_for() {
 fn a_user_above_its_rate_takes_nothing_from_the_others() {
     let configure = |config: &mut PoolerConfig| {
         config.user = "connection_rate = { per_second = 1, burst = 2 }".to_owned();
-        config.tenant = "connection_rate = { per_second = 1, burst = 60 }".to_owned();
+        config.tenant = "connection_rate = { per_second = 1, burst = 40 }".to_owned();
         config.more = OTHER.to_owned();
     };
     let Some(pooled) = start(configure) else {
@@ -330,11 +330,11 @@ fn a_user_above_its_rate_takes_nothing_from_the_others() {
     });
     let told = told.unwrap().report().unwrap().clone();
     assert_told(&told, "connections for this user are opened too fast");
-    for _ in 0..50 {
+    for _ in 0..30 {
         // Refused or, if time has passed, let in: what it takes from its tenant is its own rate.
         drop(Wire::connect(&pooled.login()));
     }
-    for _ in 0..20 {
+    for _ in 0..12 {
         Wire::connect(&other(&pooled)).unwrap();
     }
 }

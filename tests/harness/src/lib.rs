@@ -42,6 +42,9 @@
 //! | [`HaProxy::start`] | a real HAProxy with the PROXY header of your choice, checks, TLS |
 //! | [`Pooler::start`], [`Pooler::reload`], [`Pooler::log_lines`] | a real Tidegate |
 //! | [`PooledDatabase::start`] | a database of the test's own with a Tidegate in front of it |
+//! | [`PooledDatabase::reloaded`] | the same process with other settings, for tests of many cases |
+//! | [`wire::proxied`], [`wire::proxied_through`] | what a load balancer says of a client, by hand |
+//! | [`descriptors::allow`] | room for thousands of sockets |
 //! | [`wire::Wire`] | a client that says what no driver would, message by message |
 //! | [`Authority::new`] | throw-away certificates |
 //! | [`free_port`], [`polling::until`], [`http_get`] | what such tests need besides |
