@@ -20,6 +20,7 @@ use tidegate_harness::wire;
 use tidegate_harness::wire::BEHIND_A_BALANCER;
 use tidegate_harness::wire::Wire;
 use tidegate_harness::wire::proxied;
+use tidegate_harness::wire::proxied_through;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -101,6 +102,31 @@ fn allowlist_change_closes_live() {
     assert_eq!(stays.farewell().unwrap().sqlstate, "28000");
     reload(&mut pooled, |config| config.tenant.clear());
     Wire::connect(&from(&pooled, "198.51.100.7")).unwrap();
+}
+
+#[test]
+fn a_private_endpoint_that_is_no_longer_listed_closes_who_came_through_it() {
+    let listed = |ids: &str| format!("network.private_endpoints = [{ids}]");
+    let behind = |config: &mut PoolerConfig| {
+        config.listener = BEHIND_A_BALANCER.to_owned();
+        config.tenant =
+            listed("{ cloud = \"aws\", id = \"vpce-1\" }, { cloud = \"gcp\", id = \"2\" }");
+    };
+    let Some(mut pooled) = start(behind) else {
+        return;
+    };
+    let through = |cloud: &str, id: &str| {
+        let header = proxied_through("10.1.2.3", cloud, id).unwrap();
+        Wire::connect(&pooled.login().behind(header)).unwrap()
+    };
+    let (mut stays, mut goes) = (through("aws", "vpce-1"), through("gcp", "2"));
+    let mut without = Wire::connect(&from(&pooled, "10.1.2.3")).unwrap();
+    reload(&mut pooled, |config| {
+        config.tenant = listed("{ cloud = \"aws\", id = \"vpce-1\" }");
+    });
+    assert_eq!(goes.farewell().unwrap().sqlstate, "28000");
+    assert_eq!(stays.query("select 1").unwrap(), "1");
+    assert_eq!(without.query("select 1").unwrap(), "1");
 }
 
 #[test]
