@@ -8,7 +8,8 @@
 //!
 //! Each transcript runs straight to Postgres (which must say what the file says), then through a
 //! listener in transaction mode and one in session mode, with the client's bytes in one write and
-//! cut into pieces that Tidegate reads one by one.
+//! cut into pieces that Tidegate reads one by one; a short one once more for each place where its bytes
+//! can be cut in two.
 #![cfg(test)]
 
 mod transcripts {
@@ -22,7 +23,8 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use transcripts::replay;
-use transcripts::replay::Pieces;
+use transcripts::replay::Cut;
+use transcripts::replay::Player;
 use transcripts::script::Script;
 use transcripts::stage::Stage;
 
@@ -125,26 +127,27 @@ fn replays(name: &str) {
     if !script.suits(stage.major_version()) {
         return;
     }
-    let postgres = replay::run(&script, &stage.postgres(), None);
+    let postgres = Player::at(stage.postgres()).play(&script, Cut::Nowhere);
     if std::env::var_os("TIDEGATE_RECORD").is_some() {
         script.record(&postgres);
     }
-    compare(
-        &script.replies(),
-        &postgres,
-        &format!("{name}: Postgres itself"),
-    );
+    let what = format!("{name}: Postgres itself");
+    compare(&script.replies(), &postgres, &what);
+    let pieces = replay::PIECES_BYTES.map(Cut::Every);
+    let offsets = script.offsets().map(Cut::At);
+    let cuts: Vec<Cut> = [Cut::Nowhere]
+        .into_iter()
+        .chain(pieces)
+        .chain(offsets)
+        .collect();
     for (mode, login) in stage.modes() {
-        let whole = replay::run(&script, &login, None);
-        compare(&postgres, &whole, &format!("{name}: {mode}"));
-        for piece_bytes in replay::PIECES_BYTES {
-            let pieces = Pieces::of(piece_bytes, &login);
-            let cut = replay::run(&script, &login, Some(pieces));
-            compare(
-                &postgres,
-                &cut,
-                &format!("{name}: {mode}, {piece_bytes} bytes at a time"),
-            );
+        if !script.holds_in(mode) {
+            continue;
+        }
+        let mut player = Player::at(login);
+        for cut in &cuts {
+            let found = player.play(&script, *cut);
+            compare(&postgres, &found, &format!("{name}: {mode}, cut {cut:?}"));
         }
     }
 }

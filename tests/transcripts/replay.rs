@@ -27,60 +27,91 @@ const LINE_BYTES_MAX: usize = 300;
 const FIRST_LINES: usize = 150;
 const LAST_LINES: usize = 10;
 
-/// How to cut what the client says.
-pub(crate) struct Pieces {
-    bytes: usize,
+/// How the client's bytes of a step are cut into writes that the other side reads one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Not at all.
+    Nowhere,
+    /// After every so many bytes.
+    Every(usize),
+    /// Once, after the first so many bytes.
+    At(usize),
+}
+
+/// Plays transcripts, one after the other, to one address.
+pub(crate) struct Player {
+    login: Login,
     /// Another client of the same pool, hence of the same worker: when it is answered, the worker
     /// has read what was sent before.
-    metronome: Wire,
+    metronome: Option<Wire>,
 }
 
-impl Pieces {
-    pub(crate) fn of(bytes: usize, login: &Login) -> Self {
-        let metronome = Wire::connect(login).unwrap();
-        Self { bytes, metronome }
+impl Player {
+    pub(crate) fn at(login: Login) -> Self {
+        Self {
+            login,
+            metronome: None,
+        }
     }
-}
 
-/// The replies, step by step.
-pub(crate) fn run(script: &Script, login: &Login, mut pieces: Option<Pieces>) -> Vec<String> {
-    if !script.setup.is_empty() {
-        Stage::shared().unwrap().set_up(&script.setup);
+    /// The replies, step by step.
+    pub(crate) fn play(&mut self, script: &Script, cut: Cut) -> Vec<String> {
+        if !script.setup.is_empty() {
+            Stage::shared().unwrap().set_up(&script.setup);
+        }
+        let mut wire = Wire::connect(&self.login).unwrap();
+        let mut replies: Vec<String> = Vec::new();
+        for step in &script.steps {
+            self.say(&mut wire, step, cut);
+            replies.push(shortened(&answer(&mut wire, step)));
+        }
+        // A server that said more than was waited for must not go unnoticed.
+        if wire.send(&wire::terminate()).is_ok() {
+            let rest = wire.until_closed().unwrap();
+            assert!(
+                rest.is_empty(),
+                "after the last step: {}",
+                rest.escape_ascii()
+            );
+        }
+        replies
     }
-    let mut wire = Wire::connect(login).unwrap();
-    let mut replies: Vec<String> = Vec::new();
-    for step in &script.steps {
-        say(&mut wire, &step.bytes, &mut pieces);
-        replies.push(shortened(&answer(&mut wire, step)));
-    }
-    // A server that said more than was waited for must not go unnoticed.
-    if wire.send(&wire::terminate()).is_ok() {
-        let rest = wire.until_closed().unwrap();
-        assert!(
-            rest.is_empty(),
-            "after the last step: {}",
-            rest.escape_ascii()
-        );
-    }
-    replies
-}
 
-fn say(wire: &mut Wire, bytes: &[u8], pieces: &mut Option<Pieces>) {
-    let Some(Pieces {
-        bytes: size,
-        metronome,
-    }) = pieces
-    else {
-        return wire.send(bytes).unwrap();
-    };
-    let cut = bytes.len().min(*size * PIECES_COUNT_MAX);
-    let (pieces, rest) = bytes.split_at(cut);
-    for piece in pieces.chunks(*size) {
-        wire.send(piece).unwrap();
+    fn say(&mut self, wire: &mut Wire, step: &Step, cut: Cut) {
+        for piece in pieces(&step.bytes, cut) {
+            match wire.send(piece) {
+                // The session has ended before the client was done, as it was to.
+                Err(_) if step.ends_session() => return,
+                sent => sent.unwrap(),
+            }
+            if cut != Cut::Nowhere {
+                self.until_read();
+            }
+        }
+    }
+
+    fn until_read(&mut self) {
+        let login = &self.login;
+        let metronome = self
+            .metronome
+            .get_or_insert_with(|| Wire::connect(login).unwrap());
         metronome.send(&wire::sync()).unwrap();
         metronome.until(tag::READY_FOR_QUERY).unwrap();
     }
-    wire.send(rest).unwrap();
+}
+
+fn pieces(bytes: &[u8], cut: Cut) -> Vec<&[u8]> {
+    let (size, count) = match cut {
+        Cut::Nowhere => (bytes.len(), 1),
+        Cut::Every(size) => (size, PIECES_COUNT_MAX),
+        Cut::At(size) => (size, 1),
+    };
+    let (cut, rest) = bytes.split_at(bytes.len().min(size * count));
+    let mut pieces: Vec<&[u8]> = cut.chunks(size).collect();
+    if !rest.is_empty() {
+        pieces.push(rest);
+    }
+    pieces
 }
 
 fn answer(wire: &mut Wire, step: &Step) -> String {
@@ -138,4 +169,14 @@ fn digest(text: &str) -> String {
             (digest ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
         });
     format!("{digest:016x}")
+}
+
+#[test]
+fn bytes_are_cut_where_they_are_told_to_be() {
+    let cut = |cut| pieces(b"abcde", cut);
+    assert_eq!(cut(Cut::Nowhere), [b"abcde"]);
+    assert_eq!(cut(Cut::Every(2)), [&b"ab"[..], b"cd", b"e"]);
+    assert_eq!(cut(Cut::At(2)), [&b"ab"[..], b"cde"]);
+    assert_eq!(cut(Cut::At(9)), [b"abcde"]);
+    assert_eq!(pieces(&[7; 500], Cut::Every(1)).len(), 121);
 }

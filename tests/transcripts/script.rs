@@ -1,6 +1,7 @@
 //! A transcript as a file: what the client says, step by step, and what it is answered.
 
 use std::fs;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use tidegate_proto::backend::tag;
@@ -8,6 +9,9 @@ use tidegate_proto::backend::tag;
 use super::spelling;
 
 pub(crate) const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts");
+
+/// Longer steps are not cut at every offset.
+const SHORT_STEP_BYTES: usize = 64;
 
 /// What the client says in one write, and what it waits for.
 #[derive(Debug, Default)]
@@ -22,6 +26,13 @@ pub(crate) struct Step {
     end: usize,
 }
 
+impl Step {
+    /// Whether it ends with the end of the session.
+    pub(crate) fn ends_session(&self) -> bool {
+        self.until.0 == 0
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Script {
     path: PathBuf,
@@ -29,6 +40,10 @@ pub(crate) struct Script {
     lines: Vec<String>,
     pub(crate) setup: String,
     needs: u32,
+    /// The only pool mode that it holds in.
+    only: Option<String>,
+    /// It takes its time, and is replayed less often.
+    is_slow: bool,
     pub(crate) steps: Vec<Step>,
 }
 
@@ -41,6 +56,8 @@ impl Script {
             lines: Vec::new(),
             setup: String::new(),
             needs: 0,
+            only: None,
+            is_slow: false,
             steps: Vec::new(),
         };
         let mut step = Step::default();
@@ -55,6 +72,21 @@ impl Script {
     /// Whether a server of this version can play it.
     pub(crate) fn suits(&self, major_version: u32) -> bool {
         major_version >= self.needs
+    }
+
+    /// Whether it holds in this pool mode.
+    pub(crate) fn holds_in(&self, mode: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only == mode)
+    }
+
+    /// At which offsets to cut its steps so that each was cut everywhere; none for a long or a slow
+    /// transcript.
+    pub(crate) fn offsets(&self) -> Range<usize> {
+        let longest = self.steps.iter().map(|step| step.bytes.len()).max();
+        match longest {
+            Some(bytes) if bytes <= SHORT_STEP_BYTES && !self.is_slow => 1..bytes,
+            _ => 0..0,
+        }
     }
 
     /// The answers, one a step.
@@ -100,6 +132,8 @@ impl Script {
             "#" => {},
             "setup" => self.setup.extend([rest, ";"]),
             "needs" => self.needs = rest.parse().unwrap(),
+            "slow" => self.is_slow = true,
+            "only" => self.only = Some(rest.to_owned()),
             "until" => {
                 step.until = until(rest);
                 step.end = self.lines.len();

@@ -13,11 +13,12 @@ use tidegate_proto::frontend::Execute;
 use tidegate_proto::frontend::Flush;
 use tidegate_proto::frontend::Target;
 
-/// A field of a line: `name`, `"text"` or `null`.
+/// A field of a line: `name`, `"text"` or `b"binary"`.
 #[derive(Debug, PartialEq, Eq)]
 enum Word {
     Bare(String),
     Text(Vec<u8>),
+    Binary(Vec<u8>),
 }
 
 /// Appends the message that a line spells.
@@ -57,10 +58,6 @@ pub(crate) fn encode(line: &str, out: &mut Vec<u8>) {
             Execute { portal, row_limit }.encode(out)
         },
         ("CopyData", [Word::Text(data)]) => CopyData { data }.encode(out),
-        ("CopyData", [Word::Text(data), Word::Bare(times)]) => {
-            let data = &data.repeat(times.parse().unwrap());
-            CopyData { data }.encode(out)
-        },
         ("CopyFail", [Word::Text(reason)]) => CopyFail { reason }.encode(out),
         ("FunctionCall", [Word::Bare(function), fields @ ..]) => {
             call(function.parse().unwrap(), fields, out);
@@ -89,7 +86,7 @@ fn target<'a>(kind: &Word, name: &'a [u8]) -> Target<'a> {
     match kind {
         Word::Bare(kind) if kind == "S" => Target::Statement(name),
         Word::Bare(kind) if kind == "P" => Target::Portal(name),
-        Word::Bare(_) | Word::Text(_) => panic!("{kind:?}: S is a statement, P a portal"),
+        _ => panic!("{kind:?}: S is a statement, P a portal"),
     }
 }
 
@@ -102,7 +99,7 @@ fn parse(name: &[u8], sql: &[u8], types: &[Word], out: &mut Vec<u8>) {
     frame(b'P', &body, out);
 }
 
-/// What follows the names of a `Bind`: values as text, then, after `binary`, the results' format.
+/// What follows the names of a `Bind`: values, then, after `binary`, the results' format.
 fn arguments(fields: &[Word]) -> Vec<u8> {
     let results_are_binary = fields.last() == Some(&Word::Bare("binary".to_owned()));
     let values = if results_are_binary {
@@ -110,7 +107,7 @@ fn arguments(fields: &[Word]) -> Vec<u8> {
     } else {
         fields
     };
-    let mut rest = vec![0, 0];
+    let mut rest = Vec::new();
     push_values(values, &mut rest);
     rest.extend(if results_are_binary {
         &[0, 1, 0, 1][..]
@@ -122,23 +119,35 @@ fn arguments(fields: &[Word]) -> Vec<u8> {
 
 fn call(function: u32, fields: &[Word], out: &mut Vec<u8>) {
     let mut body = function.to_be_bytes().to_vec();
-    // Arguments and result are text.
-    body.extend([0, 0]);
     push_values(fields, &mut body);
+    // The result is text.
     body.extend([0, 0]);
     frame(b'F', &body, out);
 }
 
+/// The formats of values, then the values. Without a binary one no format is told.
 fn push_values(values: &[Word], out: &mut Vec<u8>) {
-    out.extend(u16::try_from(values.len()).unwrap().to_be_bytes());
+    let is_binary = |value: &Word| matches!(value, Word::Binary(_));
+    let count = u16::try_from(values.len()).unwrap().to_be_bytes();
+    if values.iter().any(is_binary) {
+        out.extend(count);
+        out.extend(
+            values
+                .iter()
+                .flat_map(|value| [0, u8::from(is_binary(value))]),
+        );
+    } else {
+        out.extend([0, 0]);
+    }
+    out.extend(count);
     for value in values {
         match value {
-            Word::Text(value) => {
+            Word::Text(value) | Word::Binary(value) => {
                 out.extend(u32::try_from(value.len()).unwrap().to_be_bytes());
                 out.extend(value);
             },
             Word::Bare(word) if word == "null" => out.extend((-1_i32).to_be_bytes()),
-            Word::Bare(word) => panic!("{word}: a value is a text or null"),
+            Word::Bare(word) => panic!("{word}: a value is quoted or null"),
         }
     }
 }
@@ -152,7 +161,7 @@ fn frame(tag: u8, body: &[u8], out: &mut Vec<u8>) {
 fn number<T: std::str::FromStr>(word: &Word) -> T {
     match word {
         Word::Bare(digits) => digits.parse().ok().expect("a number"),
-        Word::Text(_) => panic!("{word:?}: not a number"),
+        Word::Text(_) | Word::Binary(_) => panic!("{word:?}: not a number"),
     }
 }
 
@@ -162,9 +171,13 @@ fn split(line: &str) -> Vec<Word> {
     while !rest.is_empty() {
         let after;
         if let Some(quoted) = rest.strip_prefix('"') {
-            let mut characters = quoted.chars();
-            words.push(Word::Text(quoted_text(&mut characters)));
-            after = characters.as_str();
+            let (text, behind) = quoted_text(quoted);
+            words.push(Word::Text(text));
+            after = behind;
+        } else if let Some(quoted) = rest.strip_prefix("b\"") {
+            let (binary, behind) = quoted_text(quoted);
+            words.push(Word::Binary(binary));
+            after = behind;
         } else {
             let (word, more) = rest.split_once(' ').unwrap_or((rest, ""));
             words.push(Word::Bare(word.to_owned()));
@@ -175,8 +188,23 @@ fn split(line: &str) -> Vec<Word> {
     words
 }
 
-/// Up to the closing quote. `\n`, `\t`, `\\`, `\"` and `\x00` mean what they mean in C.
-fn quoted_text(characters: &mut Chars<'_>) -> Vec<u8> {
+/// What stands before the closing quote, as often as a number after `*` says, and what follows.
+fn quoted_text(quoted: &str) -> (Vec<u8>, &str) {
+    let mut characters = quoted.chars();
+    let bytes = up_to_quote(&mut characters);
+    let behind = characters.as_str();
+    let Some(counted) = behind.strip_prefix('*') else {
+        return (bytes, behind);
+    };
+    let (times, behind) = counted.split_once(' ').unwrap_or((counted, ""));
+    (
+        bytes.repeat(times.parse().expect("a number after `*`")),
+        behind,
+    )
+}
+
+/// `\n`, `\t`, `\\`, `\"` and `\x00` mean what they mean in C.
+fn up_to_quote(characters: &mut Chars<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     loop {
         match characters.next().expect("a text ends with a quote") {
@@ -197,14 +225,16 @@ fn quoted_text(characters: &mut Chars<'_>) -> Vec<u8> {
 
 #[test]
 fn words_are_bare_or_quoted() {
-    let words = split(r#"Bind "" "a \"b\"\x00\n" null 7"#);
+    let words = split(r#"Bind "" "a \"b\"\x00\n" b"\x01" null "ab"*3 7"#);
     let bare = |text: &str| Word::Bare(text.to_owned());
     let quoted = |text: &[u8]| Word::Text(text.to_vec());
     let expected = [
         bare("Bind"),
         quoted(b""),
         quoted(b"a \"b\"\0\n"),
+        Word::Binary(vec![1]),
         bare("null"),
+        quoted(b"ababab"),
         bare("7"),
     ];
     assert_eq!(words, expected);

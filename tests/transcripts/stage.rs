@@ -1,11 +1,16 @@
 //! Where transcripts play: one Postgres, and one Tidegate with a listener for each pool mode.
 
 use std::net::SocketAddr;
+use std::sync::Mutex;
 use std::sync::OnceLock;
+use std::sync::PoisonError;
 
 use tidegate_harness::PooledDatabase;
+use tidegate_harness::SUPERUSER;
+use tidegate_harness::SUPERUSER_PASSWORD;
 use tidegate_harness::free_port;
 use tidegate_harness::wire::Login;
+use tidegate_harness::wire::Wire;
 
 /// Few, so that transcripts meet servers that others have left.
 const POOL_SIZE: u32 = 4;
@@ -13,6 +18,8 @@ const POOL_SIZE: u32 = 4;
 pub(crate) struct Stage {
     pooled: PooledDatabase,
     session_port: u16,
+    /// Past Tidegate, for what transcripts want to be there.
+    superuser: Mutex<Wire>,
 }
 
 impl Stage {
@@ -34,9 +41,13 @@ impl Stage {
             );
         });
         let pooled = pooled.unwrap()?;
+        let mut superuser = pooled.direct_login();
+        superuser.user = SUPERUSER.to_owned();
+        superuser.password = SUPERUSER_PASSWORD.to_owned();
         Some(Self {
-            pooled,
             session_port,
+            superuser: Mutex::new(Wire::connect(&superuser).unwrap()),
+            pooled,
         })
     }
 
@@ -60,8 +71,13 @@ impl Stage {
     /// Runs what a transcript wants to be there.
     pub(crate) fn set_up(&self, sql: &str) {
         let owner = &self.pooled.database.user;
-        self.pooled
-            .admin(&format!("set role {owner}; {sql}"))
+        // A transcript that fails leaves the connection as good as it was.
+        let mut superuser = self
+            .superuser
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        superuser
+            .query(&format!("set role {owner}; {sql}"))
             .unwrap();
     }
 }
