@@ -29,6 +29,17 @@ impl Database {
         self.dsn_through(self.port, &self.user)
     }
 
+    /// The address of the database on a port of 127.0.0.1, as drivers without libpq take it.
+    pub fn url_through(&self, port: u16) -> String {
+        let Self {
+            name,
+            user,
+            password,
+            ..
+        } = self;
+        format!("postgres://{user}:{password}@127.0.0.1:{port}/{name}")
+    }
+
     /// A libpq connection string through another port of 127.0.0.1, with the user's name as it is
     /// known there (for example `user_1.acme`).
     pub fn dsn_through(&self, port: u16, user: &str) -> String {

@@ -38,7 +38,7 @@
 //! | [`Cluster::database`] | a [`Database`] with a user and a password of its own |
 //! | [`Cluster::psql`] | SQL as the superuser, past the pooler |
 //! | [`tools::Binaries::psql`], [`tools::Binaries::pgbench`] | a libpq client on any connection string |
-//! | [`programs::python`] | a driver test program under `tests/drivers/` |
+//! | [`programs::python`], [`programs::node`], [`programs::java`] | a driver test program under `tests/drivers/` |
 //! | [`HaProxy::start`] | a real HAProxy with the PROXY header of your choice, checks, TLS |
 //! | [`Pooler::start`], [`Pooler::reload`], [`Pooler::log_lines`] | a real Tidegate |
 //! | [`PooledDatabase::start`] | a database of the test's own with a Tidegate in front of it |
@@ -56,8 +56,8 @@
 //! # When something is missing
 //!
 //! Without Postgres, `cargo test` passes and prints `SKIPPED …` for each test that had none. Under
-//! `cargo xtask test` a lack of what it installed is a failure; see [`skip`]. For HAProxy and
-//! Python: `let Some(haproxy) = skip::unless(HaProxy::start(&options)) else { return };`.
+//! `cargo xtask test` a lack of what it installed is a failure; see [`skip`]. For HAProxy,
+//! Python, Node.js and Java: `let Some(haproxy) = skip::unless(HaProxy::start(&options)) else { return };`.
 //!
 //! # What ends a server
 //!

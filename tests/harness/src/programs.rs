@@ -1,10 +1,15 @@
 //! Runs programs that end by themselves, such as psql, and takes what they print.
 
+use std::io::Read;
 use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
+use std::thread;
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::failure::Failure;
+use crate::polling;
 use crate::tools;
 use crate::tools::Binaries;
 
@@ -69,15 +74,102 @@ impl Binaries {
     }
 }
 
-/// Runs a Python program (with psycopg at hand) and returns what it printed.
+/// How long the program of a driver may take, before it is said to hang.
+const TOUR_LIMIT: Duration = Duration::from_secs(120);
+
+/// Runs a Python program (with psycopg and asyncpg at hand) and returns what it printed.
 ///
 /// # Errors
-/// [`Failure::Missing`] without our Python environment; [`Failure::Exited`] if the program fails.
+/// [`Failure::Missing`] without our Python environment; [`Failure::Exited`] if the program fails,
+/// [`Failure::Late`] if it does not end.
 pub fn python(program: &Path, arguments: &[&str]) -> Result<String, Failure> {
     let mut command = Command::new(tools::python()?);
-    without_libpq_variables(&mut command);
     command.arg(program).args(arguments);
-    output_of(command)
+    tour(command)
+}
+
+/// Runs a program of Node.js (with node-postgres and postgres.js at hand) and returns what it
+/// printed.
+///
+/// # Errors
+/// As [`python`].
+pub fn node(program: &Path, arguments: &[&str]) -> Result<String, Failure> {
+    let (node, modules) = tools::node()?;
+    let mut command = Command::new(node);
+    command.env("NODE_PATH", modules);
+    command.arg(program).args(arguments);
+    tour(command)
+}
+
+/// Runs a Java program of one source file (with pgjdbc at hand) and returns what it printed.
+///
+/// # Errors
+/// As [`python`].
+pub fn java(program: &Path, arguments: &[&str]) -> Result<String, Failure> {
+    let (java, driver) = tools::java()?;
+    let mut command = Command::new(java);
+    // It lives too briefly to be worth the better compiler.
+    command
+        .arg("-XX:TieredStopAtLevel=1")
+        .arg("-cp")
+        .arg(driver);
+    command.arg(program).args(arguments);
+    tour(command)
+}
+
+fn tour(mut command: Command) -> Result<String, Failure> {
+    without_libpq_variables(&mut command);
+    output_within(TOUR_LIMIT, command)
+}
+
+/// As [`output_of`], but a command that has not ended in time is killed.
+///
+/// # Errors
+/// As [`output_of`], and [`Failure::Late`] with what it had printed.
+fn output_within(limit: Duration, mut command: Command) -> Result<String, Failure> {
+    let line = line_of(&command);
+    let pipes = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = pipes
+        .spawn()
+        .map_err(Failure::io(format!("start {line}")))?;
+    let (output, errors) = (collect(child.stdout.take()), collect(child.stderr.take()));
+    let ended = polling::until(&format!("the end of {line}"), limit, || {
+        child.try_wait().map_err(Failure::io("wait for a program"))
+    });
+    if ended.is_err() {
+        // What cannot be killed has ended meanwhile.
+        drop(child.kill());
+    }
+    let text = output.join().unwrap_or_default();
+    let output = format!("{text}{}", errors.join().unwrap_or_default());
+    match ended {
+        Ok(status) if status.success() => Ok(text),
+        Ok(status) => Err(Failure::Exited {
+            command: line,
+            status,
+            output,
+        }),
+        Err(Failure::Late { what, limit }) => Err(Failure::Late {
+            what: format!("{what} (it said:\n{output})"),
+            limit,
+        }),
+        Err(other) => Err(other),
+    }
+}
+
+/// Reads a pipe to its end, so that its program never waits for a reader.
+fn collect(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            // What came before a broken pipe is as good as what came before its end.
+            drop(pipe.read_to_end(&mut bytes));
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
 }
 
 /// Runs a command to its end and returns its standard output.
@@ -139,6 +231,15 @@ mod tests {
             line_of(&command),
             r"psql -d 'host=a user=b' -c 'select '\''x'\'''"
         );
+    }
+
+    #[test]
+    fn a_program_that_does_not_end_is_killed_and_a_failure_with_what_it_said() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo working; exec sleep 60"]);
+        let failure = output_within(Duration::from_millis(300), command).unwrap_err();
+        let text = failure.to_string();
+        assert!(text.contains("(it said:\nworking\n)"), "{text}");
     }
 
     #[test]

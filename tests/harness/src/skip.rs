@@ -25,12 +25,19 @@ pub fn promise() -> String {
     let versions = Version::ALL
         .into_iter()
         .filter_map(|version| name(version.binaries()));
-    let others = [name(tools::haproxy()), name(tools::python())];
+    let others = [
+        name(tools::haproxy()),
+        name(tools::python()),
+        name(tools::node()),
+        name(tools::java()),
+    ];
     let missing: Vec<String> = versions.chain(others.into_iter().flatten()).collect();
-    let all = Version::ALL
-        .map(Version::program)
-        .into_iter()
-        .chain([tools::HAPROXY, tools::PYTHON]);
+    let all = Version::ALL.map(Version::program).into_iter().chain([
+        tools::HAPROXY,
+        tools::PYTHON,
+        tools::NODE,
+        tools::JAVA,
+    ]);
     let present: Vec<&str> = all
         .filter(|name| !missing.iter().any(|lack| lack == name))
         .collect();

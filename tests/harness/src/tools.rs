@@ -19,7 +19,16 @@ const SYSTEM_FOLDERS: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
 pub(crate) const HAPROXY: &str = "haproxy";
 
 /// What is said to be missing without our virtual environment.
-pub(crate) const PYTHON: &str = "the Python environment with psycopg";
+pub(crate) const PYTHON: &str = "the Python environment with psycopg and asyncpg";
+
+/// What is said to be missing without Node.js or what `npm` installs for us.
+pub(crate) const NODE: &str = "Node.js with node-postgres and postgres.js";
+
+/// What is said to be missing without a Java that compiles, or its driver.
+pub(crate) const JAVA: &str = "Java with pgjdbc";
+
+/// Where Debian's package `libpostgresql-jdbc-java` has pgjdbc.
+const PGJDBC: &str = "/usr/share/java/postgresql.jar";
 
 /// Names a Tidegate program to test in place of the one just built.
 const TIDEGATE_PROGRAM: &str = "TIDEGATE_PROGRAM";
@@ -105,6 +114,39 @@ pub fn python() -> Result<PathBuf, Failure> {
         Ok(path)
     } else {
         Err(missing(PYTHON))
+    }
+}
+
+/// Where the drivers of Node.js are: `package-lock.json`, as installed, and `node_modules`.
+///
+/// # Errors
+/// As [`tools_folder`].
+pub fn node_folder() -> Result<PathBuf, Failure> {
+    Ok(tools_folder()?.join("node"))
+}
+
+/// Node.js, and the folder with its drivers.
+///
+/// # Errors
+/// [`Failure::Missing`] without one of them.
+pub fn node() -> Result<(PathBuf, PathBuf), Failure> {
+    let modules = node_folder()?.join("node_modules");
+    match on_path("node") {
+        Some(program) if modules.is_dir() => Ok((program, modules)),
+        _ => Err(missing(NODE)),
+    }
+}
+
+/// A Java that runs source files, and the archive with pgjdbc.
+///
+/// # Errors
+/// [`Failure::Missing`] without one of them.
+pub fn java() -> Result<(PathBuf, PathBuf), Failure> {
+    let driver = PathBuf::from(PGJDBC);
+    // Only where there is a compiler does `java` take a source file.
+    match (on_path("javac"), on_path("java")) {
+        (Some(_), Some(program)) if driver.is_file() => Ok((program, driver)),
+        _ => Err(missing(JAVA)),
     }
 }
 

