@@ -13,6 +13,7 @@
 #![cfg(test)]
 
 mod transcripts {
+    pub(crate) mod disconnects;
     pub(crate) mod replay;
     pub(crate) mod script;
     pub(crate) mod spelling;
@@ -22,6 +23,7 @@ mod transcripts {
 use std::collections::BTreeSet;
 use std::fs;
 
+use transcripts::disconnects;
 use transcripts::replay;
 use transcripts::replay::Cut;
 use transcripts::replay::Player;
@@ -321,4 +323,16 @@ fn every_transcript_is_listed() {
     let found: BTreeSet<String> = names.collect();
     let listed: BTreeSet<String> = LISTED.iter().map(|name| (*name).to_owned()).collect();
     assert_eq!(found, listed);
+}
+
+#[test]
+fn a_client_may_leave_at_any_message_in_transaction_mode() {
+    let count = disconnects::leave("transaction mode", LISTED);
+    assert!(count.is_none_or(|count| count > 1000), "{count:?}");
+}
+
+#[test]
+fn a_client_may_leave_at_any_message_in_session_mode() {
+    let count = disconnects::leave("session mode", LISTED);
+    assert!(count.is_none_or(|count| count > 1000), "{count:?}");
 }

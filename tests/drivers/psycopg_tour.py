@@ -5,12 +5,16 @@ did not ends it with a traceback and 1. It makes only tables of its own, named a
 """
 
 import asyncio
+import concurrent.futures
 import os
+import socket
 import sys
 
 import psycopg
 
 TABLE = f"psycopg_tour_{os.getpid()}"
+CLIENTS = 8
+ROUNDS = 20
 
 
 def expect(found, wanted):
@@ -63,7 +67,7 @@ def copy(dsn):
         with cursor.copy(f"copy {TABLE} from stdin") as into:
             for number in range(100, 5100):
                 into.write_row((number, f"row {number}"))
-        with cursor.copy(f"copy (select * from {TABLE} where id >= 100) to stdout") as out:
+        with cursor.copy(f"copy (select * from {TABLE} where id between 100 and 5099) to stdout") as out:
             expect(sum(1 for _ in out.rows()), 5000)
         connection.commit()
         try:
@@ -134,6 +138,113 @@ def cancel(dsn):
     asyncio.run(asyncio.wait_for(run(), 25))
 
 
+def types(dsn):
+    values = (41, 2**40, 1.5, True, "ä", b"\0\1", [1, None, 3], [["a", "b"], ["c", "d"]], None)
+    query = "select %s::int, %s::int8, %s::float8, %s::bool, %s::text, %s::bytea, %s::int[], %s::text[], %s::text"
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for binary in [False, True]:
+            # From the sixth time on psycopg prepares it, by a name.
+            for _ in range(8):
+                expect(connection.execute(query, values, binary=binary).fetchone(), values)
+
+
+def many_clients(dsn):
+    def client(number):
+        with psycopg.connect(dsn) as connection:
+            for round_ in range(ROUNDS):
+                canary, id_ = f"client {number} in round {round_}", 10_000 + number * ROUNDS + round_
+                echo = connection.execute("select %s::text || '!'", (canary,), prepare=True)
+                expect(echo.fetchone(), (canary + "!",))
+                connection.execute(f"insert into {TABLE} values (%s, %s)", (id_, canary), prepare=True)
+                connection.commit()
+                found = connection.execute(f"select name from {TABLE} where id = %s", (id_,))
+                expect(found.fetchone(), (canary,))
+                connection.rollback()
+
+    with concurrent.futures.ThreadPoolExecutor(CLIENTS) as clients:
+        list(clients.map(client, range(CLIENTS)))
+
+
+def server_cursors(dsn):
+    with psycopg.connect(dsn) as connection:
+        with connection.cursor(name="a cursor", scrollable=True) as cursor:
+            cursor.itersize = 100
+            cursor.execute("select generate_series(1, %s)", (250,))
+            expect([row[0] for row in cursor], list(range(1, 251)))
+            cursor.scroll(10, mode="absolute")
+            expect(cursor.fetchmany(2), [(11,), (12,)])
+        with connection.cursor(name="held", withhold=True) as cursor:
+            cursor.execute("select generate_series(1, 3)")
+            connection.commit()
+            expect(cursor.fetchall(), [(1,), (2,), (3,)])
+        stream = connection.cursor().stream("select generate_series(1, 1000)")
+        expect(sum(1 for _ in stream), 1000)
+
+
+def large_results(dsn):
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        rows = connection.execute("select g, repeat('x', 200) from generate_series(1, %s) g", (20_000,))
+        expect(rows.fetchall()[-1], (20_000, "x" * 200))
+        large = "z" * 3_000_000
+        expect(connection.execute("select %s::text", (large,)).fetchone(), (large,))
+
+
+def settings(dsn):
+    with psycopg.connect(dsn, autocommit=True, options="-c search_path=pg_catalog -c work_mem=8MB") as connection:
+        for _ in range(3):
+            expect(connection.execute("show search_path").fetchone(), ("pg_catalog",))
+            expect(connection.execute("show work_mem").fetchone(), ("8MB",))
+        connection.execute("set statement_timeout = '200ms'")
+        try:
+            connection.execute("select pg_sleep(60)")
+            raise AssertionError("no timeout")
+        except psycopg.errors.QueryCanceled:
+            pass
+        expect(connection.execute("show statement_timeout").fetchone(), ("200ms",))
+
+
+def temporary_tables(dsn):
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("create temp table scratch (id int)")
+        for number in range(8):
+            connection.execute("insert into scratch values (%s)", (number,))
+        expect(connection.execute("select sum(id) from scratch").fetchone(), (28,))
+        connection.execute("drop table scratch")
+
+
+def search_paths(dsn):
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for side in ["left", "right"]:
+            connection.execute(f"create schema {TABLE}_{side}")
+            connection.execute(f"create table {TABLE}_{side}.sided as select '{side}' as side")
+        for side in ["left", "right", "left"]:
+            connection.execute(f"set search_path = {TABLE}_{side}")
+            for _ in range(3):
+                expect(connection.execute("select side from sided", prepare=True).fetchone(), (side,))
+        connection.execute(f"drop schema {TABLE}_left, {TABLE}_right cascade")
+
+
+def notifications(dsn):
+    with psycopg.connect(dsn, autocommit=True) as listener:
+        listener.execute(f"listen {TABLE}")
+        with psycopg.connect(dsn, autocommit=True) as speaker:
+            speaker.execute("select pg_notify(%s, %s)", (TABLE, "a payload"))
+        heard = [notify.payload for notify in listener.notifies(timeout=20, stop_after=1)]
+        expect(heard, ["a payload"])
+        listener.execute("unlisten *")
+
+
+def reconnects(dsn):
+    for number in range(10):
+        connection = psycopg.connect(dsn)
+        expect(connection.execute("select %s::int", (number,)).fetchone(), (number,))
+        # Every second one leaves without a goodbye, in a transaction.
+        if number % 2:
+            socket.socket(fileno=os.dup(connection.fileno())).shutdown(socket.SHUT_RDWR)
+        else:
+            connection.close()
+
+
 def drop_table(dsn):
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(f"drop table {TABLE}")
@@ -141,7 +252,12 @@ def drop_table(dsn):
 
 def main():
     dsn = sys.argv[1]
-    for step in [simple_queries, extended_queries, transactions, copy, errors, pipeline, cancel, drop_table]:
+    print("psycopg", psycopg.__version__, "libpq", psycopg.pq.version())
+    steps = [
+        simple_queries, extended_queries, types, transactions, many_clients, copy, errors, pipeline, server_cursors,
+        large_results, settings, cancel, temporary_tables, search_paths, notifications, reconnects, drop_table,
+    ]
+    for step in steps:
         step(dsn)
         print(step.__name__.replace("_", " "), "ok", flush=True)
 

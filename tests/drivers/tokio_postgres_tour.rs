@@ -259,11 +259,11 @@ async fn temporary_tables_and_search_paths(client: &Client) {
 
 async fn notifications(url: &str) {
     let (listener, mut connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
-    let (hears, mut heard) = mpsc::unbounded_channel();
+    let (hears, mut heard) = mpsc::channel(1);
     spawn_local(async move {
         while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
             if let AsyncMessage::Notification(notification) = message {
-                hears.send(notification.payload().to_owned()).unwrap();
+                hears.send(notification.payload().to_owned()).await.unwrap();
             }
         }
     });

@@ -114,7 +114,8 @@ fn pieces(bytes: &[u8], cut: Cut) -> Vec<&[u8]> {
     pieces
 }
 
-fn answer(wire: &mut Wire, step: &Step) -> String {
+/// Reads the answer to a step.
+pub(crate) fn answer(wire: &mut Wire, step: &Step) -> String {
     let (tag, count) = step.until;
     let mut messages = Vec::new();
     let mut met = 0;

@@ -86,7 +86,9 @@ fn target<'a>(kind: &Word, name: &'a [u8]) -> Target<'a> {
     match kind {
         Word::Bare(kind) if kind == "S" => Target::Statement(name),
         Word::Bare(kind) if kind == "P" => Target::Portal(name),
-        _ => panic!("{kind:?}: S is a statement, P a portal"),
+        Word::Bare(_) | Word::Text(_) | Word::Binary(_) => {
+            panic!("{kind:?}: S is a statement, P a portal")
+        },
     }
 }
 

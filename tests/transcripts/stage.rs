@@ -15,6 +15,20 @@ use tidegate_harness::wire::Wire;
 /// Few, so that transcripts meet servers that others have left.
 const POOL_SIZE: u32 = 4;
 
+const OPERATOR: &str = "operator";
+
+/// What `SHOW POOLS` says of the one pool.
+#[derive(Debug)]
+pub(crate) struct Pools(Vec<u32>);
+
+impl Pools {
+    /// Whether no client is there and no server does anything.
+    pub(crate) fn is_at_rest(&self, pool_size: u32) -> bool {
+        let (busy, idle) = (&self.0[..7], self.0[7]);
+        busy.iter().all(|count| *count == 0) && idle <= pool_size && self.0[8..] == [0, 0, 0]
+    }
+}
+
 pub(crate) struct Stage {
     pooled: PooledDatabase,
     session_port: u16,
@@ -26,17 +40,23 @@ impl Stage {
     /// The one stage of this program; `None` if the machine has no Postgres.
     pub(crate) fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Option<Stage>> = OnceLock::new();
-        SHARED.get_or_init(Self::build).as_ref()
+        SHARED
+            .get_or_init(|| Self::with_servers(POOL_SIZE))
+            .as_ref()
     }
 
-    fn build() -> Option<Self> {
+    /// A stage of a test's own.
+    pub(crate) fn with_servers(pool_size: u32) -> Option<Self> {
         let session_port = free_port().unwrap();
         let pooled = PooledDatabase::start(|config| {
-            config.pool = format!("pool_size = {POOL_SIZE}");
+            config.pool = format!("pool_size = {pool_size}");
             // Both say how a client proves who it is by not asking: logins are not the matter here.
-            config.listener = "auth_type = \"trust\"\npool_mode = \"transaction\"".to_owned();
+            config.listener =
+                "auth_type = \"trust\"\npool_mode = \"transaction\"\nconsole = true".to_owned();
             config.more = format!(
-                "[[listener]]\nname = \"session\"\naddress = \"127.0.0.1:{session_port}\"\n\
+                "[console]\nstats_users = [\"{OPERATOR}\"]\n\
+                 [[console.user]]\nname = \"{OPERATOR}\"\nsecret = \"{OPERATOR}\"\n\
+                 [[listener]]\nname = \"session\"\naddress = \"127.0.0.1:{session_port}\"\n\
                  default_tenant = \"acme\"\nauth_type = \"trust\"\npool_mode = \"session\""
             );
         });
@@ -66,6 +86,21 @@ impl Stage {
         let mut session = transaction.clone();
         session.address = SocketAddr::new(session.address.ip(), self.session_port);
         [("transaction mode", transaction), ("session mode", session)]
+    }
+
+    /// How many clients and servers there are, by what they do.
+    pub(crate) fn pools(&self) -> Pools {
+        let mut login = self.pooled.login();
+        login.database = "pgbouncer".to_owned();
+        login.user = OPERATOR.to_owned();
+        login.password = OPERATOR.to_owned();
+        let mut console = Wire::connect(&login).unwrap();
+        let rows = console.query("show pools").unwrap();
+        let (database, user) = (&self.pooled.database.name, &self.pooled.database.user);
+        let own = |row: &&str| row.contains(database) && row.contains(user);
+        let row = rows.lines().find(own).unwrap();
+        let figures = row.split('|').skip(2).take(11);
+        Pools(figures.map(|figure| figure.parse().unwrap()).collect())
     }
 
     /// Runs what a transcript wants to be there.

@@ -75,7 +75,7 @@ impl Binaries {
 }
 
 /// How long the program of a driver may take, before it is said to hang.
-const TOUR_LIMIT: Duration = Duration::from_secs(120);
+const TOUR_LIMIT: Duration = Duration::from_mins(2);
 
 /// Runs a Python program (with psycopg and asyncpg at hand) and returns what it printed.
 ///
