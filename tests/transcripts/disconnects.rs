@@ -17,7 +17,7 @@ use super::stage::Stage;
 const POOL_SIZE: u32 = 1;
 
 /// Longer transcripts say nothing that shorter ones do not.
-const BYTES_MAX: usize = 250;
+const BYTES_MAX: usize = 200;
 
 const REST_LIMIT: Duration = Duration::from_secs(20);
 
@@ -40,7 +40,8 @@ pub(crate) fn leave(mode: &str, names: &[&str]) -> Option<usize> {
     for name in names {
         let script = Script::load(name);
         let bytes: usize = script.steps.iter().map(|step| step.bytes.len()).sum();
-        if !script.suits(stage.major_version()) || !script.holds_in(mode) || bytes > BYTES_MAX {
+        let suits = script.suits(stage.major_version()) && script.holds_in(mode);
+        if !suits || script.is_slow || bytes > BYTES_MAX {
             continue;
         }
         for (step, bytes) in places(&script) {
@@ -60,14 +61,17 @@ pub(crate) fn leave(mode: &str, names: &[&str]) -> Option<usize> {
     Some(count)
 }
 
-/// After each message, and in the middle of each: the number of the step and of its bytes.
+/// After each message, and in the middle of the last of a step: the number of the step and of its
+/// bytes.
 fn places(script: &Script) -> Vec<(usize, usize)> {
     let mut places = Vec::new();
     for (number, step) in script.steps.iter().enumerate() {
         let mut at = 0;
         while let Some(rest) = step.bytes.get(at..).filter(|rest| !rest.is_empty()) {
             let header = FrameHeader::parse(Sender::Frontend, rest).unwrap().unwrap();
-            places.push((number, at + header.total_bytes() / 2));
+            if rest.len() == header.total_bytes() {
+                places.push((number, at + rest.len() / 2));
+            }
             at += header.total_bytes();
             places.push((number, at));
         }

@@ -11,7 +11,7 @@ use super::spelling;
 pub(crate) const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts");
 
 /// Longer steps are not cut at every offset.
-const SHORT_STEP_BYTES: usize = 64;
+const SHORT_STEP_BYTES: usize = 56;
 
 /// What the client says in one write, and what it waits for.
 #[derive(Debug, Default)]
@@ -43,7 +43,7 @@ pub(crate) struct Script {
     /// The only pool mode that it holds in.
     only: Option<String>,
     /// It takes its time, and is replayed less often.
-    is_slow: bool,
+    pub(crate) is_slow: bool,
     pub(crate) steps: Vec<Step>,
 }
 
