@@ -222,8 +222,8 @@ async fn notifications(url: &str) {
 async fn abandoned_queries(url: &str) {
     for number in 0..6_i32 {
         let mut client = connect(url).await;
-        let sleep = client.execute("select pg_sleep(60)");
-        assert!(timeout(Duration::from_millis(20), sleep).await.is_err());
+        let query = client.execute("select pg_sleep(60)");
+        assert!(timeout(Duration::from_millis(20), query).await.is_err());
         drop(client);
         let mut next = connect(url).await;
         let echo = sqlx::query_scalar::<_, i32>("select $1::int4").bind(number);
