@@ -108,11 +108,9 @@ pub fn node(program: &Path, arguments: &[&str]) -> Result<String, Failure> {
 pub fn java(program: &Path, arguments: &[&str]) -> Result<String, Failure> {
     let (java, driver) = tools::java()?;
     let mut command = Command::new(java);
-    // It lives too briefly to be worth the better compiler.
-    command
-        .arg("-XX:TieredStopAtLevel=1")
-        .arg("-cp")
-        .arg(driver);
+    // It lives too briefly to be worth the better compiler. Its source is UTF-8 in every locale.
+    command.args(["-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8"]);
+    command.arg("-cp").arg(driver);
     command.arg(program).args(arguments);
     tour(command)
 }
