@@ -7,40 +7,21 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
-use tidegate::config::PoolMode;
-use tidegate::config::PoolSettings;
 use tidegate_proto::frontend::tag;
 
-use crate::client::Client;
 use crate::dropped::DroppedAt;
 use crate::message::Message;
-use crate::nature::Nature;
-use crate::nature::Place;
-use crate::random::Random;
 use crate::seed;
 use crate::server::Fate;
-use crate::server::MARK;
+use crate::stage;
+use crate::stage::Conversation;
+use crate::stage::assert_nothing_found;
+use crate::stage::converse;
+use crate::stage::query;
+use crate::stage::small_world;
+use crate::stage::statement;
 use crate::weather::Weather;
-use crate::world;
-use crate::world::Introduction;
-use crate::world::Tenants;
 use crate::world::World;
-
-/// What a client says, and waits for, one after the other.
-type Conversation = Vec<Vec<Message>>;
-
-fn query(text: &str) -> Vec<Message> {
-    vec![Message::query(&format!("{MARK}1 */ {text}"))]
-}
-
-fn statement(name: &str, text: &str) -> Vec<Message> {
-    vec![
-        Message::parse(name, &format!("{MARK}1 */ {text}")),
-        Message::describe_statement(name),
-        Message::bind("", name, &[]),
-        Message::execute("", 0),
-    ]
-}
 
 fn copy_data(end: u8) -> Vec<Message> {
     vec![
@@ -54,22 +35,26 @@ fn copy_data(end: u8) -> Vec<Message> {
 fn conversations() -> Vec<Conversation> {
     let sync = || vec![Message::sync()];
     vec![
-        vec![query("SELECT 'a' 3"), query("FAIL; SELECT 'b'"), query("")],
         vec![
-            query("BEGIN; SET TimeZone = 'here'; SAVEPOINT a"),
-            query("NONSENSE"),
-            query("ROLLBACK TO a; SELECT 'c' 2"),
-            query("COMMIT"),
+            query(1, "SELECT 'a' 3"),
+            query(1, "FAIL; SELECT 'b'"),
+            query(1, ""),
+        ],
+        vec![
+            query(1, "BEGIN; SET TimeZone = 'here'; SAVEPOINT a"),
+            query(1, "NONSENSE"),
+            query(1, "ROLLBACK TO a; SELECT 'c' 2"),
+            query(1, "COMMIT"),
         ],
         vec![
             [
-                statement("", "SELECT 'd' 2"),
+                statement(1, "", "SELECT 'd' 2"),
                 sync(),
-                statement("", "FAIL"),
+                statement(1, "", "FAIL"),
                 sync(),
             ]
             .concat(),
-            [statement("s", "SELECT 'e'"), vec![Message::flush()]].concat(),
+            [statement(1, "s", "SELECT 'e'"), vec![Message::flush()]].concat(),
             sync(),
             vec![
                 Message::bind("", "s", &[]),
@@ -78,55 +63,32 @@ fn conversations() -> Vec<Conversation> {
             ],
         ],
         vec![
-            query("COPY t FROM STDIN"),
+            query(1, "COPY t FROM STDIN"),
             copy_data(tag::COPY_DONE),
-            query("COPY t FROM STDIN; SELECT 'f'"),
+            query(1, "COPY t FROM STDIN; SELECT 'f'"),
             copy_data(tag::COPY_FAIL),
-            query("COPY t TO STDOUT 3"),
+            query(1, "COPY t TO STDOUT 3"),
         ],
         vec![
-            [statement("", "COPY t FROM STDIN 2"), vec![Message::flush()]].concat(),
+            [
+                statement(1, "", "COPY t FROM STDIN 2"),
+                vec![Message::flush()],
+            ]
+            .concat(),
             [copy_data(tag::COPY_DONE), sync()].concat(),
-            query("SLEEP 'g'"),
-            query("CREATE TEMPORARY TABLE t; SET search_path = 'there'"),
-            query("SELECT 'h' FROM t; SHOW search_path"),
-            query("DROP TABLE t"),
+            query(1, "SLEEP 'g'"),
+            query(1, "CREATE TEMPORARY TABLE t; SET search_path = 'there'"),
+            query(1, "SELECT 'h' FROM t; SHOW search_path"),
+            query(1, "DROP TABLE t"),
         ],
     ]
 }
 
-/// A world with one tenant, whose pools have one server each.
-fn small_world(weather: Weather) -> Rc<World> {
-    let pool = PoolSettings {
-        pool_size: 1,
-        ..PoolSettings::default()
-    };
-    let tenant = Arc::new(world::tenant("acme", &pool));
-    let tenants = Tenants::from([("acme".to_owned(), tenant)]);
-    World::new(Nature::new(weather, Random::new(1)), tenants)
-}
-
-fn introduction(number: u32, parameters: &[(&str, &str)]) -> Introduction {
-    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    Introduction {
-        number,
-        place: Place {
-            tenant: "acme".to_owned(),
-            database: "app".to_owned(),
-            user: "alice".to_owned(),
-        },
-        mode: PoolMode::Transaction,
-        parameters: parameters.iter().map(owned).collect(),
-    }
-}
-
 /// The first client, with a session that lives for so many polls.
 async fn first(world: Rc<World>, conversation: Conversation, polls: u32, is_done: Rc<Cell<bool>>) {
-    let introduction = introduction(1, &[("TimeZone", "startup"), ("search_path", "startup")]);
+    let parameters = [("TimeZone", "startup"), ("search_path", "startup")];
     let dropping = |session| DroppedAt::new(session, polls, &is_done);
-    let connection = world.connect(&introduction, dropping).unwrap();
-    let parameters = &introduction.parameters;
-    let mut client = Client::new(&world, (1, "acme"), connection, parameters);
+    let mut client = stage::client(&world, 1, &parameters, dropping);
     client.has_left = polls < u32::MAX;
     client.log_in().await;
     converse(&mut client, &conversation).await;
@@ -134,25 +96,11 @@ async fn first(world: Rc<World>, conversation: Conversation, polls: u32, is_done
 
 /// The second, which waits for the same server.
 async fn second(world: Rc<World>) {
-    let introduction = introduction(2, &[]);
-    let connection = world.connect(&introduction, |session| session).unwrap();
-    let mut client = Client::new(&world, (2, "acme"), connection, &[]);
+    let mut client = stage::client(&world, 2, &[], |session| session);
     client.log_in().await;
-    let text = |text: &str| vec![Message::query(&format!("{MARK}2 */ {text}"))];
-    let shows = text("SHOW TimeZone; SHOW search_path");
-    let uses = text("SELECT 'second' FROM t; EXECUTE s");
-    converse(&mut client, &[shows, uses, text("SELECT 'second' 2")]).await;
-}
-
-async fn converse(client: &mut Client, conversation: &[Vec<Message>]) {
-    for messages in conversation {
-        if !client.is_over {
-            client.exchange(messages).await;
-        }
-    }
-    if !client.is_over {
-        client.terminate().await;
-    }
+    let shows = query(2, "SHOW TimeZone; SHOW search_path");
+    let uses = query(2, "SELECT 'second' FROM t; EXECUTE s");
+    converse(&mut client, &[shows, uses, query(2, "SELECT 'second' 2")]).await;
 }
 
 /// Lives through a conversation and one that waits behind it. Returns the world after it.
@@ -168,12 +116,6 @@ async fn two_clients(world: Rc<World>, conversation: Conversation, polls: u32) -
     world.is_over.set(true);
     drop(going_round.await);
     is_done.get()
-}
-
-#[track_caller]
-fn assert_nothing_found(outcome: &seed::Outcome, what: &str) {
-    let findings = &outcome.findings;
-    assert!(findings.is_empty(), "{what}:\n{}", findings.join("\n"));
 }
 
 /// Drops a session after each number of polls, until it needs no more.

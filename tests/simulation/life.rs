@@ -11,9 +11,7 @@ use crate::nature::Place;
 use crate::nature::pass;
 use crate::random::Random;
 use crate::script::Author;
-use crate::world::DATABASES;
 use crate::world::Introduction;
-use crate::world::USERS;
 use crate::world::World;
 
 /// Utterances of one session.
@@ -89,8 +87,9 @@ fn introduction(world: &World, random: &mut Random, tenant: &str) -> Introductio
         number,
         place: Place {
             tenant: tenant.to_owned(),
-            database: (*random.pick(&DATABASES)).to_owned(),
-            user: (*random.pick(&USERS)).to_owned(),
+            // Most clients share a pool.
+            database: (*random.pick(&["app", "app", "app", "billing"])).to_owned(),
+            user: (*random.pick(&["alice", "alice", "alice", "bob"])).to_owned(),
         },
         mode: *random.pick(&modes),
         parameters,

@@ -15,9 +15,11 @@ mod message;
 mod nature;
 mod network;
 mod random;
+mod scenes;
 mod script;
 mod seed;
 mod server;
+mod stage;
 mod weather;
 mod world;
 

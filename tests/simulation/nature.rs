@@ -44,6 +44,8 @@ pub(crate) struct Nature {
     pub(crate) killed: RefCell<BTreeSet<u32>>,
     /// Servers that died, and connections to servers that broke.
     pub(crate) deaths: Cell<u32>,
+    /// Statements that were canceled.
+    pub(crate) cancels: Cell<u32>,
     /// Clients that lost their server; at most one per death.
     pub(crate) bereaved: Cell<u32>,
     /// Connections that could not be opened, and refused logins.
@@ -70,6 +72,7 @@ impl Nature {
             places: RefCell::default(),
             killed: RefCell::default(),
             deaths: Cell::default(),
+            cancels: Cell::default(),
             bereaved: Cell::default(),
             failed_logins: Cell::default(),
             is_draining: Cell::default(),

@@ -150,7 +150,12 @@ impl Author {
 
     fn set(&mut self) -> String {
         let name = *self.random.pick(&SETTINGS);
-        let value = self.canary();
+        // Some values are common, so that a server may seem to have them already.
+        let value = if self.random.chance(400) {
+            (*self.random.pick(&["startup-0", "startup-1"])).to_owned()
+        } else {
+            self.canary()
+        };
         // A reset falls back to what the startup packet said, which a server does not know.
         let can_reset = !self.has_startup_settings;
         match self.random.weighted(&[60, 20, 5, 5, 5, 5]) {

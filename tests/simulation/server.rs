@@ -201,6 +201,9 @@ fn cancel(nature: &Nature, request: &CancelRequest<'_>) {
         return;
     };
     nature.note(format_args!("server {} is canceled", session.process_id));
+    if session.backend.borrow().is_busy() {
+        nature.cancels.set(nature.cancels.get() + 1);
+    }
     session.backend.borrow_mut().cancel();
     session.stirred.notify_one();
 }

@@ -40,9 +40,8 @@ use crate::network::Line;
 use crate::network::Network;
 use crate::random;
 
-/// The databases and users of every tenant.
-pub(crate) const DATABASES: [&str; 2] = ["app", "billing"];
-pub(crate) const USERS: [&str; 2] = ["alice", "bob"];
+/// The users of every tenant.
+const USERS: [&str; 2] = ["alice", "bob"];
 
 /// The configuration of every tenant, by name.
 pub(crate) type Tenants = BTreeMap<String, Arc<config::Tenant>>;
