@@ -9,6 +9,7 @@ mod backend_oracle;
 pub mod config;
 pub mod frame;
 pub mod frontend;
+pub mod ledger;
 pub mod naive_tlvs;
 pub mod proxy_header;
 pub mod proxy_v1;
@@ -33,6 +34,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "config", run: config::run },
     Target { name: "frame", run: frame::run },
     Target { name: "frontend", run: frontend::run },
+    Target { name: "ledger", run: ledger::run },
     Target { name: "proxy_v1", run: proxy_v1::run },
     Target { name: "proxy_v2", run: proxy_v2::run },
     Target { name: "scram_client", run: scram_client::run },
