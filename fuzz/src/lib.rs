@@ -11,6 +11,9 @@ pub mod frame;
 pub mod frontend;
 pub mod ledger;
 pub mod naive_tlvs;
+pub mod pool;
+mod pool_servers;
+mod pool_world;
 pub mod proxy_header;
 pub mod proxy_v1;
 pub mod proxy_v2;
@@ -35,6 +38,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "frame", run: frame::run },
     Target { name: "frontend", run: frontend::run },
     Target { name: "ledger", run: ledger::run },
+    Target { name: "pool", run: pool::run },
     Target { name: "proxy_v1", run: proxy_v1::run },
     Target { name: "proxy_v2", run: proxy_v2::run },
     Target { name: "scram_client", run: scram_client::run },
