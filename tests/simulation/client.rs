@@ -6,6 +6,7 @@ use std::rc::Rc;
 use tidegate::session::CancelKey;
 use tidegate_proto::backend::BackendKeyData;
 use tidegate_proto::backend::ErrorResponse;
+use tidegate_proto::backend::NoticeResponse;
 use tidegate_proto::backend::ParameterStatus;
 use tidegate_proto::backend::tag as backend;
 use tidegate_proto::error::Sender;
@@ -158,6 +159,9 @@ impl Client {
     }
 
     async fn hear(&mut self, message: &[u8]) {
+        if is_unasked(message) {
+            return;
+        }
         let is_error = message[0] == backend::ERROR_RESPONSE;
         let mut tried = self.expectation.clone();
         match tried.hear(message) {
@@ -204,6 +208,7 @@ impl Client {
         let says = |words: &str| String::from_utf8_lossy(text).contains(words);
         match code {
             "57P01" if says("shutting down") => nature.is_draining.get(),
+            "57P01" if says("client_lifetime") => nature.weather.patience.is_some(),
             "57P01" if nature.killed.borrow().contains(&self.number) => true,
             // All that waited for a server share the fate of its login.
             "08006" if says("the connection to the server broke") => nature.deaths.get() > 0,
@@ -211,6 +216,7 @@ impl Client {
             "57P03" | "53300" => nature.failed_logins.get() > 0,
             "28000" => nature.gone.borrow().contains(&self.tenant),
             "57014" if says("query_wait_timeout") => nature.weather.wait_timeout.is_some(),
+            "57014" | "57P05" | "25P03" => nature.weather.patience.is_some(),
             _ => false,
         }
     }
@@ -228,10 +234,13 @@ impl Client {
         let is_cut = self.line.is_cut.get() || self.has_left;
         let is_in_a_message = !self.unread.is_empty();
         let is_ended = self.nature().killed.borrow().contains(&self.number)
-            || self.nature().gone.borrow().contains(&self.tenant);
+            || self.nature().gone.borrow().contains(&self.tenant)
+            || self.nature().weather.patience.is_some();
         // The pooler's own last words may be cut as well.
         let is_farewell = (is_cut || is_ended) && self.unread.starts_with(b"E");
-        let is_known = is_farewell || self.expectation.begins_with(&self.unread.clone());
+        let is_notice = self.nature().weather.notices > 0 && self.unread.starts_with(b"N");
+        let is_known =
+            is_farewell || is_notice || self.expectation.begins_with(&self.unread.clone());
         if is_in_a_message && !is_known {
             self.find(&format!("hears in part: {}", shown(&self.unread)));
         }
@@ -252,7 +261,13 @@ impl Client {
         drop(writer.write_all(&bytes).await);
         self.nature()
             .note(format_args!("client {} terminates", self.number));
-        match self.read().await {
+        let mut last = self.read().await;
+        while let Heard::Message(message) = &last
+            && is_unasked(message)
+        {
+            last = self.read().await;
+        }
+        match last {
             Heard::End => self.is_over = true,
             Heard::Message(message) if is_fatal(&message) => self.farewell(&message).await,
             Heard::Message(message) => {
@@ -294,6 +309,13 @@ impl Client {
             }
         }
     }
+}
+
+/// Something that a server says when it likes.
+fn is_unasked(message: &[u8]) -> bool {
+    message[0] == backend::NOTICE_RESPONSE
+        && NoticeResponse::decode(&message[5..])
+            .is_ok_and(|notice| notice.report.message() == Some(b"something"))
 }
 
 fn is_fatal(message: &[u8]) -> bool {

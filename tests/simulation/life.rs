@@ -51,7 +51,14 @@ async fn session(world: &Rc<World>, random: &mut Random, tenant: &str) {
     let may_cancel = random.chance(500) && nature.weather.cancels > 0;
     let mut author = Author::new(random.fork(), number, introduction.mode)
         .with_startup_settings(!parameters.is_empty())
-        .who_sleeps_often(nature.weather.cancels > 0);
+        .who_sleeps_often(nature.weather.cancels > 0)
+        .who_is_wordy(
+            nature
+                .weather
+                .pipe_bytes
+                .min(nature.weather.segment_bytes_max)
+                >= 512,
+        );
     if vanishes && random.chance(500) {
         // In the middle of whatever it is at.
         let time = Duration::from_millis(random.between(0, 300));

@@ -18,6 +18,14 @@ const SETTINGS: [&str; 6] = [
     "app.tenant",
 ];
 
+/// Whether a reset falls back to what the client's startup packet said, as in Postgres. Until then,
+/// clients that set something there reset nothing.
+const RESETS_TO_STARTUP: bool = false;
+
+/// Whether an unnamed statement is carried from server to server, as a client of Postgres has it
+/// until its next `Parse` or `Query`. Until then, it is used in the pipeline that made it.
+const CARRIES_UNNAMED: bool = false;
+
 /// The texts that clients share: what is prepared of one may be the same statement as another's.
 const SHARED: [&str; 3] = ["SELECT $1", "SELECT $1 3", "SELECT $1 40"];
 
@@ -32,6 +40,8 @@ pub(crate) struct Author {
     has_startup_settings: bool,
     /// Somebody in this world cancels statements: there should be something to cancel.
     is_canceled_at_times: bool,
+    /// It says more at once than any buffer holds.
+    is_wordy: bool,
 }
 
 impl Author {
@@ -43,6 +53,7 @@ impl Author {
             mode,
             has_startup_settings: false,
             is_canceled_at_times: false,
+            is_wordy: false,
         }
     }
 
@@ -58,6 +69,10 @@ impl Author {
             is_canceled_at_times,
             ..self
         }
+    }
+
+    pub(crate) fn who_is_wordy(self, is_wordy: bool) -> Self {
+        Self { is_wordy, ..self }
     }
 
     /// What it says next, to a server that stands so.
@@ -113,6 +128,8 @@ impl Author {
         self.canaries += 1;
         let padding = if self.random.chance(60) {
             "x".repeat(self.random.below(3000))
+        } else if self.is_wordy && self.random.chance(10) {
+            "x".repeat(self.random.below(150_000))
         } else {
             String::new()
         };
@@ -157,7 +174,7 @@ impl Author {
             self.canary()
         };
         // A reset falls back to what the startup packet said, which a server does not know.
-        let can_reset = !self.has_startup_settings;
+        let can_reset = RESETS_TO_STARTUP || !self.has_startup_settings;
         match self.random.weighted(&[60, 20, 5, 5, 5, 5]) {
             1 => format!("SET LOCAL {name} = '{value}'"),
             2 if can_reset => format!("RESET {name}"),
@@ -264,8 +281,8 @@ impl Author {
     fn unit(&mut self, server: &Backend, messages: &mut Vec<Message>) -> bool {
         let name = *self.random.pick(&["", "", "s0", "s1", "s2"]);
         let portal = *self.random.pick(&["", "", "p"]);
-        // An unnamed statement is used where it was made.
-        let is_parsed = name.is_empty() || self.random.chance(500);
+        let is_kept = CARRIES_UNNAMED || !name.is_empty();
+        let is_parsed = !is_kept || self.random.chance(500);
         let is_shared = self.random.chance(500);
         let text = if is_shared {
             (*self.random.pick(&SHARED)).to_owned()

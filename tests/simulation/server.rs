@@ -252,6 +252,9 @@ impl Work<'_> {
             }
             self.messages += 1;
             self.look(tag, &body);
+            if self.nature.chance(self.nature.weather.notices) {
+                self.session.backend.borrow_mut().notice(0);
+            }
             self.session.read(tag, &body);
             let is_asked = matches!(
                 tag,

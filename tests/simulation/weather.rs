@@ -22,6 +22,8 @@ pub(crate) struct Weather {
     pub(crate) server_cuts: u32,
     /// How many servers die, at a message or in their sleep.
     pub(crate) server_deaths: u32,
+    /// How many messages make a server say something unasked.
+    pub(crate) notices: u32,
     /// How many connections to servers cannot be opened.
     pub(crate) dial_failures: u32,
     /// How many logins a server refuses.
@@ -40,6 +42,8 @@ pub(crate) struct Weather {
     pub(crate) drains: u32,
     /// The limit of a wait in the queue, if it is short enough to be reached.
     pub(crate) wait_timeout: Option<Duration>,
+    /// The limit of a query, a transaction and an idle client, if there is any.
+    pub(crate) patience: Option<Duration>,
 }
 
 impl Weather {
@@ -65,6 +69,7 @@ impl Weather {
             client_cuts: fault(400),
             server_cuts: fault(300),
             server_deaths: fault(300),
+            notices: fault(200),
             dial_failures: fault(400),
             login_refusals: fault(300),
             cancels: fault(500),
@@ -80,6 +85,8 @@ impl Weather {
         weather.pipe_bytes = *random.pick(&[1, 7, 64, 512, 4096, 65536]);
         weather.delay_max = Duration::from_millis(random.between(1, 60));
         weather.wait_timeout = (!is_calm && random.chance(150)).then(|| Duration::from_secs(1));
+        let millis = Duration::from_millis(random.between(1, 100));
+        weather.patience = (!is_calm && random.chance(150)).then_some(millis);
         weather
     }
 
