@@ -77,9 +77,9 @@ fn what_a_client_ran_is_canceled_when_it_vanishes() {
     play(Weather::calm(), "a client vanishes", |world| async move {
         let mut one = client(&world, 1, &[], |session| session);
         one.log_in().await;
-        let sleep = query(1, "SLEEP 'a'");
+        let nap = query(1, "SLEEP 'a'");
         let some_time = Duration::from_micros(100);
-        tokio::time::timeout(some_time, one.exchange(&sleep))
+        tokio::time::timeout(some_time, one.exchange(&nap))
             .await
             .unwrap_err();
         drop(one);
