@@ -68,6 +68,7 @@ pub(crate) fn in_a_world(make: impl Future<Output = Rc<World>> + 'static) -> Out
 
 async fn populate(world: &Rc<World>, mut random: Random) {
     let going_round = tokio::task::spawn_local(Rc::clone(world).go_round());
+    let meddling = tokio::task::spawn_local(Rc::clone(world).meddle());
     let tenants: Vec<String> = world.tenants.borrow().keys().cloned().collect();
     let mut lives = Vec::new();
     for _ in 0..random.between(2, 12) {
@@ -88,7 +89,7 @@ async fn populate(world: &Rc<World>, mut random: Random) {
         world.nature.find(format!("some clients hang; {clients:?}"));
     }
     world.is_over.set(true);
-    drop(going_round.await);
+    drop((going_round.await, meddling.await));
 }
 
 fn tenants(random: &mut Random, weather: &Weather) -> Tenants {

@@ -83,7 +83,7 @@ impl Fate {
         let millis = Duration::from_millis(nature.between(0, 1000));
         Self {
             at_reply: None,
-            at_message: (!is_asleep).then(|| u32::try_from(nature.between(0, 60)).unwrap()),
+            at_message: (!is_asleep).then(|| u32::try_from(nature.between(0, 30)).unwrap()),
             at: is_asleep.then_some(millis),
             has_last_words: nature.chance(500),
             is_cut_short: nature.chance(300),

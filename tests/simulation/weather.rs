@@ -36,9 +36,9 @@ pub(crate) struct Weather {
     pub(crate) drops: u32,
     /// How many clients an operator ends.
     pub(crate) kills: u32,
-    /// How many ticks see a new configuration.
+    /// How often an operator who looks brings a new configuration.
     pub(crate) reloads: u32,
-    /// How many ticks see the end of it all: nobody stays.
+    /// How often an operator who looks brings the end of it all: nobody stays.
     pub(crate) drains: u32,
     /// The limit of a wait in the queue, if it is short enough to be reached.
     pub(crate) wait_timeout: Option<Duration>,
@@ -68,7 +68,7 @@ impl Weather {
         let mut weather = Self {
             client_cuts: fault(400),
             server_cuts: fault(300),
-            server_deaths: fault(300),
+            server_deaths: fault(500),
             notices: fault(200),
             dial_failures: fault(400),
             login_refusals: fault(300),

@@ -178,7 +178,7 @@ impl World {
         }
     }
 
-    /// What a worker does all the time, and what operators do now and then.
+    /// What a worker does all the time.
     pub(crate) async fn go_round(self: Rc<Self>) {
         while !self.is_over.get() {
             pass(TICK_INTERVAL).await;
@@ -187,7 +187,15 @@ impl World {
             drop(self.home.tick(now));
             self.registry.tick(now);
             self.check_limits();
-            let nature = &self.nature;
+        }
+    }
+
+    /// What operators do now and then.
+    pub(crate) async fn meddle(self: Rc<Self>) {
+        let nature = &self.nature;
+        while !self.is_over.get() && nature.weather.reloads + nature.weather.drains > 0 {
+            pass(Duration::from_millis(nature.between(1, 100))).await;
+            self.check_limits();
             if nature.chance(nature.weather.reloads) {
                 self.reload_somehow();
             }
