@@ -175,7 +175,7 @@ mod tests {
 
     fn statements() -> [Rc<Statement>; 3] {
         let mut statements = Statements::default();
-        [1, 2, 3].map(|_| statements.make(b"", &Rc::default(), Rc::default()))
+        [1, 2, 3].map(|_| statements.make(b"", None, Rc::default()))
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub const APPLICATION_NAME: &str = "application_name";
 /// The parameter that says whose rights a session has.
 const ROLE: &str = "role";
 
+/// Parameters with whose change a server makes a plan anew: `RevalidateCachedQuery`.
+const FOLLOWED_BY_PLANS: [&str; 3] = [ROLE, "row_security", "search_path"];
+
 /// Settings of a session by name. Sorted by lower-case name; a name occurs once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Settings(Vec<Setting>);
@@ -91,6 +94,23 @@ impl Settings {
     pub fn mean_the_same_as(self: &Rc<Self>, other: &Rc<Self>) -> bool {
         let counts = |(name, _): &(&str, &str)| !name.eq_ignore_ascii_case(APPLICATION_NAME);
         Rc::ptr_eq(self, other) || self.iter().filter(counts).eq(other.iter().filter(counts))
+    }
+
+    /// These settings, but those of `current` that a server looks at whenever it runs a statement:
+    /// whatever they were when it was parsed, the plan follows them.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManySettings`]: the client's fault.
+    pub fn with_what_plans_follow(&self, current: &Self) -> Result<Self, TooManySettings> {
+        let mut settings = self.clone();
+        for name in FOLLOWED_BY_PLANS {
+            match current.value(name) {
+                Some(value) => settings.set(name, value)?,
+                None => settings = settings.without(name),
+            }
+        }
+        Ok(settings)
     }
 
     /// The commands that take a session from these settings to `target`. Another role may set less,

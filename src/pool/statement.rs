@@ -24,8 +24,9 @@ pub struct Statement {
     pub id: u64,
     /// The body of its `Parse` behind the name: the text, and the types of its parameters.
     pub rest: Box<[u8]>,
-    /// The settings of the session that it was parsed in.
-    pub settings: Rc<Settings>,
+    /// The settings of the session that it was parsed in. `None` if they were being changed: then it
+    /// is nobody else's statement.
+    pub settings: Option<Rc<Settings>>,
     /// What its text leaves behind when it is executed.
     pub leaves: Rc<Leaves>,
     /// What the server said that it takes and returns, once it has.
@@ -77,14 +78,14 @@ impl Statements {
     pub fn make(
         &mut self,
         rest: &[u8],
-        settings: &Rc<Settings>,
+        settings: Option<&Rc<Settings>>,
         leaves: Rc<Leaves>,
     ) -> Rc<Statement> {
         self.last_id += 1;
         Rc::new(Statement {
             id: self.last_id,
             rest: rest.into(),
-            settings: Rc::clone(settings),
+            settings: settings.map(Rc::clone),
             leaves,
             shape: Cell::new(None),
         })
@@ -109,8 +110,14 @@ impl Statements {
         statement.shape.set(Some(shape));
         let known = self.by_text.get(&hash(&statement.rest));
         let known = known.map(Vec::as_slice).unwrap_or_default();
+        let Some(settings) = &statement.settings else {
+            return Shared {
+                statement: Rc::clone(statement),
+                has_changed: false,
+            };
+        };
         let same_text = |known: &&Rc<Statement>| {
-            known.shape.get().is_some() && known.is_of(&statement.rest, &statement.settings)
+            known.shape.get().is_some() && known.is_of(&statement.rest, settings)
         };
         let mut same_texts = known.iter().filter(same_text);
         let newest = same_texts.next_back();
@@ -141,7 +148,8 @@ impl Statements {
 
 impl Statement {
     fn is_of(&self, rest: &[u8], settings: &Rc<Settings>) -> bool {
-        *self.rest == *rest && self.settings.mean_the_same_as(settings)
+        let own = self.settings.as_ref();
+        *self.rest == *rest && own.is_some_and(|own| own.mean_the_same_as(settings))
     }
 }
 
@@ -174,7 +182,7 @@ mod tests {
     }
 
     fn made(statements: &mut Statements, settings: &Rc<Settings>) -> Rc<Statement> {
-        statements.make(b"select 1\0\0\0", settings, Rc::default())
+        statements.make(b"select 1\0\0\0", Some(settings), Rc::default())
     }
 
     #[test]
@@ -221,10 +229,10 @@ mod tests {
         let none = settings(&[]);
         let text = |number: usize| [vec![b'x'; 64 * 1024], number.to_string().into()].concat();
         let count = SHARED_STATEMENTS_BYTES_MAX / (64 * 1024);
-        let used = statements.make(&text(0), &none, Rc::default());
+        let used = statements.make(&text(0), Some(&none), Rc::default());
         statements.keep(&used);
         for number in 1..3 * count {
-            let statement = statements.make(&text(number), &none, Rc::default());
+            let statement = statements.make(&text(number), Some(&none), Rc::default());
             statements.keep(&statement);
             assert!(statements.bytes <= SHARED_STATEMENTS_BYTES_MAX);
         }

@@ -11,7 +11,6 @@ use crate::pool::Lease;
 use crate::session::Client;
 use crate::session::End;
 use crate::session::run::Session;
-use crate::session::statements;
 
 impl Session {
     /// Asks the server what became of the parameters that the client has touched, if it matters.
@@ -25,19 +24,25 @@ impl Session {
         }
         let question = self.conversation.ask();
         let mut messages = Vec::new();
-        let asked = statements::ask(lease, &question.query(), &mut messages);
+        let statements = self.statements.get_or_insert_default();
+        let asked = statements.ask(lease, &question.query(), &mut messages);
         asked.map_err(End::ClientViolation)?;
         Outgoing::append(&mut lease.promised.unsent, &messages);
         self.conversation.question = Some(Box::new(question));
         Ok(true)
     }
 
-    /// Takes over what the server has answered.
+    /// Takes over what the server has answered, as soon as the client can be told of it.
     pub(super) fn learn(&mut self) -> Result<(), End> {
-        let Some(question) = self.conversation.question.take() else {
+        let Some(lease) = &mut self.lease else {
             return Ok(());
         };
-        let Some(lease) = &mut self.lease else {
+        let is_between_messages = lease.incoming.body_bytes == 0 || lease.incoming.swallows;
+        if !self.conversation.is_answered || !is_between_messages {
+            return Ok(());
+        }
+        self.conversation.is_answered = false;
+        let Some(question) = self.conversation.question.take() else {
             return Ok(());
         };
         match question.learn(&self.client, &lease.settings)? {
@@ -50,6 +55,7 @@ impl Session {
             },
             None => self.conversation.pin(),
         }
+        self.conversation.ends_pause();
         Ok(())
     }
 }

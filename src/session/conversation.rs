@@ -33,6 +33,8 @@ pub(super) struct Conversation {
     waits_for_ready: bool,
     /// It waits to hear what became of statements that it has named in an earlier round.
     pub(super) waits_for_names: bool,
+    /// What was held wants another server.
+    pub(super) restarts: bool,
     /// What was held may go on.
     pub(super) resumes: bool,
     /// The statement that it waited for takes or returns something else by now.
@@ -43,6 +45,8 @@ pub(super) struct Conversation {
     touched: Vec<Touched>,
     /// What the server is asked for at the moment.
     pub(super) question: Option<Box<Question>>,
+    /// It has answered.
+    pub(super) is_answered: bool,
     /// Something in this round makes it uncertain whether what was sent took effect, or lasts.
     pub(super) is_doubtful: bool,
     /// How many `DISCARD ALL` were sent in this round and not answered yet.
@@ -174,6 +178,12 @@ impl Conversation {
         self.waits |= self.resets;
         self.waits_for_ready |= self.resets;
         self.resets
+    }
+
+    /// The client's messages wait for the answer to the question.
+    pub(super) fn wait_for_answer(&mut self) {
+        self.waits = true;
+        self.waits_for_ready = true;
     }
 
     /// The client has its settings, or cannot have them before it says more: what was held goes on.

@@ -54,7 +54,7 @@ pub(super) struct Session {
     /// Bytes of the client that cannot go on yet: half a header, or all it said while it waits.
     pub(super) held: Vec<u8>,
     pub(super) conversation: Conversation,
-    statements: Option<Box<Statements>>,
+    pub(super) statements: Option<Box<Statements>>,
     pub(super) end: Option<End>,
     is_listening: bool,
 }
@@ -118,6 +118,7 @@ impl Session {
                 has_moved |= self.read_server(context)?;
             }
         }
+        has_moved |= self.restart(context)?;
         if let Some(waiting) = &self.waiting
             && let Poll::Ready(outcome) = waiting.poll(context)
         {
@@ -232,14 +233,12 @@ impl Session {
         if let Some(error) = self.conversation.refused.take() {
             return Err(End::SettingsRefused(error));
         }
-        let may_part = !self.keeps_server();
+        self.take_reported();
+        self.learn()?;
+        let may_part = self.may_part();
         let Some(lease) = &mut self.lease else {
             return Ok(());
         };
-        if let Some(settings) = self.conversation.changed.take() {
-            lease.settings = Rc::clone(&settings);
-            *self.client.settings.borrow_mut() = settings;
-        }
         if lease.ledger.is_lost() {
             return Err(self.server_gone());
         }
@@ -262,7 +261,6 @@ impl Session {
         if !told.is_empty() {
             Outgoing::append(&mut self.to_client, &told);
         }
-        self.learn()?;
         if self.ask()? {
             return Ok(());
         }
@@ -274,11 +272,47 @@ impl Session {
         Ok(())
     }
 
+    /// Takes over what the server has reported.
+    fn take_reported(&mut self) {
+        if let Some(lease) = &mut self.lease
+            && let Some(settings) = self.conversation.changed.take()
+        {
+            lease.settings = Rc::clone(&settings);
+            *self.client.settings.borrow_mut() = settings;
+        }
+    }
+
+    /// Whether the client has all that it needs of a server that may not be what it seems.
+    fn may_part(&self) -> bool {
+        let is_asking = self.conversation.has_touched() || self.conversation.is_asking();
+        !self.keeps_server() && !is_asking
+    }
+
+    /// What was held for another server goes on.
+    fn restart(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
+        let is_without_server = self.lease.is_none() && self.waiting.is_none();
+        if !is_without_server || !std::mem::take(&mut self.conversation.restarts) {
+            return Ok(false);
+        }
+        let pool = Rc::clone(&self.client.pool);
+        let mut scratch = pool.home.scratch();
+        scratch.injected.clear();
+        let held = std::mem::take(&mut self.held);
+        if self.obtain(&held, &mut scratch.injected, Instant::now())? {
+            self.forward(&mut scratch.injected, &held, context)?;
+        } else {
+            self.held = held;
+        }
+        Ok(true)
+    }
+
     fn give_back(&mut self) {
         if let Some(lease) = self.lease.take() {
             let now = Instant::now();
             let needs_reset = self.conversation.needs_reset();
+            let restarts = self.conversation.waits && !self.held.is_empty();
             self.left_server(now);
+            self.conversation.restarts = restarts;
             if needs_reset {
                 pool::release_after_reset(lease, now);
             } else {

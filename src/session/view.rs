@@ -141,6 +141,11 @@ impl View<'_> {
         if is_translated && !message.is_whole() {
             return Ok(Step::NeedMore);
         }
+        if is_translated && self.conversation.is_asking() {
+            // What it means depends on the answer.
+            self.conversation.wait_for_answer();
+            return Ok(Step::Wait);
+        }
         self.client.pool.counters.add(Count::ClientParses, 1);
         if is_translated {
             let client = self.client;
@@ -228,6 +233,25 @@ impl View<'_> {
         name.is_some_and(|name| statements.is_uncertain(name))
     }
 
+    /// Whether something of the pooler's may have to be put before a message, and the server is one
+    /// whose replies could not be told apart then. It goes once it has answered what it owes.
+    fn wants_another(&self, server: &Server, message: &Message<'_>) -> bool {
+        let is_kept = self.conversation.keeps_server()
+            || self.conversation.has_touched()
+            || self.conversation.is_asking()
+            || self
+                .statements
+                .as_ref()
+                .is_some_and(|known| known.keeps_server());
+        server.ledger.is_doubtful()
+            && !server.ledger.is_open()
+            && !is_kept
+            && matches!(
+                message.tag,
+                frontend::QUERY | frontend::PARSE | frontend::BIND | frontend::DESCRIBE
+            )
+    }
+
     fn wait_for_names(&mut self) -> Step {
         self.conversation.waits = true;
         self.conversation.waits_for_names = true;
@@ -252,6 +276,7 @@ impl View<'_> {
             server,
             message,
             edits,
+            are_settings_open: self.conversation.has_touched(),
         }
     }
 }
@@ -269,6 +294,10 @@ impl Observer for View<'_> {
         }
         if self.is_uncertain(message) {
             return Ok(self.wait_for_names());
+        }
+        if self.wants_another(server, message) {
+            self.conversation.waits = true;
+            return Ok(Step::Wait);
         }
         let step = match message.tag {
             frontend::QUERY => self.query(server, message, edits)?,
@@ -409,7 +438,8 @@ impl Observer for View<'_> {
         }
         self.client.statements.set(statements.len());
         server.card.statements.set(server.prepared.len());
-        if settled != Settled::Aside {
+        self.conversation.is_answered |= settled == Settled::Answered;
+        if matches!(settled, Settled::Goes | Settled::GoesStale) {
             self.conversation.waits = false;
             self.conversation.resumes = true;
             self.conversation.is_stale = settled == Settled::GoesStale;
@@ -418,8 +448,8 @@ impl Observer for View<'_> {
 }
 
 /// What a server says of a plan that no longer fits what its client knows of it.
-const STALE_PLAN: &[u8] = b"E\0\0\0\x67SERROR\0VERROR\0C0A000\0\
-    Mcached plan must not change result type\0Fplancache.c\0RRevalidateCachedQuery\0\0";
+const STALE_PLAN: &[u8] = b"E\0\0\0\x6cSERROR\0VERROR\0C0A000\0\
+    Mcached plan must not change result type\0Fplancache.c\0L719\0RRevalidateCachedQuery\0\0";
 
 /// The tags of commands after which a server has no statements left.
 const DISCARD_ALL: &[u8] = b"DISCARD ALL\0";

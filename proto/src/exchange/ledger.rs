@@ -59,6 +59,9 @@ pub struct Ledger {
     pub(super) open: bool,
     /// The server discards every message until the next `Sync`.
     pub(super) skipping: bool,
+    /// A `Query` or a `FunctionCall` was sent into a pipeline without a `Sync`: servers of version 18
+    /// are not what they say they are after that.
+    pub(super) is_spoiled: bool,
 }
 
 impl Default for Ledger {
@@ -80,6 +83,7 @@ impl Ledger {
             has_failed: false,
             open: false,
             skipping: false,
+            is_spoiled: false,
         }
     }
 
@@ -155,14 +159,21 @@ impl Ledger {
     /// Whether the server owes nothing, is outside any transaction, and nothing is in doubt.
     #[inline]
     pub fn is_clean(&self) -> bool {
-        self.doubt == Doubt::None && self.is_settled()
+        self.doubt == Doubt::None && self.is_settled() && !self.is_spoiled
     }
 
-    /// Whether it would be clean, but for `ReadyForQuery` that may still come: the client has
-    /// heard all that it can rely on, and the server cannot be lent again.
+    /// Whether it would be clean, but for `ReadyForQuery` that may still come, or for what a server
+    /// cannot be trusted to have got right: the client has heard all that it can rely on, and the
+    /// server cannot be lent again.
     #[inline]
     pub fn is_spent(&self) -> bool {
-        self.doubt == Doubt::Syncs && self.is_settled()
+        (self.doubt == Doubt::Syncs || self.is_spoiled) && self.is_settled()
+    }
+
+    /// Whether it cannot be told how many `ReadyForQuery` will come: nothing may be injected.
+    #[inline]
+    pub fn is_doubtful(&self) -> bool {
+        self.doubt == Doubt::Syncs
     }
 
     /// Whether it can no longer be told what the server says to whom: whatever comes next is for

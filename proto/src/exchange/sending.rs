@@ -47,6 +47,7 @@ impl Ledger {
         };
         match tag {
             frontend::QUERY => {
+                self.spoil();
                 self.enter(entry(Awaited::Query));
                 self.open = false;
             },
@@ -57,6 +58,7 @@ impl Ledger {
             frontend::CLOSE => self.enter_extended(entry(Awaited::Close)),
             frontend::SYNC => self.enter_sync(entry(Awaited::Sync)),
             frontend::FUNCTION_CALL => {
+                self.spoil();
                 self.enter(entry(Awaited::FunctionCall));
                 self.open = false;
             },
@@ -67,6 +69,11 @@ impl Ledger {
             unknown => return Err(Violation::out_of_place(Sender::Frontend, unknown)),
         }
         Ok(())
+    }
+
+    /// A pipeline is ended by something else than its `Sync`.
+    fn spoil(&mut self) {
+        self.is_spoiled |= self.open && !self.skipping && !self.copy.is_in();
     }
 
     fn enter_extended(&mut self, entry: Entry) {

@@ -17,7 +17,6 @@ use std::rc::Rc;
 
 pub(super) use self::settle::Settled;
 pub(super) use self::translate::Translation;
-pub(super) use self::wire::ask;
 
 use crate::limits::CLIENT_STATEMENTS_BYTES_MAX;
 use crate::limits::CLIENT_STATEMENTS_COUNT_MAX;
@@ -128,6 +127,8 @@ enum Pending {
     Resend,
     /// The pooler's `Parse` of a name of the client's. If it fails, what uses the name will too.
     Expose(Box<[u8]>),
+    /// The end of a question of the pooler's.
+    Answer,
 }
 
 impl Statements {

@@ -20,6 +20,8 @@ use crate::session::statements::Unnamed;
 pub(in crate::session) enum Settled {
     /// None waits for it.
     Aside,
+    /// A question of the pooler's is answered.
+    Answered,
     /// They may go on.
     Goes,
     /// They may, but what the client wants to run takes or returns something else by now.
@@ -52,6 +54,7 @@ impl Statements {
             Some(Pending::Unnamed(previous, version)) if !is_done => {
                 self.unnamed_failed(previous, version, outcome, server);
             },
+            Some(Pending::Answer) => settled = Settled::Answered,
             Some(Pending::Expose(name)) if !is_done => drop(self.hide(&name)),
             Some(Pending::Resend) if !is_done => {
                 server.prepared.unnamed = pool::Unnamed::Unknown;
@@ -122,7 +125,7 @@ impl Statements {
         others
     }
 
-    fn next_change(&mut self, name: &[u8], others: usize) -> Option<&mut Change> {
+    pub(super) fn next_change(&mut self, name: &[u8], others: usize) -> Option<&mut Change> {
         if others == 0 {
             return None;
         }

@@ -31,19 +31,23 @@ impl Translation<'_, '_> {
             return Ok(None);
         }
         let is_exposed = self.statements.hide(name);
-        self.statements.change(name, None, 0);
         // Its name is gone by now, and must not go once more.
         let round = self.statements.rounds_sent;
         self.statements
             .deallocations
             .push_back((round, Box::default()));
         if is_exposed {
+            self.statements.change(name, None, 0);
             return Ok(Some(Step::Mark));
         }
         let number = self.server.prepared.next_number();
         let mut injection = self.injection();
         let own = injection.name(number);
-        injection.parse_empty(&own)?;
+        let pending = Pending::Expose(Box::from(&*own));
+        injection.expose(&own, EMPTY)?;
+        self.statements.pending.push_back(pending);
+        self.statements.change(name, None, 0);
+        let injection = self.injection();
         let command = [b"DEALLOCATE ".as_slice(), &own].concat();
         put(injection.out, frontend::QUERY, &[&command]);
         let end = self.message.at + FRAME_HEADER_BYTES + self.message.body_bytes;
@@ -143,8 +147,16 @@ impl Statements {
     /// The server has carried out a `DEALLOCATE` of one statement: the next one that was sent.
     pub(in crate::session) fn deallocated(&mut self) {
         if let Some((_, name)) = self.deallocations.pop_front() {
-            self.hide(&name);
-            self.remove(&name);
+            let unsettled = self.changing.get(&name);
+            let others = unsettled.map_or(0, |unsettled| unsettled.count);
+            if let Some(next) = self.next_change(&name, others) {
+                // What was sent after it counts already; there is nothing left to fall back to.
+                next.before = None;
+                next.is_disturbed = true;
+            } else {
+                self.hide(&name);
+                self.remove(&name);
+            }
         }
     }
 }

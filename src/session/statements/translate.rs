@@ -45,6 +45,8 @@ pub(in crate::session) struct Translation<'a, 'b> {
     pub(in crate::session) server: &'a mut Server,
     pub(in crate::session) message: &'a Message<'b>,
     pub(in crate::session) edits: &'a mut Edits<'b>,
+    /// The client has changed settings, and the server was not asked yet what became of it.
+    pub(in crate::session) are_settings_open: bool,
 }
 
 /// What a message that uses a statement comes to.
@@ -98,8 +100,9 @@ impl Translation<'_, '_> {
         let mut statements = self.server.pool.statements.borrow_mut();
         let known = statements.find(rest, &settings);
         let leaves = known.map_or_else(leaves, |known| Rc::clone(&known.leaves));
+        let settings = (!self.are_settings_open).then_some(&settings);
         Named {
-            statement: statements.make(rest, &settings, leaves),
+            statement: statements.make(rest, settings, leaves),
             epoch: statements.epoch(),
         }
     }
@@ -107,9 +110,11 @@ impl Translation<'_, '_> {
     fn parse_unnamed(&mut self, rest: &[u8], leaves: impl FnOnce() -> Rc<Leaves>) {
         let settings = self.client.settings.borrow();
         let mut statements = self.server.pool.statements.borrow_mut();
-        let found = statements.find(rest, &settings).map(Rc::clone);
+        let settings = (!self.are_settings_open).then_some(&*settings);
+        let found = settings.and_then(|settings| statements.find(rest, settings));
+        let found = found.map(Rc::clone);
         let statement = found.unwrap_or_else(|| {
-            let made = statements.make(rest, &settings, leaves());
+            let made = statements.make(rest, settings, leaves());
             statements.keep(&made);
             made
         });
@@ -278,16 +283,20 @@ impl Translation<'_, '_> {
         statement: &Statement,
         work: impl FnOnce(&mut Injection<'_>) -> Result<(), Violation>,
     ) -> Result<(), Violation> {
-        let settings = Rc::clone(&self.client.settings.borrow());
+        let current = Rc::clone(&self.client.settings.borrow());
         let mut injection = self.injection();
-        if settings.mean_the_same_as(&statement.settings) {
+        let own = statement.settings.as_ref();
+        let own = own.filter(|own| !own.mean_the_same_as(&current));
+        // More settings than a client may have are no client's.
+        let own = own.and_then(|own| own.with_what_plans_follow(&current).ok());
+        let Some(own) = own else {
             return work(&mut injection);
-        }
-        for command in settings.commands(&statement.settings) {
+        };
+        for command in current.commands(&own) {
             injection.run(&command)?;
         }
         work(&mut injection)?;
-        for command in statement.settings.commands(&settings) {
+        for command in own.commands(&current) {
             injection.run(&command)?;
         }
         Ok(())

@@ -46,12 +46,6 @@ impl Injection<'_> {
         Ok(())
     }
 
-    /// `Parse` of a text without anything in it: a statement that only its name is needed of.
-    pub(super) fn parse_empty(&mut self, name: &[u8]) -> Result<(), Violation> {
-        put(self.out, frontend::PARSE, &[name, EMPTY]);
-        self.server.ledger.sent(frontend::PARSE, Owner::Behalf)
-    }
-
     /// `Parse` of a statement under a name of the pooler's.
     pub(super) fn parse(&mut self, name: &[u8], rest: &[u8]) -> Result<(), Violation> {
         put(self.out, frontend::PARSE, &[name, rest]);
@@ -134,20 +128,24 @@ impl Injection<'_> {
     }
 }
 
-/// Puts a question of the pooler's own to a server that its client wants nothing of, without
-/// touching the client's unnamed statement.
-pub(in crate::session) fn ask(
-    server: &mut Server,
-    query: &str,
-    out: &mut Vec<u8>,
-) -> Result<(), Violation> {
-    Injection {
-        server: &mut *server,
-        out,
+impl Statements {
+    /// Puts a question of the pooler's own to a server that its client wants nothing of, without
+    /// touching the client's unnamed statement.
+    pub(in crate::session) fn ask(
+        &mut self,
+        server: &mut Server,
+        query: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Violation> {
+        Injection {
+            server: &mut *server,
+            out,
+        }
+        .execute(query, Owner::Pooler)?;
+        put(out, frontend::SYNC, &[]);
+        self.pending.push_back(Pending::Answer);
+        server.ledger.sent_marked(frontend::SYNC, Owner::Pooler)
     }
-    .execute(query, Owner::Pooler)?;
-    put(out, frontend::SYNC, &[]);
-    server.ledger.sent(frontend::SYNC, Owner::Pooler)
 }
 
 /// A name of the pooler's for a statement, with its zero byte.
