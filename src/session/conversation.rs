@@ -15,6 +15,7 @@ use crate::session::learning::Question;
 use crate::session::statement_text::StatementText;
 use crate::sql::Leaves;
 use crate::sql::Touch;
+use crate::sql::Usage;
 
 /// What is known of the conversation with the server of the moment.
 #[derive(Debug, Default)]
@@ -31,8 +32,6 @@ pub(super) struct Conversation {
     resets: bool,
     /// That is what it waits for.
     waits_for_ready: bool,
-    /// It waits to hear what became of statements that it has named in an earlier round.
-    pub(super) waits_for_names: bool,
     /// What was held wants another server.
     pub(super) restarts: bool,
     /// What was held may go on.
@@ -112,7 +111,9 @@ impl Conversation {
             touches,
             mentions,
         } = leaves;
-        self.has_names_of_sql |= effects.pins && !mentions.is_empty();
+        self.has_names_of_sql |= mentions
+            .iter()
+            .any(|mention| mention.usage == Usage::Prepared);
         self.is_doubtful |= effects.blocks;
         if effects.discards {
             self.discards += 1;

@@ -102,7 +102,7 @@ impl View<'_> {
             if let (Some(name), Some(statements)) = (name, &self.statements)
                 && statements.is_uncertain(&name)
             {
-                return Ok(self.wait_for_names());
+                return self.wait_for_names(server, message, edits);
             }
             let translated = self.translation(server, message, edits).deallocate()?;
             if let Some(step) = translated {
@@ -112,7 +112,7 @@ impl View<'_> {
         let statement = self.read(StatementText::query(), message.body, message.is_whole());
         if let Some(statement) = &statement {
             if self.mentions_uncertain(&statement.leaves) {
-                return Ok(self.wait_for_names());
+                return self.wait_for_names(server, message, edits);
             }
             self.expose(server, message, edits, &statement.leaves)?;
         }
@@ -178,7 +178,10 @@ impl View<'_> {
         let Some(statements) = &*self.statements else {
             return false;
         };
-        let mut names = leaves.mentions.iter().map(|mention| &*mention.name);
+        let mut names = leaves
+            .mentions
+            .iter()
+            .filter_map(|mention| mention.name.as_deref());
         names.any(|name| statements.is_uncertain(name))
     }
 
@@ -252,10 +255,14 @@ impl View<'_> {
             )
     }
 
-    fn wait_for_names(&mut self) -> Step {
+    fn wait_for_names<'a>(
+        &mut self,
+        server: &mut Server,
+        message: &Message<'a>,
+        edits: &mut Edits<'a>,
+    ) -> Result<Step, Violation> {
         self.conversation.waits = true;
-        self.conversation.waits_for_names = true;
-        Step::Wait
+        self.translation(server, message, edits).wait()
     }
 
     fn using(&mut self, step: Step) -> Step {
@@ -292,12 +299,12 @@ impl Observer for View<'_> {
             // Whatever it is, it is discarded, or fails the COPY.
             return Ok(Step::Forward);
         }
-        if self.is_uncertain(message) {
-            return Ok(self.wait_for_names());
-        }
         if self.wants_another(server, message) {
             self.conversation.waits = true;
             return Ok(Step::Wait);
+        }
+        if self.is_uncertain(message) {
+            return self.wait_for_names(server, message, edits);
         }
         let step = match message.tag {
             frontend::QUERY => self.query(server, message, edits)?,
@@ -432,10 +439,6 @@ impl Observer for View<'_> {
             return;
         };
         let settled = statements.settle(server, outcome);
-        if std::mem::take(&mut self.conversation.waits_for_names) {
-            self.conversation.waits = false;
-            self.conversation.resumes = true;
-        }
         self.client.statements.set(statements.len());
         server.card.statements.set(server.prepared.len());
         self.conversation.is_answered |= settled == Settled::Answered;

@@ -57,10 +57,17 @@ pub struct Leaves {
 /// A prepared statement that a text names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
-    /// The name, as a server knows it.
-    pub name: Box<[u8]>,
+    /// The name, as a server knows it; `None` for all.
+    pub name: Option<Box<[u8]>>,
     /// What the text does with it.
     pub usage: Usage,
+}
+
+impl Mention {
+    const ALL_DEALLOCATED: Self = Self {
+        name: None,
+        usage: Usage::Deallocated,
+    };
 }
 
 /// What a text does with a statement that it names.
@@ -191,9 +198,11 @@ impl Reader {
                 Place::Parameter
             },
             Place::Discard => {
-                let is_all = is(word, "all");
-                self.effects.resets |= is_all;
-                self.effects.discards |= is_all;
+                if is(word, "all") {
+                    self.effects.resets = true;
+                    self.effects.discards = true;
+                    self.mentions.push(Mention::ALL_DEALLOCATED);
+                }
                 Place::Inside
             },
             Place::Statement => self.mention(word, is_name),
@@ -240,7 +249,11 @@ impl Reader {
         if is_keyword("prepare") && !prepares {
             return Place::Statement;
         }
-        if is_keyword("transaction") && prepares || is_keyword("all") {
+        if is_keyword("transaction") && prepares {
+            return Place::Inside;
+        }
+        if is_keyword("all") && self.usage == Usage::Deallocated {
+            self.mentions.push(Mention::ALL_DEALLOCATED);
             return Place::Inside;
         }
         self.effects.pins |= prepares;
@@ -250,7 +263,7 @@ impl Reader {
             word.to_ascii_lowercase()
         };
         self.mentions.push(Mention {
-            name: name.into(),
+            name: Some(name.into()),
             usage: self.usage,
         });
         Place::Inside

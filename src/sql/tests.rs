@@ -244,7 +244,8 @@ fn statements_that_a_text_names_are_told() {
                 Usage::Executed => "",
                 Usage::Deallocated => "-",
             };
-            format!("{sign}{}", String::from_utf8_lossy(&mention.name))
+            let name = mention.name.as_deref().unwrap_or(b"*");
+            format!("{sign}{}", String::from_utf8_lossy(name))
         });
         names.collect::<Vec<_>>().join(" ")
     };
@@ -255,7 +256,10 @@ fn statements_that_a_text_names_are_told() {
         ("execute \"all\"", "all"),
         ("DEALLOCATE s1", "-s1"),
         ("deallocate prepare s1; execute s2", "-s1 s2"),
-        ("DEALLOCATE ALL; DEALLOCATE PREPARE ALL", ""),
+        (
+            "DEALLOCATE ALL; DEALLOCATE PREPARE ALL; DISCARD ALL",
+            "-* -* -*",
+        ),
         ("PREPARE TRANSACTION 'x'", ""),
         (
             "EXPLAIN (ANALYZE) EXECUTE s1; CREATE TABLE t AS EXECUTE s2 (1)",

@@ -37,8 +37,8 @@ pub(super) struct Statements {
     unnamed_version: u32,
     /// Names that the server of the moment knows too.
     exposed: Vec<Exposed>,
-    /// Names that texts deallocate among other things, in the order of sending, each with its round.
-    deallocations: VecDeque<(u32, Box<[u8]>)>,
+    /// Names that texts deallocate, in the order of sending, each with its round; `None` for all.
+    deallocations: VecDeque<(u32, Option<Box<[u8]>>)>,
     /// Rounds that were sent, and those of them that are over.
     rounds_sent: u32,
     rounds_ended: u32,
@@ -129,6 +129,8 @@ enum Pending {
     Expose(Box<[u8]>),
     /// The end of a question of the pooler's.
     Answer,
+    /// Whatever was sent before it is settled.
+    Barrier,
 }
 
 impl Statements {
@@ -212,20 +214,23 @@ impl Statements {
         self.pending.push_back(pending);
     }
 
-    /// Whether what a name means depends on a round that is not over: within one round, whatever
-    /// would be wrong is skipped.
+    /// Whether what a name means depends on a round that is not over, or on a `DEALLOCATE`: of the
+    /// protocol's own messages in one round, whatever would be wrong is skipped.
     pub(super) fn is_uncertain(&self, name: &[u8]) -> bool {
-        let unsettled = if name.is_empty() {
-            (self.changing_unnamed.count > 0).then_some(&self.changing_unnamed)
-        } else {
-            self.changing.get(cut(name))
-        };
-        unsettled.is_some_and(|unsettled| unsettled.round != self.rounds_sent)
+        let is_unsettled =
+            |unsettled: &Unsettled| unsettled.count > 0 && unsettled.round != self.rounds_sent;
+        if name.is_empty() {
+            return is_unsettled(&self.changing_unnamed);
+        }
+        let name = cut(name);
+        let mut deallocated = self.deallocations.iter().map(|(_, name)| name.as_deref());
+        self.changing.get(name).is_some_and(is_unsettled)
+            || deallocated.any(|gone| gone.is_none_or(|gone| gone == name))
     }
 
     /// Whether anything may be uncertain.
     pub(super) fn is_settled(&self) -> bool {
-        self.pending.is_empty()
+        self.pending.is_empty() && self.deallocations.is_empty()
     }
 }
 

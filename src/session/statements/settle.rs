@@ -54,6 +54,11 @@ impl Statements {
             Some(Pending::Unnamed(previous, version)) if !is_done => {
                 self.unnamed_failed(previous, version, outcome, server);
             },
+            Some(Pending::Barrier) => {
+                // What was to be deallocated was, unless it is bound and not executed.
+                self.deallocations.clear();
+                settled = Settled::Goes;
+            },
             Some(Pending::Answer) => settled = Settled::Answered,
             Some(Pending::Expose(name)) if !is_done => drop(self.hide(&name)),
             Some(Pending::Resend) if !is_done => {

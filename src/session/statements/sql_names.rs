@@ -6,6 +6,7 @@ use tidegate_proto::exchange::Owner;
 use tidegate_proto::frame::FRAME_HEADER_BYTES;
 use tidegate_proto::frontend::tag as frontend;
 
+use crate::pool::Server;
 use crate::session::relay::Step;
 use crate::session::statements::Exposed;
 use crate::session::statements::Pending;
@@ -35,7 +36,7 @@ impl Translation<'_, '_> {
         let round = self.statements.rounds_sent;
         self.statements
             .deallocations
-            .push_back((round, Box::default()));
+            .push_back((round, Some(Box::default())));
         if is_exposed {
             self.statements.change(name, None, 0);
             return Ok(Some(Step::Mark));
@@ -62,13 +63,14 @@ impl Translation<'_, '_> {
     pub(in crate::session) fn expose(&mut self, mentions: &[Mention]) -> Result<bool, Violation> {
         let mut has_exposed = false;
         for mention in mentions {
-            let name = cut(&mention.name);
-            has_exposed |= self.expose_one(name, mention.usage)?;
+            let name = mention.name.as_deref().map(cut);
+            if let Some(name) = name {
+                has_exposed |= self.expose_one(name, mention.usage)?;
+            }
             if mention.usage == Usage::Deallocated {
                 let round = self.statements.rounds_sent;
-                self.statements
-                    .deallocations
-                    .push_back((round, name.into()));
+                let deallocations = &mut self.statements.deallocations;
+                deallocations.push_back((round, name.map(Box::from)));
             }
         }
         Ok(has_exposed)
@@ -146,7 +148,9 @@ impl Statements {
 
     /// The server has carried out a `DEALLOCATE` of one statement: the next one that was sent.
     pub(in crate::session) fn deallocated(&mut self) {
-        if let Some((_, name)) = self.deallocations.pop_front() {
+        if matches!(self.deallocations.front(), Some((_, Some(_))))
+            && let Some((_, Some(name))) = self.deallocations.pop_front()
+        {
             let unsettled = self.changing.get(&name);
             let others = unsettled.map_or(0, |unsettled| unsettled.count);
             if let Some(next) = self.next_change(&name, others) {
@@ -158,5 +162,16 @@ impl Statements {
                 self.remove(&name);
             }
         }
+    }
+
+    /// The server has dropped all statements: the next `DISCARD ALL` or `DEALLOCATE ALL` that was sent
+    /// is carried out.
+    pub(in crate::session) fn dropped_all(&mut self, server: &mut Server) {
+        if matches!(self.deallocations.front(), Some((_, None))) {
+            self.deallocations.pop_front();
+        }
+        server.prepared.clear();
+        self.exposed.clear();
+        self.clear();
     }
 }

@@ -331,6 +331,13 @@ impl Translation<'_, '_> {
         }
     }
 
+    /// Holds the client's messages until the server has answered all that it was sent.
+    pub(in crate::session) fn wait(&mut self) -> Result<Step, Violation> {
+        self.statements.pending.push_back(Pending::Barrier);
+        self.injection().barrier()?;
+        Ok(Step::Wait)
+    }
+
     fn count_max(&self) -> usize {
         self.client.pool.statements_max()
     }
@@ -370,13 +377,6 @@ impl Statements {
         let mut message = Vec::new();
         put(&mut message, backend::ERROR_RESPONSE, &[&own]);
         Some(message)
-    }
-
-    /// The server has dropped all statements.
-    pub(in crate::session) fn dropped_all(&mut self, server: &mut Server) {
-        server.prepared.clear();
-        self.exposed.clear();
-        self.clear();
     }
 }
 

@@ -88,6 +88,27 @@ impl Injection<'_> {
         self.server.ledger.sent(frontend::CLOSE, Owner::Behalf)
     }
 
+    /// Something that changes nothing, whose answer comes after all others.
+    pub(super) fn barrier(&mut self) -> Result<(), Violation> {
+        let is_open = self.server.ledger.is_open();
+        let owner = if is_open {
+            Owner::Behalf
+        } else {
+            Owner::Pooler
+        };
+        let number = self.server.prepared.next_number();
+        let name = self.name(number);
+        put(self.out, frontend::CLOSE, &[b"S", &name]);
+        self.server.ledger.sent_marked(frontend::CLOSE, owner)?;
+        let end = if is_open {
+            frontend::FLUSH
+        } else {
+            frontend::SYNC
+        };
+        put(self.out, end, &[]);
+        self.server.ledger.sent(end, owner)
+    }
+
     /// `Flush`: the server is to answer now.
     pub(super) fn flush(&mut self) -> Result<(), Violation> {
         put(self.out, frontend::FLUSH, &[]);
