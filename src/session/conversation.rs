@@ -32,6 +32,8 @@ pub(super) struct Conversation {
     resets: bool,
     /// That is what it waits for.
     waits_for_ready: bool,
+    /// It waits until the server can be told apart from one in doubt, or has gone.
+    pub(super) waits_for_certainty: bool,
     /// What was held wants another server.
     pub(super) restarts: bool,
     /// What was held may go on.
@@ -96,6 +98,12 @@ impl Conversation {
 
     pub(super) fn is_asking(&self) -> bool {
         self.question.is_some()
+    }
+
+    /// The server has learnt a name of the client's.
+    pub(super) fn leave_name(&mut self) {
+        self.needs_reset = true;
+        self.is_pinned_since = true;
     }
 
     /// The client has state that only this server has.
@@ -190,6 +198,14 @@ impl Conversation {
     /// The client has its settings, or cannot have them before it says more: what was held goes on.
     pub(super) fn ends_pause(&mut self) {
         if std::mem::take(&mut self.waits_for_ready) {
+            self.waits = false;
+            self.resumes = true;
+        }
+    }
+
+    /// The server is in no doubt: what waited for that goes on.
+    pub(super) fn is_certain(&mut self) {
+        if std::mem::take(&mut self.waits_for_certainty) {
             self.waits = false;
             self.resumes = true;
         }

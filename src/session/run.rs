@@ -242,6 +242,9 @@ impl Session {
         if lease.ledger.is_lost() {
             return Err(self.server_gone());
         }
+        if !lease.ledger.is_doubtful() {
+            self.conversation.is_certain();
+        }
         // The client has all that it can rely on; what may still come is for nobody.
         if lease.ledger.is_spent() && lease.promised.is_kept() && may_part {
             self.give_back();

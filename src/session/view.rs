@@ -301,6 +301,7 @@ impl Observer for View<'_> {
         }
         if self.wants_another(server, message) {
             self.conversation.waits = true;
+            self.conversation.waits_for_certainty = true;
             return Ok(Step::Wait);
         }
         if self.is_uncertain(message) {
@@ -324,7 +325,9 @@ impl Observer for View<'_> {
             },
             _ => Step::Forward,
         };
-        self.conversation.needs_reset |= step == Step::ForwardAndReset;
+        if step == Step::ForwardAndReset {
+            self.conversation.leave_name();
+        }
         let is_sent = !matches!(step, Step::NeedMore | Step::Wait);
         let ends_round = is_sent && matches!(message.tag, frontend::QUERY | frontend::SYNC);
         if ends_round && let Some(statements) = self.statements {

@@ -43,6 +43,14 @@ impl Copy {
         }
     }
 
+    /// Whether a `Sync` was sent into it.
+    pub(super) fn has_absorbed_sync(self) -> bool {
+        match self {
+            Self::In { syncs } | Self::Closing { syncs, .. } => syncs,
+            Self::None | Self::Both => false,
+        }
+    }
+
     /// `CopyDone` or `CopyFail` was sent.
     pub(super) fn closes(&mut self) {
         if let Self::In { syncs } = *self {

@@ -170,10 +170,11 @@ impl Ledger {
         (self.doubt == Doubt::Syncs || self.is_spoiled) && self.is_settled()
     }
 
-    /// Whether it cannot be told how many `ReadyForQuery` will come: nothing may be injected.
+    /// Whether it cannot be told how many `ReadyForQuery` will come, or could not if the COPY under way
+    /// fails: nothing may be injected.
     #[inline]
     pub fn is_doubtful(&self) -> bool {
-        self.doubt == Doubt::Syncs
+        self.doubt == Doubt::Syncs || self.copy.has_absorbed_sync()
     }
 
     /// Whether it can no longer be told what the server says to whom: whatever comes next is for
