@@ -146,6 +146,13 @@ impl View<'_> {
             self.conversation.wait_for_answer();
             return Ok(Step::Wait);
         }
+        let mut step = Step::Forward;
+        if is_pooled && !is_unnamed && !is_translated {
+            step = self.translation(server, message, edits).parse_as_it_is()?;
+            if step == Step::NeedMore {
+                return Ok(step);
+            }
+        }
         self.client.pool.counters.add(Count::ClientParses, 1);
         if is_translated {
             let client = self.client;
@@ -171,7 +178,7 @@ impl View<'_> {
             self.expose(server, message, edits, &statement.leaves)?;
         }
         self.statement(statement);
-        Ok(Step::Forward)
+        Ok(step)
     }
 
     fn mentions_uncertain(&self, leaves: &Leaves) -> bool {

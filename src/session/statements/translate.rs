@@ -95,6 +95,24 @@ impl Translation<'_, '_> {
         self.parse_named(name, named).map(Some)
     }
 
+    /// A `Parse` of a name that goes to the server as it is: it must not take a name that the client
+    /// has given already.
+    pub(in crate::session) fn parse_as_it_is(&mut self) -> Result<Step, Violation> {
+        let Some((name, _)) = split_at_zero(self.message.body) else {
+            let is_all = self.message.is_whole() || self.message.body.len() > NAMES_BYTES_MAX;
+            return Ok(if is_all {
+                Step::Forward
+            } else {
+                Step::NeedMore
+            });
+        };
+        let name = cut(name);
+        if self.statements.named.contains_key(name) {
+            return self.parse_again(name);
+        }
+        Ok(Step::Forward)
+    }
+
     fn make(&self, rest: &[u8], leaves: impl FnOnce() -> Rc<Leaves>) -> Named {
         let settings = Rc::clone(&self.client.settings.borrow());
         let mut statements = self.server.pool.statements.borrow_mut();
@@ -379,6 +397,9 @@ impl Statements {
         Some(message)
     }
 }
+
+/// A name ends within so many bytes, or is none.
+const NAMES_BYTES_MAX: usize = tidegate_proto::limits::SMALL_MESSAGE_BYTES_MAX as usize;
 
 fn split_at_zero(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = bytes.iter().position(|byte| *byte == 0)?;
