@@ -26,6 +26,12 @@ const RESETS_TO_STARTUP: bool = false;
 /// until its next `Parse` or `Query`. Until then, it is used in the pipeline that made it.
 const CARRIES_UNNAMED: bool = false;
 
+/// Whether names may be used again in the pipeline whose statement drops them.
+const DROPS_NAMES_IN_PIPELINES: bool = false;
+
+/// Whether SQL may execute a statement in the same text that ends a failed transaction.
+const EXECUTES_BEHIND_FAILURES: bool = false;
+
 /// The texts that clients share: what is prepared of one may be the same statement as another's.
 const SHARED: [&str; 3] = ["SELECT $1", "SELECT $1 3", "SELECT $1 40"];
 
@@ -86,7 +92,10 @@ impl Author {
         match self.random.weighted(&[50, 45, 3]) {
             0 => {
                 let count = self.random.weighted(&[60, 25, 10, 5]) + 1;
-                let statements: Vec<_> = (0..count).map(|_| self.statement(server)).collect();
+                let mut statements: Vec<_> = (0..count).map(|_| self.statement(server)).collect();
+                if server.is_in_block() && count > 1 && !EXECUTES_BEHIND_FAILURES {
+                    statements.retain(|statement| !statement.starts_with("EXECUTE"));
+                }
                 let text = self.marked(&statements.join("; "));
                 let mut messages = vec![Message::query(&text)];
                 // Into a COPY, nothing else may be said.
@@ -267,6 +276,10 @@ impl Author {
                 messages.push(Message::flush());
                 return messages;
             }
+            let has_dropped = messages.iter().any(drops_names) && !DROPS_NAMES_IN_PIPELINES;
+            if has_dropped {
+                break;
+            }
             if self.random.chance(150) {
                 messages.push(Message::sync());
             } else if self.random.chance(100) {
@@ -313,6 +326,14 @@ impl Author {
         }
         is_copy || !is_parsed
     }
+}
+
+/// Whether the text of a message drops the names of statements.
+fn drops_names(message: &Message) -> bool {
+    let text = String::from_utf8_lossy(message.body());
+    ["DISCARD ALL", "DEALLOCATE"]
+        .iter()
+        .any(|word| text.contains(word))
 }
 
 /// Whether a statement may wait for data: what is said next would be read by it.
