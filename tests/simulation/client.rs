@@ -1,5 +1,6 @@
 //! One client: it logs in, talks, and holds everything it hears against what it must hear.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::rc::Rc;
 
@@ -37,6 +38,8 @@ pub(crate) struct Client {
     /// Whoever leaves without a word need not be told anything.
     pub(crate) has_left: bool,
     line: Rc<Line>,
+    /// The parameters that it was told.
+    told: BTreeMap<String, String>,
     /// Nothing more can be said or heard.
     pub(crate) is_over: bool,
     reader: ReadHalf<DuplexStream>,
@@ -66,6 +69,7 @@ impl Client {
             key: None,
             has_left: false,
             line: connection.line,
+            told: BTreeMap::new(),
             is_over: false,
             reader,
             writer: Some(writer),
@@ -83,7 +87,6 @@ impl Client {
 
     /// Hears everything up to the first `ReadyForQuery`.
     pub(crate) async fn log_in(&mut self) {
-        let mut told = Vec::new();
         while !self.is_over {
             let message = match self.read().await {
                 Heard::Message(message) => message,
@@ -95,11 +98,7 @@ impl Client {
             };
             let body = &message[5..];
             match message[0] {
-                backend::PARAMETER_STATUS => {
-                    let status = ParameterStatus::decode(body).unwrap();
-                    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-                    told.push((text(status.name), text(status.value)));
-                },
+                backend::PARAMETER_STATUS => self.is_told(body),
                 backend::BACKEND_KEY_DATA => {
                     let data = BackendKeyData::decode(body).unwrap();
                     self.key = Some(CancelKey::new(data.process_id, data.key.as_bytes()));
@@ -109,17 +108,25 @@ impl Client {
                 other => self.find(&format!("hears {} at login", char::from(other))),
             }
         }
-        let reported = self.expectation.settings().reported();
-        for (name, value) in &reported {
-            if !told
-                .iter()
-                .any(|(told, told_value)| told == name && told_value == value)
-            {
+        self.check_told();
+        self.nature()
+            .note(format_args!("client {} is in", self.number));
+    }
+
+    fn is_told(&mut self, body: &[u8]) {
+        let status = ParameterStatus::decode(body).unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        self.told.insert(text(status.name), text(status.value));
+    }
+
+    /// What it was told last must be so.
+    fn check_told(&self) {
+        for (name, value) in self.expectation.settings().reported() {
+            if self.told.get(name) != Some(&value) {
+                let told = &self.told;
                 self.find(&format!("is not told that {name} is {value}, but {told:?}"));
             }
         }
-        self.nature()
-            .note(format_args!("client {} is in", self.number));
     }
 
     /// Says something, and hears all that it must.
@@ -161,6 +168,9 @@ impl Client {
     async fn hear(&mut self, message: &[u8]) {
         if is_unasked(message) {
             return;
+        }
+        if message[0] == backend::PARAMETER_STATUS && self.expectation.is_lenient {
+            return self.is_told(&message[5..]);
         }
         let is_error = message[0] == backend::ERROR_RESPONSE;
         let mut tried = self.expectation.clone();
@@ -238,7 +248,8 @@ impl Client {
             || self.nature().weather.patience.is_some();
         // The pooler's own last words may be cut as well.
         let is_farewell = (is_cut || is_ended) && self.unread.starts_with(b"E");
-        let is_notice = self.nature().weather.notices > 0 && self.unread.starts_with(b"N");
+        let is_notice = self.nature().weather.notices > 0 && self.unread.starts_with(b"N")
+            || self.expectation.is_lenient && self.unread.starts_with(b"S");
         let is_known =
             is_farewell || is_notice || self.expectation.begins_with(&self.unread.clone());
         if is_in_a_message && !is_known {
@@ -263,12 +274,24 @@ impl Client {
             .note(format_args!("client {} terminates", self.number));
         let mut last = self.read().await;
         while let Heard::Message(message) = &last
-            && is_unasked(message)
+            && (is_unasked(message) || self.expectation.is_lenient && message[0] == b'S')
         {
+            if message[0] == backend::PARAMETER_STATUS {
+                self.is_told(&message[5..]);
+            }
             last = self.read().await;
         }
         match last {
-            Heard::End => self.is_over = true,
+            Heard::End => {
+                self.is_over = true;
+                let may_lack = self.line.is_cut.get() || self.has_left;
+                if self.expectation.is_lenient
+                    && !may_lack
+                    && !self.expectation.server().is_in_block()
+                {
+                    self.check_told();
+                }
+            },
             Heard::Message(message) if is_fatal(&message) => self.farewell(&message).await,
             Heard::Message(message) => {
                 self.find(&format!("hears {} after its goodbye", shown(&message)));

@@ -163,6 +163,11 @@ async fn leave(client: &mut Client, author: &mut Author, only_half: bool) {
     {
         client.exchange(&messages).await;
     }
+    if !client.is_over && client.expectation.is_lenient {
+        // What it must be told of its settings is told before the answer to this.
+        let shows = author.last_look();
+        client.exchange(&shows).await;
+    }
     if !client.is_over {
         client.terminate().await;
     }

@@ -18,8 +18,9 @@ const SETTINGS: [&str; 6] = [
     "app.tenant",
 ];
 
-/// Whether a reset falls back to what the client's startup packet said, as in Postgres. Until then,
-/// clients that set something there reset nothing.
+/// Whether a reset falls back to what the client's startup packet said, once the transaction is
+/// over, also for clients that keep their server. Until then, clients that set something there reset
+/// nothing.
 const RESETS_TO_STARTUP: bool = false;
 
 /// Whether an unnamed statement is carried from server to server, as a client of Postgres has it
@@ -89,6 +90,17 @@ impl Author {
         if server.is_skipping() {
             return vec![Message::sync()];
         }
+        let may_reset = RESETS_TO_STARTUP && self.has_startup_settings && !server.is_in_block();
+        if may_reset && self.random.chance(100) {
+            let resets = [
+                "RESET TimeZone",
+                "RESET search_path",
+                "RESET ALL",
+                "DISCARD ALL",
+            ];
+            let reset = *self.random.pick(&resets);
+            return vec![Message::query(&self.marked(reset))];
+        }
         match self.random.weighted(&[50, 45, 3]) {
             0 => {
                 let count = self.random.weighted(&[60, 25, 10, 5]) + 1;
@@ -126,6 +138,13 @@ impl Author {
         server
             .is_in_block()
             .then(|| vec![Message::query(&self.marked(end))])
+    }
+
+    /// A look at its settings.
+    pub(crate) fn last_look(&self) -> Vec<Message> {
+        vec![Message::query(
+            &self.marked("SHOW TimeZone; SHOW application_name"),
+        )]
     }
 
     fn marked(&self, text: &str) -> String {
@@ -182,8 +201,9 @@ impl Author {
         } else {
             self.canary()
         };
-        // A reset falls back to what the startup packet said, which a server does not know.
-        let can_reset = RESETS_TO_STARTUP || !self.has_startup_settings;
+        // A reset falls back to what the startup packet said, which the server is told of once the
+        // transaction is over: until then, nobody may look.
+        let can_reset = !self.has_startup_settings;
         match self.random.weighted(&[60, 20, 5, 5, 5, 5]) {
             1 => format!("SET LOCAL {name} = '{value}'"),
             2 if can_reset => format!("RESET {name}"),

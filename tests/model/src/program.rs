@@ -24,6 +24,9 @@ pub enum Statement {
     Holding(Holding),
     /// `EXECUTE name`
     Execute(String),
+    /// `SELECT current_setting('name', true)`, each with or without a look at its source in
+    /// `pg_settings`: one row of what there is.
+    Ask(Vec<(String, bool)>),
     /// `NOTICE 'text'`: says it.
     Notice(String),
     /// `BEGIN`
@@ -114,6 +117,7 @@ impl Statement {
             | Self::Echo { .. }
             | Self::Holding(Holding::RowOf { .. })
             | Self::Show(_)
+            | Self::Ask(_)
             | Self::Sleep(_) => true,
             Self::Set { is_function, .. } => *is_function,
             Self::Holding(_)
@@ -191,6 +195,9 @@ fn statement(tokens: &[Token]) -> Option<Statement> {
         ("select", [Token::Text(value), count @ ..]) => Statement::Rows {
             value: value.clone(),
             count: count_or(count, 1)?,
+        },
+        ("select", [Token::Word(function), ..]) if function.ends_with("current_setting") => {
+            Statement::Ask(asked(rest)?)
         },
         ("select", calls) => set_config(calls)?,
         ("set", rest) => set(rest)?,
@@ -277,6 +284,37 @@ fn set(rest: &[Token]) -> Option<Statement> {
     })
 }
 
+/// Calls of `current_setting`, and sub-selects of the source of what they are called for.
+fn asked(mut rest: &[Token]) -> Option<Vec<(String, bool)>> {
+    let mut asked = Vec::new();
+    loop {
+        let (first, after) = rest.split_first()?;
+        let text = after
+            .iter()
+            .position(|token| matches!(token, Token::Text(_)))?;
+        let Some(Token::Text(name)) = after.get(text) else {
+            return None;
+        };
+        match first {
+            Token::Word(_current_setting) => asked.push((name.clone(), false)),
+            _ => asked.last_mut().filter(|(known, _)| known == name)?.1 = true,
+        }
+        // A sub-select ends with two brackets.
+        let brackets = if *first == Token::Sign('(') { 2 } else { 1 };
+        let behind = after.get(text + 1..)?;
+        let mut ends = behind
+            .iter()
+            .enumerate()
+            .filter(|(_, token)| **token == Token::Sign(')'));
+        let (end, _) = ends.nth(brackets - 1)?;
+        match behind.get(end + 1..)? {
+            [] => return Some(asked),
+            [Token::Sign(','), more @ ..] => rest = more,
+            _ => return None,
+        }
+    }
+}
+
 fn set_config(mut calls: &[Token]) -> Option<Statement> {
     let mut values = Vec::new();
     let mut is_local = false;
@@ -348,6 +386,16 @@ mod tests {
             panic!("{statements:?}");
         };
         assert_eq!(values[1], ("x".to_owned(), "y".to_owned()));
+    }
+
+    #[test]
+    fn what_the_pooler_asks_is_understood() {
+        let text = "SELECT pg_catalog.current_setting('a.b',true),pg_catalog.current_setting('x',true),\
+            (SELECT source FROM pg_catalog.pg_settings WHERE \
+            pg_catalog.lower(name)=pg_catalog.lower('x')),pg_catalog.current_setting('y',true)";
+        let asked = [("a.b", false), ("x", true), ("y", false)];
+        let asked = asked.map(|(name, wants_source)| (name.to_owned(), wants_source));
+        assert_eq!(parse(text), Some(vec![Statement::Ask(asked.to_vec())]));
     }
 
     #[test]

@@ -49,6 +49,14 @@ impl Reply {
         })
     }
 
+    pub(crate) fn values(cause: usize, values: &[Option<String>]) -> Self {
+        let values: Vec<_> = values
+            .iter()
+            .map(|value| value.as_deref().map(str::as_bytes))
+            .collect();
+        Self::encoded(cause, |bytes| DataRow::encode(&values, bytes))
+    }
+
     pub(crate) fn complete(cause: usize, command: &str) -> Self {
         Self::encoded(cause, |bytes| {
             let command = command.as_bytes();

@@ -80,6 +80,22 @@ impl Settings {
             .map(String::as_str)
     }
 
+    /// Values by name, each with its source where that is asked for.
+    pub(crate) fn answer(&self, asked: &[(String, bool)]) -> Vec<Option<String>> {
+        let mut answer = Vec::new();
+        for (name, wants_source) in asked {
+            let value = self.value(name);
+            answer.push(value.map(str::to_owned));
+            if *wants_source {
+                let at_first = self.defaults.get(&name.to_lowercase());
+                let is_set = value != at_first.map(String::as_str);
+                let source = if is_set { "session" } else { "default" };
+                answer.push(value.map(|_| source.to_owned()));
+            }
+        }
+        answer
+    }
+
     /// Those that a server reports, with their values, as it does at login.
     pub fn reported(&self) -> Vec<(&'static str, String)> {
         let value = |name| self.value(name).unwrap_or_default().to_owned();

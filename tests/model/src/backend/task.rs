@@ -159,6 +159,11 @@ impl Backend {
             },
             Statement::CopyIn { fails_after } => self.copy_in(cause, fails_after),
             Statement::CopyOut { count } => self.copy_out(cause, count),
+            Statement::Ask(asked) => {
+                let answer = self.settings.answer(&asked);
+                self.output.push_back(Reply::values(cause, &answer));
+                complete("SELECT 1")
+            },
             Statement::Notice(text) => {
                 self.output.push_back(Reply::notice(cause, &text));
                 complete("NOTICE")
