@@ -59,6 +59,8 @@ impl View<'_> {
             .leaves_behind(self.client, &statement.leaves);
         if statement.is_named {
             self.conversation.pin();
+            // Only its server can tell whether the name is given.
+            self.conversation.has_names_of_sql = true;
         }
     }
 
