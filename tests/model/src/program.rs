@@ -297,7 +297,9 @@ fn asked(mut rest: &[Token]) -> Option<Vec<(String, bool)>> {
         };
         match first {
             Token::Word(_current_setting) => asked.push((name.clone(), false)),
-            _ => asked.last_mut().filter(|(known, _)| known == name)?.1 = true,
+            Token::Text(_) | Token::Sign(_) => {
+                asked.last_mut().filter(|(known, _)| known == name)?.1 = true
+            },
         }
         // A sub-select ends with two brackets.
         let brackets = if *first == Token::Sign('(') { 2 } else { 1 };
