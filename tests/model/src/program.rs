@@ -298,7 +298,7 @@ fn asked(mut rest: &[Token]) -> Option<Vec<(String, bool)>> {
         match first {
             Token::Word(_current_setting) => asked.push((name.clone(), false)),
             Token::Text(_) | Token::Sign(_) => {
-                asked.last_mut().filter(|(known, _)| known == name)?.1 = true
+                asked.last_mut().filter(|(known, _)| known == name)?.1 = true;
             },
         }
         // A sub-select ends with two brackets.
