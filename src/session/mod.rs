@@ -15,6 +15,7 @@ mod homes;
 mod learning;
 mod login;
 mod mailbox;
+mod messages;
 mod refusal;
 mod registry;
 mod relay;

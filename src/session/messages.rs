@@ -1,0 +1,287 @@
+//! What becomes of a client's messages before they go to its server: the ones with text are read, the
+//! ones with names are translated, and some must wait.
+
+use std::rc::Rc;
+
+use tidegate_proto::error::Violation;
+use tidegate_proto::frontend::tag as frontend;
+
+use crate::config::PoolMode;
+use crate::limits::STATEMENT_BYTES_MAX;
+use crate::pool;
+use crate::pool::Server;
+use crate::session::relay::Edits;
+use crate::session::relay::Message;
+use crate::session::relay::Step;
+use crate::session::statement_text::Statement;
+use crate::session::statement_text::StatementText;
+use crate::session::statements::Translation;
+use crate::session::view::View;
+use crate::sql;
+use crate::sql::Leaves;
+use crate::telemetry::Count;
+
+impl View<'_> {
+    pub(super) fn read(
+        &mut self,
+        mut text: StatementText,
+        piece: &[u8],
+        is_last: bool,
+    ) -> Option<Statement> {
+        text.feed(piece, self.client);
+        if is_last {
+            return Some(text.finish(self.client));
+        }
+        self.conversation.reading = Some(Box::new(text));
+        None
+    }
+
+    /// A text that the server keeps for itself, or runs at once.
+    pub(super) fn statement(&mut self, statement: Option<Statement>) {
+        let Some(statement) = statement else {
+            return;
+        };
+        self.conversation
+            .leaves_behind(self.client, &statement.leaves);
+        if statement.is_named {
+            self.conversation.pin();
+            // Only its server can tell whether the name is given.
+            self.conversation.has_names_of_sql = true;
+        }
+    }
+
+    /// A text that names statements by SQL: the server learns the client's names of them.
+    pub(super) fn expose<'a>(
+        &mut self,
+        server: &mut Server,
+        message: &Message<'a>,
+        edits: &mut Edits<'a>,
+        leaves: &Leaves,
+    ) -> Result<(), Violation> {
+        if self.client.mode == PoolMode::Session || leaves.mentions.is_empty() {
+            return Ok(());
+        }
+        let mut translation = self.translation(server, message, edits);
+        if translation.expose(&leaves.mentions)? {
+            self.conversation.pin();
+        }
+        Ok(())
+    }
+
+    pub(super) fn query<'a>(
+        &mut self,
+        server: &mut Server,
+        message: &Message<'a>,
+        edits: &mut Edits<'a>,
+    ) -> Result<Step, Violation> {
+        let has_names = self
+            .statements
+            .as_ref()
+            .is_some_and(|known| known.len() > 0);
+        if has_names && message.body_bytes <= STATEMENT_BYTES_MAX {
+            // It may call a statement by its name; nothing can be put in front of it later.
+            if !message.is_whole() {
+                return Ok(Step::NeedMore);
+            }
+            let name = message
+                .body
+                .strip_suffix(b"\0")
+                .and_then(sql::deallocated_name);
+            if let (Some(name), Some(statements)) = (name, &self.statements)
+                && statements.is_uncertain(&name)
+            {
+                return self.wait_for_names(server, message, edits);
+            }
+            let translated = self.translation(server, message, edits).deallocate()?;
+            if let Some(step) = translated {
+                return Ok(step);
+            }
+        }
+        let statement = self.read(StatementText::query(), message.body, message.is_whole());
+        if let Some(statement) = &statement {
+            if self.mentions_uncertain(&statement.leaves) {
+                return self.wait_for_names(server, message, edits);
+            }
+            self.expose(server, message, edits, &statement.leaves)?;
+        }
+        if let Some(statements) = self.statements {
+            statements.drop_unnamed(server);
+        }
+        server.prepared.unnamed = pool::Unnamed::None;
+        self.statement(statement);
+        Ok(Step::Forward)
+    }
+
+    pub(super) fn parse<'a>(
+        &mut self,
+        server: &mut Server,
+        message: &Message<'a>,
+        edits: &mut Edits<'a>,
+    ) -> Result<Step, Violation> {
+        let Some(first) = message.body.first() else {
+            return Ok(Step::NeedMore);
+        };
+        let is_pooled = self.client.mode != PoolMode::Session;
+        let is_unnamed = *first == 0;
+        let is_translated = is_pooled
+            && message.body_bytes <= STATEMENT_BYTES_MAX
+            && (is_unnamed || self.client.pool.statements_max() > 0);
+        if is_translated && !message.is_whole() {
+            return Ok(Step::NeedMore);
+        }
+        if is_translated && self.conversation.is_asking() {
+            // What it means depends on the answer.
+            self.conversation.wait_for_answer();
+            return Ok(Step::Wait);
+        }
+        let mut step = Step::Forward;
+        if is_pooled && !is_unnamed && !is_translated {
+            step = self.translation(server, message, edits).parse_as_it_is()?;
+            if step == Step::NeedMore {
+                return Ok(step);
+            }
+        }
+        self.client.pool.counters.add(Count::ClientParses, 1);
+        if is_translated {
+            let client = self.client;
+            let leaves = || {
+                let mut text = StatementText::parse();
+                text.feed(message.body, client);
+                Rc::new(text.finish(client).leaves)
+            };
+            let has_names_of_sql = self.conversation.has_names_of_sql;
+            let translated = self
+                .translation(server, message, edits)
+                .parse(has_names_of_sql, leaves)?;
+            if let Some(step) = translated {
+                return Ok(step);
+            }
+        }
+        if is_unnamed && is_pooled {
+            let statements = self.statements.get_or_insert_default();
+            statements.leave_unnamed(server);
+        }
+        let statement = self.read(StatementText::parse(), message.body, message.is_whole());
+        if let Some(statement) = &statement {
+            self.expose(server, message, edits, &statement.leaves)?;
+        }
+        self.statement(statement);
+        Ok(step)
+    }
+
+    pub(super) fn mentions_uncertain(&self, leaves: &Leaves) -> bool {
+        let Some(statements) = &*self.statements else {
+            return false;
+        };
+        let mut names = leaves
+            .mentions
+            .iter()
+            .filter_map(|mention| mention.name.as_deref());
+        names.any(|name| statements.is_uncertain(name))
+    }
+
+    pub(super) fn bind<'a>(
+        &mut self,
+        server: &mut Server,
+        message: &Message<'a>,
+        edits: &mut Edits<'a>,
+    ) -> Result<Step, Violation> {
+        let is_stale = std::mem::take(&mut self.conversation.is_stale);
+        let used = self.translation(server, message, edits).bind(is_stale)?;
+        match used {
+            Some(used) => {
+                if used.step == Step::Forward {
+                    self.client.pool.counters.add(Count::Binds, 1);
+                }
+                if let Some(statement) = &used.statement {
+                    let leaves = &statement.leaves;
+                    self.conversation.leaves_behind(self.client, leaves);
+                }
+                if used.is_exposed {
+                    self.conversation.pin();
+                }
+                Ok(self.using(used.step))
+            },
+            // No two names are longer than any message that is only names.
+            None if message.is_whole() || message.body.len() > NAMES_BYTES_MAX => Ok(Step::Forward),
+            None => Ok(Step::NeedMore),
+        }
+    }
+
+    /// Whether the statement that a message names may turn out to be another one, or none.
+    pub(super) fn is_uncertain(&self, message: &Message<'_>) -> bool {
+        let Some(statements) = &*self.statements else {
+            return false;
+        };
+        if statements.is_settled() {
+            return false;
+        }
+        let mut strings = message.body.split(|byte| *byte == 0);
+        let name = match message.tag {
+            // Whatever the unnamed statement was, it is replaced.
+            frontend::PARSE => strings.next().filter(|name| !name.is_empty()),
+            frontend::BIND => strings.nth(1),
+            frontend::DESCRIBE => strings.next().and_then(|name| name.strip_prefix(b"S")),
+            frontend::CLOSE => strings
+                .next()
+                .and_then(|name| name.strip_prefix(b"S"))
+                .filter(|name| !name.is_empty()),
+            _ => None,
+        };
+        name.is_some_and(|name| statements.is_uncertain(name))
+    }
+
+    /// Whether something of the pooler's may have to be put before a message, and the server is one
+    /// whose replies could not be told apart then. It goes once it has answered what it owes.
+    pub(super) fn wants_another(&self, server: &Server, message: &Message<'_>) -> bool {
+        let is_kept = self.conversation.keeps_server()
+            || self.conversation.has_touched()
+            || self.conversation.is_asking()
+            || self
+                .statements
+                .as_ref()
+                .is_some_and(|known| known.keeps_server());
+        server.ledger.is_doubtful()
+            && !server.ledger.is_open()
+            && !is_kept
+            && matches!(
+                message.tag,
+                frontend::QUERY | frontend::PARSE | frontend::BIND | frontend::DESCRIBE
+            )
+    }
+
+    pub(super) fn wait_for_names<'a>(
+        &mut self,
+        server: &mut Server,
+        message: &Message<'a>,
+        edits: &mut Edits<'a>,
+    ) -> Result<Step, Violation> {
+        self.conversation.waits = true;
+        self.translation(server, message, edits).wait()
+    }
+
+    pub(super) fn using(&mut self, step: Step) -> Step {
+        self.conversation.waits |= step == Step::Wait;
+        self.conversation.hides_error |= step == Step::ForwardAfterFailure;
+        step
+    }
+
+    pub(super) fn translation<'b, 'c>(
+        &'b mut self,
+        server: &'b mut Server,
+        message: &'b Message<'c>,
+        edits: &'b mut Edits<'c>,
+    ) -> Translation<'b, 'c> {
+        Translation {
+            client: self.client,
+            statements: self.statements.get_or_insert_default(),
+            server,
+            message,
+            edits,
+            are_settings_open: self.conversation.has_touched(),
+        }
+    }
+}
+
+/// Both names of a `Bind` are looked for in so many bytes.
+const NAMES_BYTES_MAX: usize = tidegate_proto::limits::SMALL_MESSAGE_BYTES_MAX as usize;
