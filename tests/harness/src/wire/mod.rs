@@ -158,6 +158,13 @@ impl Wire {
         Ok(())
     }
 
+    /// Takes the first byte that waits to be read: the answer to a request for encryption is one.
+    pub fn take_byte(&mut self) -> Option<u8> {
+        let first = self.received.first().copied();
+        self.received.drain(..usize::from(first.is_some()));
+        first
+    }
+
     /// The next message. Parameters that it reports are remembered.
     ///
     /// # Errors
