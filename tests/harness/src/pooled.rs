@@ -28,6 +28,8 @@ const TENANT: &str = "acme";
 pub struct PoolerConfig {
     /// `[node]`.
     pub node: String,
+    /// `[log]`.
+    pub log: String,
     /// `[pool]`.
     pub pool: String,
     /// `[[listener]]`.
@@ -60,7 +62,7 @@ impl PoolerConfig {
             write!(text, "{head}\n{own}\n{lines}\n").ok();
         };
         section("", "", node);
-        section("[log]", "level = \"debug\"", "");
+        section("[log]", "level = \"debug\"", &self.log);
         section("[pool]", "", pool);
         let address = format!("address = \"127.0.0.1:{port}\"");
         let listener = format!("name = \"main\"\n{address}\ndefault_tenant = \"{TENANT}\"");
