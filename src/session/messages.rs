@@ -92,8 +92,11 @@ impl View<'_> {
             {
                 return self.wait_for_names(server, message, edits);
             }
-            let translated = self.translation(server, message, edits).deallocate()?;
+            let mut translation = self.translation(server, message, edits);
+            let translated = translation.deallocate()?;
             if let Some(step) = translated {
+                // It is a `Query` all the same.
+                translation.statements.drop_unnamed(translation.server);
                 return Ok(step);
             }
         }

@@ -6,3 +6,4 @@ mod follow;
 mod names;
 mod plans;
 mod two;
+mod unnamed;
