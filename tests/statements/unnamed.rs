@@ -1,9 +1,11 @@
 //! What makes the unnamed statement go, for its client and on a server that others use too.
 
 use tidegate_harness::PooledDatabase;
+use tidegate_harness::wire;
 
 use crate::two::parse;
 use crate::two::pool_of;
+use crate::two::round;
 use crate::two::run;
 use crate::two::sqlstate;
 
@@ -20,4 +22,25 @@ fn a_query_that_deallocates_a_name_drops_the_unnamed_statement_too() {
     first.query("deallocate s").unwrap();
     assert_eq!(run(&mut second, "", &["kept"]).unwrap(), "kept");
     assert_eq!(sqlstate(run(&mut first, "", &["dropped"])), "26000");
+}
+
+#[test]
+fn what_a_failed_round_did_to_the_unnamed_statement_is_undone_whole() {
+    let Some(pooled) = PooledDatabase::start(pool_of(1)).unwrap() else {
+        return;
+    };
+    let mut client = pooled.connect().unwrap();
+    let two = [
+        wire::parse("", "select 'first'").unwrap(),
+        wire::parse("", "select 'second'").unwrap(),
+    ];
+    // None of it was read: the error comes first.
+    parse(&mut client, "", "select 'kept'").unwrap();
+    let skipped = [wire::bind("", "never given", &[]).unwrap(), two.concat()];
+    assert_eq!(sqlstate(round(&mut client, &skipped)), "26000");
+    assert_eq!(run(&mut client, "", &[]).unwrap(), "kept");
+    // The first one fails, and has dropped what was there; the others are not read.
+    let failed = [wire::parse("", "select nonsense").unwrap(), two.concat()];
+    assert_eq!(sqlstate(round(&mut client, &failed)), "42703");
+    assert_eq!(sqlstate(run(&mut client, "", &[])), "26000");
 }

@@ -179,14 +179,27 @@ impl Statements {
         outcome: Outcome,
         server: &mut Server,
     ) {
-        // Unless something else has happened to it since.
+        let value = match outcome {
+            Outcome::Skipped => previous,
+            // A server drops the old one before it reads the new one.
+            Outcome::Failed | Outcome::Done => Unnamed::None,
+        };
         if self.unnamed_version == version {
-            self.unnamed = match outcome {
-                Outcome::Skipped => previous,
-                // A server drops the old one before it reads the new one.
-                Outcome::Failed | Outcome::Done => Unnamed::None,
-            };
+            self.unnamed = value;
             server.prepared.unnamed = pool::Unnamed::Unknown;
+            return;
+        }
+        let next = self.pending.iter_mut().find_map(|pending| {
+            let Pending::Unnamed(before, version) = pending else {
+                return None;
+            };
+            Some((before, *version))
+        });
+        // What comes next is perhaps undone as well; but not to what a `Query` between has dropped.
+        if let Some((before, next_version)) = next
+            && next_version == version.wrapping_add(1)
+        {
+            *before = value;
         }
     }
 
