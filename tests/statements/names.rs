@@ -213,3 +213,29 @@ fn a_round_that_is_sent_ahead_sees_what_became_of_the_one_before() {
     assert_eq!(sqlstate(client.rows()), "26000");
     assert_eq!(client.rows().unwrap(), "old");
 }
+
+#[test]
+fn a_name_that_a_failed_round_gave_once_more_is_still_its_own_in_the_next() {
+    let Some(pooled) = PooledDatabase::start(pool_of(1)).unwrap() else {
+        return;
+    };
+    let mut client = pooled.connect().unwrap();
+    let again = [
+        wire::parse("", "select nonsense").unwrap(),
+        wire::parse("s", "select 'another'").unwrap(),
+        wire::sync(),
+    ];
+    // All in one write: a server knows nothing of what it has skipped.
+    parse(&mut client, "s", "select 's'").unwrap();
+    let deallocate = wire::query("deallocate s").unwrap();
+    client.send(&[again.concat(), deallocate].concat()).unwrap();
+    assert_eq!(sqlstate(client.rows()), "42703");
+    assert_eq!(client.rows().unwrap(), "");
+    parse(&mut client, "s", "select 's'").unwrap();
+    client
+        .send(&[again.concat(), again[1..].concat()].concat())
+        .unwrap();
+    assert_eq!(sqlstate(client.rows()), "42703");
+    assert_eq!(sqlstate(client.rows()), "42P05");
+    assert_eq!(run(&mut client, "s", &[]).unwrap(), "s");
+}

@@ -44,7 +44,8 @@ pub(super) struct Statements {
     rounds_ended: u32,
     /// Marked messages of the server's ledger, in its order.
     pending: VecDeque<Pending>,
-    /// Which of these change which name, and which of them the unnamed statement.
+    /// Which of these change which name, or whether the server knows it, and which of them the
+    /// unnamed statement.
     changing: HashMap<Box<[u8]>, Unsettled>,
     changing_unnamed: Unsettled,
     /// All names were dropped while something was pending.
@@ -168,9 +169,7 @@ impl Statements {
     /// Gives a name another meaning, or none, until it is settled.
     fn change(&mut self, name: &[u8], after: Option<Named>, number: u32) {
         let before = self.set(name, after.clone());
-        let unsettled = self.changing.entry(name.into()).or_default();
-        unsettled.count += 1;
-        unsettled.round = self.rounds_sent;
+        self.await_name(name);
         self.pending.push_back(Pending::Change(Change {
             name: name.into(),
             before,
@@ -178,6 +177,13 @@ impl Statements {
             number,
             is_disturbed: false,
         }));
+    }
+
+    /// Another message about a name is about to be pending.
+    fn await_name(&mut self, name: &[u8]) {
+        let unsettled = self.changing.entry(name.into()).or_default();
+        unsettled.count += 1;
+        unsettled.round = self.rounds_sent;
     }
 
     fn set(&mut self, name: &[u8], named: Option<Named>) -> Option<Named> {

@@ -60,7 +60,7 @@ impl Statements {
                 settled = Settled::Goes;
             },
             Some(Pending::Answer) => settled = Settled::Answered,
-            Some(Pending::Expose(name)) if !is_done => drop(self.hide(&name)),
+            Some(Pending::Expose(name)) => self.exposed(&name, is_done),
             Some(Pending::Resend) if !is_done => {
                 server.prepared.unnamed = pool::Unnamed::Unknown;
             },
@@ -69,8 +69,7 @@ impl Statements {
                 | Pending::Prepare(..)
                 | Pending::Evict(_)
                 | Pending::Unnamed(..)
-                | Pending::Resend
-                | Pending::Expose(_),
+                | Pending::Resend,
             )
             | None => {},
         }
@@ -114,6 +113,14 @@ impl Statements {
                 next.is_disturbed = true;
             },
             None => drop(self.set(&name, value)),
+        }
+    }
+
+    /// The server was told a name of the client's, or has skipped that with the rest of its round.
+    fn exposed(&mut self, name: &[u8], is_done: bool) {
+        self.no_longer_changing(name);
+        if !is_done {
+            self.hide(name);
         }
     }
 

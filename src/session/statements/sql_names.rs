@@ -91,6 +91,7 @@ impl Translation<'_, '_> {
                 name: name.into(),
                 is_empty,
             });
+            self.statements.await_name(name);
             let pending = Pending::Expose(name.into());
             self.statements.pending.push_back(pending);
             let name = [name, b"\0"].concat();
