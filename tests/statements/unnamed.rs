@@ -44,3 +44,27 @@ fn what_a_failed_round_did_to_the_unnamed_statement_is_undone_whole() {
     assert_eq!(sqlstate(round(&mut client, &failed)), "42703");
     assert_eq!(sqlstate(run(&mut client, "", &[])), "26000");
 }
+
+#[test]
+fn a_failed_round_leaves_no_unnamed_statement_of_another_client() {
+    let Some(pooled) = PooledDatabase::start(pool_of(1)).unwrap() else {
+        return;
+    };
+    let (mut first, mut second) = (pooled.connect().unwrap(), pooled.connect().unwrap());
+    let use_it = [
+        wire::bind("", "", &[]).unwrap(),
+        wire::execute("").unwrap(),
+        wire::sync(),
+    ]
+    .concat();
+    let fail = wire::bind("", "never given", &[]).unwrap();
+    parse(&mut first, "", "select 'of the first'").unwrap();
+    // Both in one write, and one after the other.
+    let both = [fail, use_it.clone(), use_it.clone()];
+    second.send(&both.concat()).unwrap();
+    assert_eq!(sqlstate(second.rows()), "26000");
+    assert_eq!(sqlstate(second.rows()), "26000");
+    second.send(&use_it).unwrap();
+    assert_eq!(sqlstate(second.rows()), "26000");
+    assert_eq!(run(&mut first, "", &[]).unwrap(), "of the first");
+}

@@ -124,8 +124,8 @@ enum Pending {
     Evict(u32),
     /// The client's `Parse` or `Close` of the unnamed statement.
     Unnamed(Unnamed, u32),
-    /// The pooler's `Parse` of the unnamed statement.
-    Resend,
+    /// The pooler's `Parse` or `Close` of the unnamed statement, in place of another client's.
+    Renew,
     /// The pooler's `Parse` of a name of the client's. If it fails, what uses the name will too.
     Expose(Box<[u8]>),
     /// The end of a question of the pooler's.

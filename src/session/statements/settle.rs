@@ -34,7 +34,7 @@ impl Statements {
         let is_done = outcome == Outcome::Done;
         let mut settled = Settled::Aside;
         let pending = self.pending.pop_front();
-        if matches!(pending, Some(Pending::Unnamed(..) | Pending::Resend)) {
+        if matches!(pending, Some(Pending::Unnamed(..) | Pending::Renew)) {
             self.changing_unnamed.count -= 1;
         }
         match pending {
@@ -61,7 +61,7 @@ impl Statements {
             },
             Some(Pending::Answer) => settled = Settled::Answered,
             Some(Pending::Expose(name)) => self.exposed(&name, is_done),
-            Some(Pending::Resend) if !is_done => {
+            Some(Pending::Renew) if !is_done => {
                 server.prepared.unnamed = pool::Unnamed::Unknown;
             },
             Some(
@@ -69,7 +69,7 @@ impl Statements {
                 | Pending::Prepare(..)
                 | Pending::Evict(_)
                 | Pending::Unnamed(..)
-                | Pending::Resend,
+                | Pending::Renew,
             )
             | None => {},
         }

@@ -248,7 +248,7 @@ impl Translation<'_, '_> {
                         injection.parse(b"\0", &statement.rest)
                     })?;
                     self.server.prepared.unnamed = pool::Unnamed::Is(statement.id);
-                    self.statements.await_unnamed(Pending::Resend);
+                    self.statements.await_unnamed(Pending::Renew);
                 }
             },
             // What is there is another client's.
@@ -256,6 +256,7 @@ impl Translation<'_, '_> {
             Unnamed::None => {
                 self.injection().close_unnamed()?;
                 self.server.prepared.unnamed = pool::Unnamed::None;
+                self.statements.await_unnamed(Pending::Renew);
             },
         }
         Ok(Used {

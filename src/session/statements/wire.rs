@@ -85,7 +85,9 @@ impl Injection<'_> {
     /// `Close` of the unnamed statement.
     pub(super) fn close_unnamed(&mut self) -> Result<(), Violation> {
         put(self.out, frontend::CLOSE, &[b"S\0"]);
-        self.server.ledger.sent(frontend::CLOSE, Owner::Behalf)
+        self.server
+            .ledger
+            .sent_marked(frontend::CLOSE, Owner::Behalf)
     }
 
     /// Something that changes nothing, whose answer comes after all others.
