@@ -41,7 +41,11 @@ impl Observer for View<'_> {
         edits: &mut Edits<'a>,
     ) -> Result<Step, Violation> {
         if server.ledger.is_skipping() || server.ledger.is_in_copy() {
-            // Whatever it is, it is discarded, or fails the COPY.
+            // Whatever it is, it is discarded, or fails the COPY; but a round may end with it.
+            let ends_round = message.tag == frontend::SYNC && server.ledger.is_skipping();
+            if ends_round && let Some(statements) = self.statements {
+                statements.round_sent();
+            }
             return Ok(Step::Forward);
         }
         if self.wants_another(server, message) {
