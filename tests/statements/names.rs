@@ -3,6 +3,7 @@
 use tidegate_harness::PooledDatabase;
 use tidegate_harness::wire;
 use tidegate_harness::wire::Wire;
+use tidegate_proto::frontend;
 
 use crate::two::Two;
 use crate::two::close;
@@ -238,4 +239,44 @@ fn a_name_that_a_failed_round_gave_once_more_is_still_its_own_in_the_next() {
     assert_eq!(sqlstate(client.rows()), "42703");
     assert_eq!(sqlstate(client.rows()), "42P05");
     assert_eq!(run(&mut client, "s", &[]).unwrap(), "s");
+}
+
+#[test]
+fn a_close_that_was_skipped_leaves_the_server_with_a_name_that_it_is_known_to_have() {
+    let Some(pooled) = PooledDatabase::start(pool_of(1)).unwrap() else {
+        return;
+    };
+    let mut client = pooled.connect().unwrap();
+    client.query("begin").unwrap();
+    parse(&mut client, "s", "select 's'").unwrap();
+    let again = [wire::parse("s", "select 'another'").unwrap(), close("s")];
+    client.query("savepoint a").unwrap();
+    assert_eq!(sqlstate(round(&mut client, &again)), "42P05");
+    client.query("rollback to a").unwrap();
+    client.query("deallocate s").unwrap();
+    assert_eq!(sqlstate(run(&mut client, "s", &[])), "26000");
+}
+
+#[test]
+fn what_follows_an_error_in_pieces_ends_the_round_that_failed() {
+    let Some(pooled) = PooledDatabase::start(pool_of(1)).unwrap() else {
+        return;
+    };
+    let mut client = pooled.connect().unwrap();
+    parse(&mut client, "s", "select 's'").unwrap();
+    // The error is there before the end of its round is sent.
+    let nonsense = wire::parse("", "select nonsense").unwrap();
+    client.send(&[nonsense, flush()].concat()).unwrap();
+    client.until_answered().unwrap();
+    let deallocate = wire::query("deallocate s; select 'done'").unwrap();
+    client.send(&[wire::sync(), deallocate].concat()).unwrap();
+    assert_eq!(sqlstate(client.rows()), "42703");
+    assert_eq!(client.rows().unwrap(), "done");
+    assert_eq!(sqlstate(run(&mut client, "s", &[])), "26000");
+}
+
+fn flush() -> Vec<u8> {
+    let mut message = Vec::new();
+    frontend::Flush.encode(&mut message);
+    message
 }

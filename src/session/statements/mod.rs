@@ -35,8 +35,10 @@ pub(super) struct Statements {
     /// Counts what happens to the unnamed statement: whoever undoes something sees whether it was
     /// the last.
     unnamed_version: u32,
-    /// Names that the server of the moment knows too.
+    /// Names that the server of the moment knows too, once it has read all that was sent.
     exposed: Vec<Exposed>,
+    /// Those that it knows for certain, by what it has answered.
+    on_server: Vec<Exposed>,
     /// Names that texts deallocate, in the order of sending, each with its round; `None` for all.
     deallocations: VecDeque<(u32, Option<Box<[u8]>>)>,
     /// Rounds that were sent, and those of them that are over.
@@ -61,7 +63,7 @@ struct Unsettled {
 }
 
 /// A name of the client's that its server knows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Exposed {
     name: Box<[u8]>,
     /// It is the name of nothing: only that there is one matters.
@@ -127,7 +129,9 @@ enum Pending {
     /// The pooler's `Parse` or `Close` of the unnamed statement, in place of another client's.
     Renew,
     /// The pooler's `Parse` of a name of the client's. If it fails, what uses the name will too.
-    Expose(Box<[u8]>),
+    Expose(Exposed),
+    /// The pooler's `Parse` of a name that nobody else calls anything.
+    Placeholder,
     /// The end of a question of the pooler's.
     Answer,
     /// Whatever was sent before it is settled.

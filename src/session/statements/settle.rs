@@ -9,6 +9,7 @@ use crate::pool::Server;
 use crate::pool::Shared;
 use crate::pool::Statement;
 use crate::session::statements::Change;
+use crate::session::statements::Exposed;
 use crate::session::statements::Named;
 use crate::session::statements::Parsing;
 use crate::session::statements::Pending;
@@ -60,7 +61,7 @@ impl Statements {
                 settled = Settled::Goes;
             },
             Some(Pending::Answer) => settled = Settled::Answered,
-            Some(Pending::Expose(name)) => self.exposed(&name, is_done),
+            Some(Pending::Expose(exposed)) => self.exposed(exposed, outcome),
             Some(Pending::Renew) if !is_done => {
                 server.prepared.unnamed = pool::Unnamed::Unknown;
             },
@@ -69,7 +70,8 @@ impl Statements {
                 | Pending::Prepare(..)
                 | Pending::Evict(_)
                 | Pending::Unnamed(..)
-                | Pending::Renew,
+                | Pending::Renew
+                | Pending::Placeholder,
             )
             | None => {},
         }
@@ -88,6 +90,11 @@ impl Statements {
             is_disturbed,
         } = change;
         let others = self.no_longer_changing(&name);
+        if after.is_none() && is_done {
+            self.knows(&name, None);
+        } else if after.is_none() {
+            self.expose_as_before(&name);
+        }
         let value = if is_done {
             if !is_disturbed && !self.is_cleared {
                 return;
@@ -116,11 +123,18 @@ impl Statements {
         }
     }
 
-    /// The server was told a name of the client's, or has skipped that with the rest of its round.
-    fn exposed(&mut self, name: &[u8], is_done: bool) {
-        self.no_longer_changing(name);
-        if !is_done {
-            self.hide(name);
+    /// The server was told a name of the client's, or not.
+    fn exposed(&mut self, exposed: Exposed, outcome: Outcome) {
+        let name = exposed.name.clone();
+        self.no_longer_changing(&name);
+        match outcome {
+            Outcome::Done => self.knows(&name, Some(exposed)),
+            // It has dropped what it knew before.
+            Outcome::Failed => self.knows(&name, None),
+            Outcome::Skipped => {},
+        }
+        if outcome != Outcome::Done {
+            self.expose_as_before(&name);
         }
     }
 

@@ -44,9 +44,8 @@ impl Translation<'_, '_> {
         let number = self.server.prepared.next_number();
         let mut injection = self.injection();
         let own = injection.name(number);
-        let pending = Pending::Expose(Box::from(&*own));
         injection.expose(&own, EMPTY)?;
-        self.statements.pending.push_back(pending);
+        self.statements.pending.push_back(Pending::Placeholder);
         self.statements.change(name, None, 0);
         let injection = self.injection();
         let command = [b"DEALLOCATE ".as_slice(), &own].concat();
@@ -87,13 +86,13 @@ impl Translation<'_, '_> {
         let is_known = known.any(|exposed| *exposed.name == *name && exposed.is_empty <= is_empty);
         if !is_known {
             self.statements.hide(name);
-            self.statements.exposed.push(Exposed {
+            let exposed = Exposed {
                 name: name.into(),
                 is_empty,
-            });
+            };
+            self.statements.exposed.push(exposed.clone());
             self.statements.await_name(name);
-            let pending = Pending::Expose(name.into());
-            self.statements.pending.push_back(pending);
+            self.statements.pending.push_back(Pending::Expose(exposed));
             let name = [name, b"\0"].concat();
             let rest = if is_empty {
                 EMPTY
@@ -116,6 +115,7 @@ impl Statements {
     /// The client has left its server: what it knew by names of the client's is nothing any more.
     pub(in crate::session) fn left_server(&mut self) {
         self.exposed.clear();
+        self.on_server.clear();
     }
 
     fn is_exposed(&self, name: &[u8]) -> bool {
@@ -127,6 +127,19 @@ impl Statements {
         let is_exposed = self.is_exposed(name);
         self.exposed.retain(|exposed| *exposed.name != *name);
         is_exposed
+    }
+
+    /// The server knows a name of the client's by now, or no longer.
+    pub(super) fn knows(&mut self, name: &[u8], exposed: Option<Exposed>) {
+        self.on_server.retain(|known| *known.name != *name);
+        self.on_server.extend(exposed);
+    }
+
+    /// What was sent about a name was not carried out: the server knows of it what it did.
+    pub(super) fn expose_as_before(&mut self, name: &[u8]) {
+        self.hide(name);
+        let before = self.on_server.iter().find(|known| *known.name == *name);
+        self.exposed.extend(before.cloned());
     }
 
     /// A message that ends a round was sent.
@@ -152,6 +165,7 @@ impl Statements {
         if matches!(self.deallocations.front(), Some((_, Some(_))))
             && let Some((_, Some(name))) = self.deallocations.pop_front()
         {
+            self.knows(&name, None);
             let unsettled = self.changing.get(&name);
             let others = unsettled.map_or(0, |unsettled| unsettled.count);
             if let Some(next) = self.next_change(&name, others) {
@@ -172,7 +186,7 @@ impl Statements {
             self.deallocations.pop_front();
         }
         server.prepared.clear();
-        self.exposed.clear();
+        self.left_server();
         self.clear();
     }
 }
