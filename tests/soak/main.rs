@@ -12,6 +12,7 @@ mod answer;
 mod client;
 mod departures;
 mod gauges;
+mod names;
 mod queries;
 mod random;
 mod transactions;
@@ -43,7 +44,7 @@ const SEED: u64 = 20_261_129;
 type Act = fn(&mut Client<'_>);
 
 /// What a client may do, and how often in proportion.
-const ACTS: [(usize, Act); 16] = [
+const ACTS: [(usize, Act); 17] = [
     (8, queries::several_rows),
     (4, queries::several_queries),
     (4, queries::errors),
@@ -51,6 +52,7 @@ const ACTS: [(usize, Act); 16] = [
     (8, queries::prepare),
     (12, queries::run_prepared),
     (8, queries::pipeline),
+    (6, names::come_and_go),
     (4, queries::steps),
     (2, queries::large_rows),
     (3, queries::cancel),

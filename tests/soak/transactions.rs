@@ -270,7 +270,8 @@ pub(crate) fn pin(client: &mut Client<'_>) {
     }
 }
 
+/// What leaves the names alone that SQL has given.
 fn several(client: &mut Client<'_>) {
     crate::queries::several_rows(client);
-    crate::queries::run_prepared(client);
+    crate::queries::extended(client);
 }
