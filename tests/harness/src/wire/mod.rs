@@ -165,6 +165,11 @@ impl Wire {
         first
     }
 
+    /// Forgets what has come and was not read as a message; how many bytes that were.
+    pub fn take_received(&mut self) -> usize {
+        std::mem::take(&mut self.received).len()
+    }
+
     /// The next message. Parameters that it reports are remembered.
     ///
     /// # Errors
@@ -173,7 +178,8 @@ impl Wire {
         loop {
             if let Some((frame, _)) = Frame::split(Sender::Backend, &self.received)? {
                 let total = frame.header.total_bytes();
-                let message = Message::new(self.received.drain(..total).collect());
+                let rest = self.received.split_off(total);
+                let message = Message::new(std::mem::replace(&mut self.received, rest));
                 self.take_note(&message)?;
                 return Ok(message);
             }
@@ -295,6 +301,12 @@ impl Wire {
                 return message.report();
             }
         }
+    }
+
+    /// The connection itself, for what is too much to be taken message by message. Whatever has come
+    /// already and was not read as a message is not heard by it.
+    pub fn socket(&self) -> &TcpStream {
+        &self.stream
     }
 
     /// Keeps every byte that comes from now on.
