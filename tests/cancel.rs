@@ -477,10 +477,21 @@ fn a_client_that_cancels_without_end_opens_only_a_few_connections() {
     let lock = Lock::hold(&pooled);
     let mut client = pooled.connect().unwrap();
     begin_to_wait(&pooled, &mut client);
+    let mut requests = Vec::new();
     for _ in 0..50 {
-        client.cancel().unwrap();
+        let mut request = Wire::open(pooled.login().address).unwrap();
+        request.send(&client.cancel_request().unwrap()).unwrap();
+        request.socket().set_nonblocking(true).unwrap();
+        requests.push(request);
     }
     until_logged(&pooled, "handed on", 50);
+    // Those on their way are open: by the end of it their client hears that the server was told.
+    let is_open = |request: &&Wire| {
+        let read = request.socket().read(&mut [0]);
+        read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    };
+    let open = || requests.iter().filter(is_open).count() == kept.load(Ordering::SeqCst);
+    polling::until_true("the end of the others", LIMIT, open).unwrap();
     lock.give_up();
     assert_eq!(client.rows().unwrap(), "through");
     assert!((1..=4).contains(&kept.load(Ordering::SeqCst)), "{kept:?}");

@@ -194,7 +194,7 @@ async fn work(worker: usize, mut letters: mpsc::Receiver<Letter>) {
             },
             Letter::Kill(id, answer) => answer.send(id == CLIENT).unwrap(),
             other @ (Letter::Arrival(..)
-            | Letter::Cancel(_)
+            | Letter::Cancel(..)
             | Letter::Reloaded
             | Letter::EndAll(_)
             | Letter::Drain) => panic!("{other:?}"),

@@ -1,5 +1,6 @@
-//! A `CancelRequest` leaves the line after the startup packet: it names a session by its key, gets
-//! no answer, and its connection is closed before anything is done about it.
+//! A `CancelRequest` leaves the line after the startup packet: it names a session by its key and gets
+//! no answer. Its connection is closed once the server has been told, as by Postgres: a client that
+//! waits for that knows that none of its later queries will be canceled.
 //!
 //! It is held against the tenant's network restrictions like any client; whoever only knows a key
 //! cancels nothing from a network that could not have logged in.
@@ -28,8 +29,8 @@ pub trait CancelSink: Send + Sync {
     fn tenant_of(&self, key: &SessionKey) -> Option<Arc<Tenant>>;
 
     /// Cancels what the session with this key is doing. It only hands the request on, and does not
-    /// wait.
-    fn cancel(&self, key: &SessionKey);
+    /// wait; `connection` is dropped when all is done that will be.
+    fn cancel(&self, key: &SessionKey, connection: Box<dyn Send>);
 }
 
 /// What became of a cancel request; the client is told none of it.
@@ -68,17 +69,16 @@ pub(super) struct CancelArrival {
 }
 
 impl CancelArrival {
-    /// Closes the connection, then hands the request on if its network may.
+    /// Hands the request on if its network may. How long its connection stays open tells only those
+    /// that the key is right who have canceled something by it.
     pub(super) fn hand_on(self, gate: &Gate) -> ClosedReason {
         let Self { line, key } = self;
         let origin = Arc::clone(line.origin());
-        // First: how long the rest takes would tell whether the key is right.
-        drop(line);
         ClosedReason::Cancel(match gate.cancels.tenant_of(&key) {
             None => Canceled::NoSession,
             Some(tenant) => match gate.admission.check_network(&tenant, &origin) {
                 Ok(()) => {
-                    gate.cancels.cancel(&key);
+                    gate.cancels.cancel(&key, Box::new(line));
                     Canceled::HandedOn(tenant)
                 },
                 Err(denial) => Canceled::Denied(tenant, Box::new(denial)),

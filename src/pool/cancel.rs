@@ -21,8 +21,8 @@ use crate::pool::connect;
 use crate::pool::reset::within;
 use crate::telemetry::Count;
 
-/// Cancels what a server is running, in a task of its own.
-pub fn send(pool: &Rc<Pool>, card: &Rc<ServerCard>) {
+/// Cancels what a server is running, in a task of its own; `requester` is dropped at its end.
+pub fn send(pool: &Rc<Pool>, card: &Rc<ServerCard>, requester: impl Sized + 'static) {
     let Some(endpoint) = pool.endpoint() else {
         return;
     };
@@ -41,6 +41,7 @@ pub fn send(pool: &Rc<Pool>, card: &Rc<ServerCard>) {
             },
         }
         pool.cancel_ended(card.id, Instant::now());
+        drop(requester);
     });
 }
 

@@ -192,7 +192,7 @@ impl Pool {
     pub(super) fn discard(self: &Rc<Self>, server: Box<Server>) {
         self.counters.add(Count::ServersDiscarded, 1);
         if server.ledger.is_busy() {
-            cancel::send(self, &server.card);
+            cancel::send(self, &server.card, ());
         }
         self.forget(&server);
         drop(server);

@@ -2,6 +2,8 @@
 //!
 //! Letters are read between two polls of the worker's runtime. Nothing in a transaction writes one.
 
+use std::fmt;
+
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
@@ -18,7 +20,7 @@ pub enum Letter {
     /// A client whose pool lives there. Its socket is parked.
     Arrival(Box<Arrival>, HomeSeat),
     /// A cancel request for a client, by its number; restrictions were checked.
-    Cancel(u64),
+    Cancel(u64, Requester),
     /// The configuration was replaced.
     Reloaded,
     /// What does it look like there?
@@ -29,6 +31,15 @@ pub enum Letter {
     EndAll(Ending),
     /// No more clients will come: go when the last has gone.
     Drain,
+}
+
+/// Whoever asks for a query to be canceled, and hears when it is dropped that this is done.
+pub struct Requester(pub Box<dyn Send>);
+
+impl fmt::Debug for Requester {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Requester(…)")
+    }
 }
 
 /// The way to every worker of the node, by its number.

@@ -47,6 +47,7 @@ pub use self::homes::HomeSeat;
 pub use self::homes::Homes;
 pub use self::mailbox::Letter;
 pub use self::mailbox::Mailboxes;
+pub use self::mailbox::Requester;
 pub use self::registry::Registry;
 pub use self::snapshot::ClientView;
 pub use self::snapshot::Depth;

@@ -8,6 +8,7 @@ use crate::session::CancelKey;
 use crate::session::CancelKeys;
 use crate::session::Letter;
 use crate::session::Mailboxes;
+use crate::session::Requester;
 use crate::tenancy::Tenant;
 
 /// Finds the session of a key, and tells its worker.
@@ -22,12 +23,12 @@ impl CancelSink for Cancels {
         self.keys.target(&wire(key)).map(|target| target.tenant)
     }
 
-    fn cancel(&self, key: &SessionKey) {
+    fn cancel(&self, key: &SessionKey, connection: Box<dyn Send>) {
         if let Some(target) = self.keys.target(&wire(key)) {
             // A worker whose mailbox is full has more to do than to cancel; the client may ask
             // again, as with any cancel request that comes too late.
-            self.mailboxes
-                .try_send(target.worker, Letter::Cancel(target.client));
+            let letter = Letter::Cancel(target.client, Requester(connection));
+            self.mailboxes.try_send(target.worker, letter);
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::session::Ending;
 use crate::session::HomeKey;
 use crate::session::Letter;
 use crate::session::Registry;
+use crate::session::Requester;
 use crate::session::WorkerView;
 use crate::worker::home_coming;
 use crate::worker::node::NodeState;
@@ -161,9 +162,9 @@ fn read(letter: Letter, place: &Rc<Place>) {
         Letter::Arrival(arrival, seat) => {
             tokio::task::spawn_local(home_coming::arrive(arrival, seat, Rc::clone(place)));
         },
-        Letter::Cancel(id) => {
+        Letter::Cancel(id, requester) => {
             if let Some(client) = place.registry.client(id) {
-                cancel(&client);
+                cancel(&client, requester);
             }
         },
         Letter::Reloaded => {
@@ -190,11 +191,11 @@ fn read(letter: Letter, place: &Rc<Place>) {
 
 /// Cancels what a client has a server do. A client without one has nothing to cancel, and one that
 /// asks again and again has enough requests on their way.
-fn cancel(client: &Client) {
+fn cancel(client: &Client, requester: Requester) {
     if let Some(card) = client.server.borrow().as_ref()
         && card.cancels.get() < CANCELS_PER_SERVER_COUNT_MAX
     {
-        pool::cancel_server(&client.pool, card);
+        pool::cancel_server(&client.pool, card, requester);
     }
 }
 

@@ -143,7 +143,7 @@ impl World {
         if let Some(client) = client
             && let Some(card) = client.server.borrow().as_ref()
         {
-            pool::cancel_server(&client.pool, card);
+            pool::cancel_server(&client.pool, card, ());
         }
     }
 

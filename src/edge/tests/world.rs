@@ -65,7 +65,7 @@ impl CancelSink for Cancels {
         is_known.then(|| Arc::clone(&self.acme))
     }
 
-    fn cancel(&self, key: &SessionKey) {
+    fn cancel(&self, key: &SessionKey, _: Box<dyn Send>) {
         self.canceled.lock().unwrap().push(key.clone());
     }
 }
