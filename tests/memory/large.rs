@@ -50,14 +50,14 @@ fn a_copy_of_hundreds_of_megabytes_passes_in_flat_memory() {
     client.until(b'G').unwrap();
     let lines = format!("{}\n", "x".repeat(1023)).repeat(64);
     let message = message(b'd', &[lines.as_bytes()]);
-    for _ in 0..sized(300 * 16, 2048 * 16) {
+    for _ in 0..sized(200 * 16, 2048 * 16) {
         client.socket().write_all(&message).unwrap();
     }
     client.send(&message_of(b'c')).unwrap();
     client.rows().unwrap();
     assert_eq!(client.query("select count(*) from sink").unwrap(), "0");
     // The other way.
-    let megabytes = sized(300, 2048);
+    let megabytes = sized(200, 2048);
     let copy =
         format!("copy (select repeat('x', {MIB}) from generate_series(1, {megabytes})) to stdout");
     client.send(&wire::query(copy).unwrap()).unwrap();
@@ -74,7 +74,7 @@ fn a_copy_of_hundreds_of_megabytes_passes_in_flat_memory() {
 fn three_hundred_megabytes_in_one_message_pass_unharmed() {
     let Some(world) = World::start(2) else { return };
     let mut client = world.pooled.connect().unwrap();
-    let text = "0123456789abcdef".repeat(sized(64 * MIB, 300 * MIB) / 16);
+    let text = "0123456789abcdef".repeat(sized(32 * MIB, 300 * MIB) / 16);
     let sql = format!(
         "select md5(repeat('0123456789abcdef', {}))",
         text.len() / 16

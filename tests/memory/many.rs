@@ -75,7 +75,7 @@ fn a_pipeline_without_end_that_nobody_reads_is_bounded_and_answered_once_it_is()
     ];
     for message in [query, extended.concat(), wire::sync()] {
         let mut client = world.pooled.connect().unwrap();
-        let (mut whole, rest) = say_without_end(&client, &message, sized(100_000, 1_000_000));
+        let (mut whole, rest) = say_without_end(&client, &message, sized(50_000, 1_000_000));
         world.serves_the_neighbour();
         world.has_stayed_flat();
         // Once it reads, everything is answered, in order.
