@@ -148,6 +148,9 @@ pub const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a reset query may take before its server is closed.
 pub const RESET_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a server may take to answer whether it lives.
+pub const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// How long a cancel request may take to be delivered.
 pub const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 

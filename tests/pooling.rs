@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::thread;
 
 use tidegate_harness::PooledDatabase;
@@ -290,4 +291,26 @@ fn in_statement_mode_a_transaction_block_is_refused() {
     let refusal = client.farewell().unwrap();
     assert_eq!(refusal.sqlstate, "0A000", "{refusal}");
     assert_eq!(pooled.connect().unwrap().query("select 2").unwrap(), "2");
+}
+
+#[test]
+fn an_idle_server_that_does_not_answer_is_replaced() {
+    let configure = |config: &mut PoolerConfig| {
+        config.pool = "pool_size = 1\nserver_check_delay = \"0s\"".to_owned();
+    };
+    let Some(pooled) = PooledDatabase::start(configure).unwrap() else {
+        return;
+    };
+    let mut client = pooled.connect().unwrap();
+    let server = process_id(&mut client);
+    assert_eq!(process_id(&mut client), server, "it answers");
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args([name, &server]).status();
+        assert!(sent.unwrap().success());
+    };
+    // Its connection looks as alive as ever.
+    signal("-STOP");
+    let other = process_id(&mut client);
+    signal("-CONT");
+    assert_ne!(other, server);
 }

@@ -21,7 +21,7 @@ use crate::config::ListenAddress;
 use crate::config::Listener;
 use crate::edge::accept_errors::AcceptErrors;
 use crate::edge::socket_file::SocketFile;
-use crate::edge::socket_options::SocketOptions;
+use crate::net::SocketOptions;
 use crate::net::Transport;
 use crate::tenancy::PeerAddress;
 use crate::tenancy::UnixPeer;

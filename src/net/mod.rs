@@ -5,10 +5,12 @@
 
 mod outgoing;
 mod socket;
+mod socket_options;
 mod transport;
 
 pub use outgoing::Outgoing;
 pub use socket::Socket;
+pub use socket_options::SocketOptions;
 pub use transport::Parked;
 pub use transport::Replay;
 pub use transport::Transport;

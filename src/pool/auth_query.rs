@@ -74,7 +74,8 @@ impl SecretConnection {
             .ok_or(PoolError::NoEndpoint)?;
         within(AUTH_QUERY_TIMEOUT, async {
             let tls = ServerTlsCache::default();
-            let mut socket = connect::open_socket(&Sockets, &tls, &endpoint, None).await?;
+            let sockets = Sockets::default();
+            let mut socket = connect::open_socket(&sockets, &tls, &endpoint, None).await?;
             let secret = Secret::parse(query.secret.reveal()).map_err(PoolError::Secret)?;
             let policy = ServerPolicy {
                 iterations_max: tenant.pool.scram_iterations_max,

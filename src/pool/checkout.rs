@@ -31,7 +31,7 @@ impl Pool {
     /// Asks for a server. The seat is the client's own, made here at its first wait.
     pub fn checkout(self: &Rc<Self>, seat: &mut Option<Rc<Seat>>, now: Instant) -> Checkout {
         if self.waiting.borrow().is_empty()
-            && let Some(server) = self.pop_idle()
+            && let Some(server) = self.pop_idle(now)
         {
             return Checkout::Ready(lend(server, now));
         }
@@ -58,14 +58,19 @@ impl Pool {
         (now < outage.retry_at).then(|| Rc::clone(&outage.error))
     }
 
-    /// The idle server that was used last and is still alive.
-    fn pop_idle(self: &Rc<Self>) -> Option<Box<Server>> {
+    /// The idle server that was used last and is still alive. If that is long ago, it is asked first
+    /// whether it is, and all others would have to be.
+    fn pop_idle(self: &Rc<Self>, now: Instant) -> Option<Box<Server>> {
         loop {
             let mut server = self.idle.borrow_mut().pop_back()?;
-            if server.is_quiet() && !server.card.close_needed.get() {
+            if !server.is_quiet() || server.card.close_needed.get() {
+                self.close(server);
+            } else if self.wants_check(&server, now) {
+                self.check(server, now);
+                return None;
+            } else {
                 return Some(server);
             }
-            self.close(server);
         }
     }
 

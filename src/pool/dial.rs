@@ -8,12 +8,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 
+use crate::config::Config;
 use crate::config::Endpoint;
 use crate::config::Host;
+use crate::net::SocketOptions;
 use crate::net::Transport;
 use crate::pool::PoolError;
 
@@ -31,28 +35,33 @@ pub trait Dial: fmt::Debug {
 pub type Dialing<'a> = Pin<Box<dyn Future<Output = Result<Transport, PoolError>> + 'a>>;
 
 /// The sockets of the operating system.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Sockets;
+#[derive(Debug, Clone, Default)]
+pub struct Sockets {
+    /// Whose options of TCP they have; without it they are as the system makes them.
+    pub config: Option<Arc<ArcSwap<Config>>>,
+}
 
 impl Dial for Sockets {
     fn dial<'a>(&'a self, endpoint: &'a Endpoint, only: Option<SocketAddr>) -> Dialing<'a> {
-        Box::pin(connect(endpoint, only))
+        let options = self.config.as_ref();
+        let options = options.map(|config| config.load().node.socket_options());
+        let options = options.unwrap_or_default();
+        Box::pin(connect(endpoint, only, options))
     }
 }
 
-async fn connect(endpoint: &Endpoint, only: Option<SocketAddr>) -> Result<Transport, PoolError> {
-    match (&endpoint.host, only) {
-        (Host::Unix(path), _) => connect_unix(endpoint, path.clone()).await,
-        (Host::Name(_) | Host::Address(_), Some(address)) => {
-            connect_tcp(endpoint, &[address]).await
-        },
-        (Host::Address(address), None) => {
-            connect_tcp(endpoint, &[SocketAddr::new(*address, endpoint.port)]).await
-        },
-        (Host::Name(name), None) => {
-            connect_tcp(endpoint, &resolve(name, endpoint.port).await?).await
-        },
-    }
+async fn connect(
+    endpoint: &Endpoint,
+    only: Option<SocketAddr>,
+    options: SocketOptions,
+) -> Result<Transport, PoolError> {
+    let addresses = match (&endpoint.host, only) {
+        (Host::Unix(path), _) => return connect_unix(endpoint, path.clone()).await,
+        (Host::Name(_) | Host::Address(_), Some(address)) => vec![address],
+        (Host::Address(address), None) => vec![SocketAddr::new(*address, endpoint.port)],
+        (Host::Name(name), None) => resolve(name, endpoint.port).await?,
+    };
+    connect_tcp(endpoint, &addresses, &options).await
 }
 
 async fn resolve(name: &str, port: u16) -> Result<Vec<SocketAddr>, PoolError> {
@@ -68,13 +77,16 @@ async fn resolve(name: &str, port: u16) -> Result<Vec<SocketAddr>, PoolError> {
     Ok(found)
 }
 
-async fn connect_tcp(endpoint: &Endpoint, to: &[SocketAddr]) -> Result<Transport, PoolError> {
+async fn connect_tcp(
+    endpoint: &Endpoint,
+    to: &[SocketAddr],
+    options: &SocketOptions,
+) -> Result<Transport, PoolError> {
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in to {
         match TcpStream::connect(address).await {
             Ok(stream) => {
-                // A kernel that refuses the option only costs latency.
-                drop(stream.set_nodelay(true));
+                options.set(&stream);
                 return Ok(Transport::Tcp(stream));
             },
             Err(error) => last = error,

@@ -6,6 +6,7 @@
 
 mod auth_query;
 mod cancel;
+mod check;
 mod checkout;
 mod connect;
 mod credentials;

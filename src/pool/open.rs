@@ -27,7 +27,8 @@ impl Pool {
     pub(super) fn refill(self: &Rc<Self>, now: Instant) {
         let (waiting, first) = self.waiting();
         let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
-        let wanted = waiting.saturating_sub(self.connecting.get());
+        let coming = self.connecting.get() + self.checking.get();
+        let wanted = waiting.saturating_sub(coming);
         let may_use_reserve = {
             let timeout = self.user.borrow().pool.reserve_pool_timeout;
             !timeout.is_zero() && first.is_some_and(|since| now.duration_since(since) >= timeout)

@@ -65,6 +65,8 @@ pub struct Pool {
     /// Servers, whether connecting, idle, lent or otherwise.
     pub(super) opened: Cell<u32>,
     pub(super) connecting: Cell<u32>,
+    /// Idle servers that are asked whether they live, each for a client that waits.
+    pub(super) checking: Cell<u32>,
     pub(super) outage: RefCell<Option<Outage>>,
     /// How often its servers were all let go: one that was being opened meanwhile is of no use.
     pub(super) reconnects: Cell<u64>,
@@ -108,6 +110,7 @@ impl Pool {
             cards: RefCell::default(),
             opened: Cell::new(0),
             connecting: Cell::new(0),
+            checking: Cell::new(0),
             outage: RefCell::default(),
             reconnects: Cell::new(0),
         })

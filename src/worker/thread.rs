@@ -12,7 +12,6 @@ use tokio::time::MissedTickBehavior;
 
 use crate::edge::Bound;
 use crate::edge::ListenerRuntime;
-use crate::edge::SocketOptions;
 use crate::limits::CANCELS_PER_SERVER_COUNT_MAX;
 use crate::limits::TICK_INTERVAL;
 use crate::pool;
@@ -63,8 +62,11 @@ async fn live(equipment: Equipment) {
         mut letters,
         node,
     } = equipment;
+    let sockets_to_servers = Sockets {
+        config: Some(Arc::clone(&node.config)),
+    };
     let (counts, random) = (Arc::clone(&node.counts), node.gate.random);
-    let home = Home::new(number, counts, random, Box::new(Sockets));
+    let home = Home::new(number, counts, random, Box::new(sockets_to_servers));
     let place = Rc::new(Place {
         node,
         home,
@@ -137,7 +139,7 @@ fn accept_on(
     // The task is aborted when the worker drains.
     Ok(tokio::task::spawn_local(async move {
         loop {
-            let options = SocketOptions::new(&place.node.config.load().node);
+            let options = place.node.config.load().node.socket_options();
             let accepted = socket.accept(&options).await;
             let (listener, place) = (Arc::clone(&listener), Rc::clone(&place));
             tokio::task::spawn_local(home_coming::receive(accepted, listener, place));

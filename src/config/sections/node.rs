@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use socket2::TcpKeepalive;
+
 use crate::config::bounds::Any;
 use crate::config::choice::choices;
 use crate::config::secret_text::SecretText;
 use crate::config::setting::DAY;
 use crate::config::setting::settings;
 use crate::limits::UNAUTHENTICATED_COUNT_MAX;
+use crate::net::SocketOptions;
 
 choices! {
     /// What a client is told that is not let in.
@@ -65,5 +68,28 @@ settings! {
         /// Keeps the salts shown to unknown users the same across restarts and nodes, so that they
         /// look like known ones; drawn at random at start if not given.
         mock_key: Option<SecretText> = None, Any, "secret", Restart => "{ env = \"TIDEGATE_MOCK_KEY\" }";
+    }
+}
+
+impl Node {
+    /// What it says about TCP, in which zero leaves a value to the system.
+    pub fn socket_options(&self) -> SocketOptions {
+        let keepalive = self.tcp_keepalive.then(|| {
+            let mut keepalive = TcpKeepalive::new();
+            if !self.tcp_keepidle.is_zero() {
+                keepalive = keepalive.with_time(self.tcp_keepidle);
+            }
+            if !self.tcp_keepintvl.is_zero() {
+                keepalive = keepalive.with_interval(self.tcp_keepintvl);
+            }
+            if self.tcp_keepcnt > 0 {
+                keepalive = keepalive.with_retries(self.tcp_keepcnt);
+            }
+            keepalive
+        });
+        SocketOptions {
+            keepalive,
+            user_timeout: (!self.tcp_user_timeout.is_zero()).then_some(self.tcp_user_timeout),
+        }
     }
 }

@@ -20,7 +20,7 @@ use crate::config::Listener;
 use crate::edge::Bound;
 use crate::edge::Outcome;
 use crate::edge::Sharing;
-use crate::edge::SocketOptions;
+use crate::net::SocketOptions;
 
 fn tcp(address: &str) -> Listener {
     Listener {
@@ -77,7 +77,7 @@ async fn an_accepted_connection_has_the_options_of_the_configuration() {
     let address = bound.local_address().unwrap().unwrap();
     let mut listening = bound.register().unwrap();
     let _client = TcpStream::connect(address).await.unwrap();
-    let options = SocketOptions::new(&crate::config::Node::default());
+    let options = crate::config::Node::default().socket_options();
     let accepted = listening.accept(&options).await;
     let crate::net::Transport::Tcp(stream) = accepted.transport else {
         panic!("{accepted:?}");

@@ -24,7 +24,7 @@ use crate::edge::EdgeError;
 use crate::edge::ListeningSocket;
 use crate::edge::Outcome;
 use crate::edge::Sharing;
-use crate::edge::SocketOptions;
+use crate::net::SocketOptions;
 use crate::telemetry::RefusalReason;
 
 const V1: &[u8] = b"PROXY TCP4 203.0.113.7 10.0.0.1 4711 5432\r\n";
