@@ -141,7 +141,7 @@ impl World {
             Op::Cancel(client) => {
                 let client = &self.clients[usize::from(client) % self.clients.len()];
                 if let Has::Server(lease) = &client.has {
-                    pool::cancel_server(&self.pools[client.pool], &lease.card);
+                    pool::cancel_server(&self.pools[client.pool], &lease.card, ());
                 }
             },
             Op::Open(which) => self.servers.open(which).await,
