@@ -44,6 +44,7 @@ impl Pool {
         let seat = seat.get_or_insert_with(|| Seat::new(now));
         let waiting = seat.take(now);
         self.waiting.borrow_mut().push_back(Rc::clone(seat));
+        self.use_idle(now);
         self.refill(now);
         Checkout::Wait(waiting)
     }
@@ -56,6 +57,25 @@ impl Pool {
         let outage = self.outage.borrow();
         let outage = outage.as_ref()?;
         (now < outage.retry_at).then(|| Rc::clone(&outage.error))
+    }
+
+    /// Has idle servers asked whether they live, for those who wait and have none on its way.
+    pub(super) fn use_idle(self: &Rc<Self>, now: Instant) {
+        while !self.idle.borrow().is_empty() && self.is_short() {
+            let Some(server) = self.pop_idle(now) else {
+                continue;
+            };
+            match self.next_waiting() {
+                Some(seat) => seat.grant(Ok(lend(server, now))),
+                None => self.idle.borrow_mut().push_back(server),
+            }
+        }
+    }
+
+    /// Whether more clients wait than servers are on their way to them.
+    fn is_short(&self) -> bool {
+        let coming = usize::try_from(self.coming()).unwrap_or(usize::MAX);
+        self.waiting().0 > coming
     }
 
     /// The idle server that was used last and is still alive. If that is long ago, it is asked first

@@ -17,6 +17,7 @@ impl Pool {
         for server in self.take_expired(now) {
             self.close(server);
         }
+        self.use_idle(now);
         self.keep_minimum(now);
         self.refill(now);
     }

@@ -27,8 +27,7 @@ impl Pool {
     pub(super) fn refill(self: &Rc<Self>, now: Instant) {
         let (waiting, first) = self.waiting();
         let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
-        let coming = self.connecting.get() + self.checking.get();
-        let wanted = waiting.saturating_sub(coming);
+        let wanted = waiting.saturating_sub(self.coming());
         let may_use_reserve = {
             let timeout = self.user.borrow().pool.reserve_pool_timeout;
             !timeout.is_zero() && first.is_some_and(|since| now.duration_since(since) >= timeout)
@@ -41,6 +40,11 @@ impl Pool {
                 }
             }
         }
+    }
+
+    /// Servers that are being opened, or asked whether they live, for clients who wait.
+    pub(super) fn coming(&self) -> u32 {
+        self.connecting.get() + self.checking.get()
     }
 
     /// Keeps `min_pool_size` servers while the pool has clients.

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Invariants, each kept by the one function that changes the counts:
-//! `connecting <= opened`; a server waits in `idle` only while nobody waits in `waiting`.
+//! `connecting <= opened`; a server waits in `idle` only while for
+//! everybody in `waiting` another one is on its way.
 
 use std::cell::Cell;
 use std::cell::RefCell;
