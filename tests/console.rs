@@ -34,9 +34,6 @@ impl Node {
         let socket_folder = folder.path().to_owned();
         let config = config(&database, port, &socket_folder, 7);
         let pooler = Pooler::start_in(folder, &config, Ready::Port(port)).unwrap();
-        // The listener on the port was bound before the one on the socket.
-        let socket = socket_folder.join(".s.PGSQL.1");
-        polling::until_true("the console's socket", LIMIT, || socket.exists()).unwrap();
         Some(Self {
             cluster,
             database,

@@ -17,6 +17,8 @@ use crate::process::ServerProcess;
 use crate::process::StopSignal;
 use crate::tools;
 
+/// What it logs, whatever its level may be in a test, when all of it is there.
+const UP: &str = "process up";
 const START_LIMIT: Duration = Duration::from_secs(20);
 const RELOAD_LIMIT: Duration = Duration::from_secs(10);
 
@@ -77,7 +79,9 @@ impl Pooler {
         command.arg(path).current_dir(folder.path());
         let log = folder.path().join("tidegate.log");
         let mut process = ServerProcess::start("tidegate", command, &log, StopSignal::Interrupt)?;
-        process.wait_until_ready(START_LIMIT, || is_ready(ready))?;
+        // One listener may be there before the others.
+        let is_up = || fs::read_to_string(&log).is_ok_and(|text| text.contains(UP));
+        process.wait_until_ready(START_LIMIT, || is_ready(ready) && is_up())?;
         Ok(Self { process, folder })
     }
 
