@@ -133,6 +133,19 @@ pub const LEDGER_ENTRIES_MAX: usize = 16 * 1024;
 /// Clients that may wait for a server of one pool at once.
 pub const WAITING_COUNT_MAX: usize = 64 * 1024;
 
+/// Seats in a queue that were given up, beyond as many as are taken, before they are cleared away.
+pub const ABANDONED_SEATS_COUNT_MAX: usize = 64;
+
+/// Servers, and clients, that one worker has of a pool before another worker gets a part in it.
+pub const POOL_SHARD_SERVERS: u32 = 10;
+
+/// How long a client waits before other workers with a part in its pool are asked for a server, and
+/// how long until the next of them is asked.
+pub const SIBLING_ASK_INTERVAL: Duration = Duration::from_millis(10);
+
+/// How long a worker remembers that another one asked it for a server.
+pub const SIBLING_ASK_LIFETIME: Duration = Duration::from_secs(1);
+
 /// Rounds of one session before others get their turn.
 pub const SESSION_STEPS_MAX: usize = 64;
 

@@ -14,11 +14,13 @@ use tidegate::config;
 use tidegate::pool;
 use tidegate::pool::Checkout;
 use tidegate::pool::Home;
+use tidegate::pool::Surroundings;
 use tidegate::pool::Lease;
 use tidegate::pool::Pool;
 use tidegate::pool::Seat;
 use tidegate::pool::ServerState;
 use tidegate::pool::Waiting;
+use tidegate::session::Mailboxes;
 use tidegate::tenancy::Directory;
 use tidegate::tenancy::NodeCounts;
 use tidegate_proto::exchange::Owner;
@@ -74,7 +76,13 @@ impl World {
         let node = Arc::new(NodeCounts::new(&config::Node::default()));
         let gate = Gate::default();
         let servers = Servers::new(&gate);
-        let home = Home::new(0, Arc::clone(&node), |bytes| bytes.fill(7), Box::new(gate));
+        let surroundings = Surroundings {
+            random: |bytes| bytes.fill(7),
+            dial: Box::new(gate),
+            post: Box::new(Mailboxes::new(1).0),
+            statement_prefix: "tidegate_07070707_".into(),
+        };
+        let home = Home::new(0, Arc::clone(&node), surroundings);
         let acme = directory.find("acme").expect("it was configured");
         let users = acme.config();
         let pools: Vec<_> = users

@@ -196,6 +196,7 @@ async fn work(worker: usize, mut letters: mpsc::Receiver<Letter>) {
             other @ (Letter::Arrival(..)
             | Letter::Cancel(..)
             | Letter::Reloaded
+            | Letter::Parcel(_)
             | Letter::EndAll(_)
             | Letter::Drain) => panic!("{other:?}"),
         }

@@ -1,6 +1,5 @@
 //! A client asks for a server: an idle one, else a place in the fair queue, else the reason why not.
 
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::Context;
 use std::task::Waker;
@@ -30,7 +29,7 @@ pub enum Checkout {
 impl Pool {
     /// Asks for a server. The seat is the client's own, made here at its first wait.
     pub fn checkout(self: &Rc<Self>, seat: &mut Option<Rc<Seat>>, now: Instant) -> Checkout {
-        if self.waiting.borrow().is_empty()
+        if self.queue.is_empty()
             && let Some(server) = self.pop_idle(now)
         {
             return Checkout::Ready(lend(server, now));
@@ -38,12 +37,10 @@ impl Pool {
         if let Some(error) = self.outage_now(now) {
             return Checkout::Refused(error);
         }
-        if self.waiting.borrow().len() >= WAITING_COUNT_MAX {
+        if self.queue.len() >= WAITING_COUNT_MAX {
             return Checkout::Refused(Rc::new(PoolError::TooManyWaiting));
         }
-        let seat = seat.get_or_insert_with(|| Seat::new(now));
-        let waiting = seat.take(now);
-        self.waiting.borrow_mut().push_back(Rc::clone(seat));
+        let waiting = self.queue.join(seat, now);
         self.use_idle(now);
         self.refill(now);
         Checkout::Wait(waiting)
@@ -73,14 +70,19 @@ impl Pool {
     }
 
     /// Whether more clients wait than servers are on their way to them.
-    fn is_short(&self) -> bool {
-        let coming = usize::try_from(self.coming()).unwrap_or(usize::MAX);
-        self.waiting().0 > coming
+    pub(super) fn is_short(&self) -> bool {
+        self.missing() > 0
+    }
+
+    /// How many more clients wait than servers are on their way to them.
+    pub(super) fn missing(&self) -> u32 {
+        let waiting = u32::try_from(self.queue.len()).unwrap_or(u32::MAX);
+        waiting.saturating_sub(self.coming())
     }
 
     /// The idle server that was used last and is still alive. If that is long ago, it is asked first
     /// whether it is, and all others would have to be.
-    fn pop_idle(self: &Rc<Self>, now: Instant) -> Option<Box<Server>> {
+    pub(super) fn pop_idle(self: &Rc<Self>, now: Instant) -> Option<Box<Server>> {
         loop {
             let mut server = self.idle.borrow_mut().pop_back()?;
             if !server.is_quiet() || server.card.close_needed.get() {
@@ -96,38 +98,13 @@ impl Pool {
 
     /// The longest-waiting client that is still there.
     pub(super) fn next_waiting(&self) -> Option<Rc<Seat>> {
-        let mut waiting = self.waiting.borrow_mut();
-        pop_taken(&mut waiting)
+        self.queue.pop_if(|_| true)
     }
 
     /// Ends the waits that `is_over` says are, from the longest on.
-    pub(super) fn refuse_waiting(
-        &self,
-        error: &Rc<PoolError>,
-        mut is_over: impl FnMut(&Seat) -> bool,
-    ) {
-        loop {
-            {
-                let mut waiting = self.waiting.borrow_mut();
-                while waiting.front().is_some_and(|seat| !seat.is_taken()) {
-                    waiting.pop_front();
-                }
-                if !waiting.front().is_some_and(|seat| is_over(seat)) {
-                    return;
-                }
-            }
-            if let Some(seat) = self.next_waiting() {
-                seat.grant(Err(Rc::clone(error)));
-            }
-        }
-    }
-}
-
-fn pop_taken(waiting: &mut VecDeque<Rc<Seat>>) -> Option<Rc<Seat>> {
-    loop {
-        let seat = waiting.pop_front()?;
-        if seat.is_taken() {
-            return Some(seat);
+    pub(super) fn refuse_waiting(&self, error: &Rc<PoolError>, is_over: impl Fn(&Seat) -> bool) {
+        while let Some(seat) = self.queue.pop_if(&is_over) {
+            seat.grant(Err(Rc::clone(error)));
         }
     }
 }

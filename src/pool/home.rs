@@ -15,18 +15,33 @@ use crate::auth::DerivedKeys;
 use crate::config;
 use crate::limits::SCRATCH_BUFFER_BYTES;
 use crate::pool::Dial;
+use crate::pool::Parcel;
 use crate::pool::Pool;
 use crate::pool::PoolKey;
+use crate::pool::Post;
 use crate::pool::ServerSession;
 use crate::pool::ServerTlsCache;
 use crate::telemetry::WorkerCounters;
 use crate::tenancy::LimitScope;
 use crate::tenancy::NodeCounts;
-use crate::tenancy::ServerPermit;
 use crate::tenancy::Tenant;
 
 /// Fills a buffer with random bytes fit for keys.
 pub type Randomness = fn(&mut [u8]);
+
+/// What a worker is surrounded by: chance, and the ways out of its thread.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// Where keys come from.
+    pub random: Randomness,
+    /// How servers are reached.
+    pub dial: Box<dyn Dial>,
+    /// How other workers are reached.
+    pub post: Box<dyn Post>,
+    /// What the names of statements on servers begin with. The same on all workers of a node, since
+    /// servers move between them; random, so that no client's own name begins so.
+    pub statement_prefix: Arc<str>,
+}
 
 /// What one worker owns.
 #[derive(Debug)]
@@ -41,15 +56,25 @@ pub struct Home {
     pub random: Randomness,
     /// How servers are reached.
     pub dial: Box<dyn Dial>,
+    /// How other workers are reached.
+    pub post: Box<dyn Post>,
     /// TLS towards servers, made once per set of files.
     pub server_tls: ServerTlsCache,
     /// The slow part of SCRAM logins to servers, remembered.
     pub(super) derived_keys: RefCell<DerivedKeys>,
-    statement_prefix: Box<str>,
+    statement_prefix: Arc<str>,
     scratch: RefCell<Scratch>,
     /// In an order of their own, so that what happens to all of them happens in the same order each
     /// time: a simulated world can be replayed.
     pools: RefCell<BTreeMap<PoolKey, Rc<Pool>>>,
+}
+
+/// A prefix for the names of statements, of this node and of no client.
+pub fn statement_prefix(random: Randomness) -> Arc<str> {
+    let mut own = [0; 4];
+    random(&mut own);
+    let own = u32::from_ne_bytes(own);
+    format!("tidegate_{own:08x}_").into()
 }
 
 /// Buffers that are used within one poll and never kept across an await.
@@ -63,25 +88,24 @@ pub struct Scratch {
 
 impl Home {
     /// The empty home of a worker.
-    pub fn new(
-        worker: usize,
-        node: Arc<NodeCounts>,
-        random: Randomness,
-        dial: Box<dyn Dial>,
-    ) -> Rc<Self> {
+    pub fn new(worker: usize, node: Arc<NodeCounts>, surroundings: Surroundings) -> Rc<Self> {
+        let Surroundings {
+            random,
+            dial,
+            post,
+            statement_prefix,
+        } = surroundings;
         let mut digest_key = [0; 32];
         random(&mut digest_key);
-        let mut own = [0; 4];
-        random(&mut own);
-        let own = u32::from_ne_bytes(own);
         Rc::new(Self {
             derived_keys: RefCell::new(DerivedKeys::new(digest_key)),
-            statement_prefix: format!("tidegate_{own:08x}_").into(),
+            statement_prefix,
             worker,
             node,
             counters: Rc::default(),
             random,
             dial,
+            post,
             server_tls: ServerTlsCache::default(),
             scratch: RefCell::new(Scratch {
                 read: vec![0; SCRATCH_BUFFER_BYTES].into_boxed_slice(),
@@ -97,7 +121,7 @@ impl Home {
         self.scratch.borrow_mut()
     }
 
-    /// What the names of statements on this worker's servers begin with: no client's own name does.
+    /// What the names of statements on servers begin with: no client's own name does.
     pub fn statement_prefix(&self) -> &str {
         &self.statement_prefix
     }
@@ -157,8 +181,6 @@ impl Home {
         let mut forgotten = Vec::new();
         for pool in self.pools() {
             pool.tick(now);
-            let (tenant, user) = (&pool.tenant, pool.key.user());
-            ServerPermit::free_if_wanted(&self.node, tenant, user, || pool.evict_idle());
             if pool.is_unused() {
                 self.pools.borrow_mut().remove(&pool.key);
                 let (key, is_gone) = (pool.key.clone(), pool.tenant.is_gone());
@@ -174,6 +196,24 @@ impl Home {
             }
         }
         forgotten
+    }
+
+    /// Takes what another worker sends for one of the pools here.
+    pub fn receive(&self, parcel: Parcel, now: Instant) {
+        let pool = |key| self.pools.borrow().get(key).map(Rc::clone);
+        match parcel {
+            Parcel::Ask { key, from, held } => {
+                if let Some(pool) = pool(&key) {
+                    pool.asked(from, held, now);
+                }
+            },
+            // A server whose pool has no part here any more is closed.
+            Parcel::Server(traveller) => {
+                if let Some(pool) = pool(&traveller.key) {
+                    pool.take_in(*traveller, now);
+                }
+            },
+        }
     }
 
     /// Takes over a reloaded configuration: pools whose user, endpoint or tenant changed let their

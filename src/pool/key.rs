@@ -1,16 +1,16 @@
 //! What tells one pool from another: tenant, database and user.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::telemetry::TenantSlot;
 use crate::tenancy::Tenant;
 
-/// The name of a pool within a worker. Cheap to clone.
+/// The name of a pool, on every worker that has a part in it. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PoolKey {
     tenant: TenantSlot,
-    database: Rc<str>,
-    user: Rc<str>,
+    database: Arc<str>,
+    user: Arc<str>,
     /// The one client that the pool is for: a replication connection is nobody else's.
     client: Option<u64>,
 }

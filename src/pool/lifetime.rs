@@ -14,17 +14,31 @@ impl Pool {
     /// no longer silent, and opens what is missing.
     pub(super) fn tick(self: &Rc<Self>, now: Instant) {
         self.end_waits(now);
+        self.is_full.set(false);
         for server in self.take_expired(now) {
             self.close(server);
         }
         self.use_idle(now);
+        self.pay_claims();
         self.keep_minimum(now);
         self.refill(now);
     }
 
+    /// Gives up servers to pools that have a better claim to them: idle ones at once, others as they
+    /// come back.
+    fn pay_claims(self: &Rc<Self>) {
+        let idle = u32::try_from(self.idle.borrow().len()).unwrap_or(u32::MAX);
+        let mut owed = self.account.promise(idle, self.live());
+        while owed > 0 && self.evict_idle() {
+            owed -= 1;
+        }
+        // What was owed before and has not come back is claimed anew.
+        self.owed.set(owed);
+    }
+
     fn end_waits(&self, now: Instant) {
         let timeout = self.user.borrow().pool.query_wait_timeout;
-        if timeout.is_zero() || self.waiting.borrow().is_empty() {
+        if timeout.is_zero() || self.queue.is_empty() {
             return;
         }
         let error = Rc::new(PoolError::QueryWaitTimeout { timeout });
@@ -42,7 +56,7 @@ impl Pool {
             )
         };
         let minimum = if self.clients.get() > 0 { minimum } else { 0 };
-        let mut spare = self.opened.get().saturating_sub(minimum);
+        let mut spare = self.shard.counts().servers().saturating_sub(minimum);
         let mut expired = VecDeque::new();
         let mut idle = self.idle.borrow_mut();
         let mut kept = std::mem::take(&mut *idle);

@@ -20,26 +20,45 @@ use crate::pool::cancel;
 use crate::pool::connect;
 use crate::pool::pool::Outage;
 use crate::telemetry::Count;
+use crate::tenancy::NoRoom;
 use crate::tenancy::ServerPermit;
 
 impl Pool {
     /// Opens servers for the clients that wait, as far as the limits allow.
     pub(super) fn refill(self: &Rc<Self>, now: Instant) {
-        let (waiting, first) = self.waiting();
-        let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
-        let wanted = waiting.saturating_sub(self.coming());
-        let may_use_reserve = {
-            let timeout = self.user.borrow().pool.reserve_pool_timeout;
-            !timeout.is_zero() && first.is_some_and(|since| now.duration_since(since) >= timeout)
+        if self.is_full.get() {
+            return;
+        }
+        let wanted = if self.is_before_retry(now) {
+            0
+        } else {
+            self.missing()
         };
-        let room = self.room(may_use_reserve);
-        if wanted > 0 && !self.is_before_retry(now) {
-            for _ in 0..wanted.min(room) {
-                if !self.open(now) {
-                    break;
-                }
+        let size = self.size(now);
+        for opened in 0..wanted {
+            if let Err(no_room) = self.open(size, now) {
+                self.is_full.set(true);
+                self.go_short(no_room, wanted - opened);
+                return;
             }
         }
+        *self.claim.borrow_mut() = None;
+    }
+
+    /// Clients wait, and no more servers may be opened: whoever has some to spare is asked.
+    fn go_short(self: &Rc<Self>, no_room: NoRoom, missing: u32) {
+        let mut claim = self.claim.borrow_mut();
+        match (no_room, &*claim) {
+            (NoRoom::Limit(reached), Some(known)) if known.scope() == reached.scope => {
+                known.renew(missing);
+            },
+            (NoRoom::Limit(reached), _) => {
+                *claim = self.account.claim(reached.scope, missing);
+            },
+            (NoRoom::Pool, _) => *claim = None,
+        }
+        drop(claim);
+        self.ask_siblings();
     }
 
     /// Servers that are being opened, or asked whether they live, for clients who wait.
@@ -53,11 +72,12 @@ impl Pool {
         if self.clients.get() == 0 || self.key.is_dedicated() || self.is_before_retry(now) {
             return;
         }
-        while self.opened.get() < minimum && self.room(false) > 0 {
-            if !self.open(now) {
-                return;
-            }
-        }
+        // As many as one more would make too many are not opened by two workers at once, either.
+        let size = match self.user.borrow().pool.pool_size {
+            0 => minimum,
+            size => size.min(minimum),
+        };
+        while size > 0 && self.open(size, now).is_ok() {}
     }
 
     fn is_before_retry(&self, now: Instant) -> bool {
@@ -67,45 +87,42 @@ impl Pool {
             .is_some_and(|outage| now < outage.retry_at)
     }
 
-    /// How many more servers the pool's own size allows.
-    fn room(&self, may_use_reserve: bool) -> u32 {
-        let user = self.user.borrow();
-        if user.pool.pool_size == 0 {
-            return u32::MAX;
+    /// How many servers the pool may have on all workers; 0 is no limit.
+    fn size(&self, now: Instant) -> u32 {
+        let pool = &self.user.borrow().pool;
+        let timeout = pool.reserve_pool_timeout;
+        let may_use_reserve = !timeout.is_zero()
+            && pool.reserve_pool_size > 0
+            && self
+                .queue
+                .first_since()
+                .is_some_and(|since| now.duration_since(since) >= timeout);
+        match pool.pool_size {
+            0 => 0,
+            size if may_use_reserve => size.saturating_add(pool.reserve_pool_size),
+            size => size,
         }
-        let reserve = if may_use_reserve {
-            user.pool.reserve_pool_size
-        } else {
-            0
-        };
-        (user.pool.pool_size.saturating_add(reserve)).saturating_sub(self.opened.get())
     }
 
-    /// Begins to open one server, unless a limit of the user, the tenant or the node is reached.
-    fn open(self: &Rc<Self>, now: Instant) -> bool {
-        let acquire = || ServerPermit::try_acquire(&self.home.node, &self.tenant, self.key.user());
-        let mut permit = acquire();
-        if let Err(reached) = permit
+    /// Begins to open one server, unless the pool has `size` of them, or a limit of the user, the
+    /// tenant or the node is reached.
+    fn open(self: &Rc<Self>, size: u32, now: Instant) -> Result<(), NoRoom> {
+        let mut permit = self.account.open(size);
+        if let Err(NoRoom::Limit(reached)) = permit
             && self.home.evict_idle(reached.scope, self)
         {
-            permit = acquire();
+            permit = self.account.open(size);
         }
-        let permit = match permit {
-            Ok(permit) => permit,
-            Err(reached) => {
-                // On other workers, too, servers may be unused that count against the same limit.
-                let (node, user) = (&self.home.node, self.key.user());
-                ServerPermit::ask_for_one(node, &self.tenant, user, reached);
-                if self.opened.get() == 0 {
-                    tracing::debug!(%reached, pool = ?self.key, "no server can be opened");
-                }
-                return false;
-            },
-        };
+        let permit = permit.inspect_err(|no_room| {
+            if self.opened.get() == 0 {
+                tracing::debug!(%no_room, pool = ?self.key, "no server can be opened");
+            }
+        })?;
         let Some(endpoint) = self.endpoint() else {
             drop(permit);
             self.open_failed(PoolError::NoEndpoint, now);
-            return false;
+            // The next try has its time, as after any failure.
+            return Ok(());
         };
         self.opened.set(self.opened.get() + 1);
         self.connecting.set(self.connecting.get() + 1);
@@ -129,11 +146,10 @@ impl Pool {
                 },
             }
         });
-        true
+        Ok(())
     }
 
     fn opened(self: &Rc<Self>, opened: Opened, permit: ServerPermit, now: Instant) {
-        self.opened.set(self.opened.get() + 1);
         self.counters.add(Count::ServersOpened, 1);
         *self.outage.borrow_mut() = None;
         self.welcomes.borrow_mut().learn(opened.parameters);
@@ -149,8 +165,19 @@ impl Pool {
             is_broken: false,
             permit,
         });
-        self.cards.borrow_mut().push(Rc::clone(&server.card));
+        self.take_in_new(server, now);
+    }
+
+    /// A server is here that was not.
+    pub(super) fn take_in_new(self: &Rc<Self>, server: Box<Server>, now: Instant) {
+        self.count_in(&server);
         self.take_back(server, now);
+    }
+
+    /// A server counts here from now on.
+    pub(super) fn count_in(&self, server: &Server) {
+        self.opened.set(self.opened.get() + 1);
+        self.cards.borrow_mut().push(Rc::clone(&server.card));
     }
 
     fn open_failed(self: &Rc<Self>, error: PoolError, now: Instant) {
@@ -190,6 +217,7 @@ impl Pool {
         drop(server.socket.poll_flush(&mut context));
         self.forget(&server);
         drop(server);
+        self.is_full.set(false);
         self.refill(Instant::now());
     }
 
@@ -201,10 +229,12 @@ impl Pool {
         }
         self.forget(&server);
         drop(server);
+        self.is_full.set(false);
         self.refill(Instant::now());
     }
 
-    fn forget(&self, server: &Server) {
+    /// A server is here no more.
+    pub(super) fn forget(&self, server: &Server) {
         let id = server.card.id;
         self.cards.borrow_mut().retain(|card| card.id != id);
         debug_assert!(self.opened.get() > 0, "a server that closes was counted");

@@ -27,12 +27,17 @@ use crate::config;
 use crate::pool::Home;
 use crate::pool::PoolError;
 use crate::pool::PoolKey;
-use crate::pool::Seat;
 use crate::pool::Server;
 use crate::pool::ServerCard;
 use crate::pool::Statements;
 use crate::pool::Welcomes;
+use crate::pool::queue::Queue;
+use crate::pool::siblings::Asks;
 use crate::telemetry::Counters;
+use crate::tenancy::Claim;
+use crate::tenancy::PoolCounts;
+use crate::tenancy::ServerAccount;
+use crate::tenancy::Shard;
 use crate::tenancy::Tenant;
 
 /// One pool.
@@ -59,11 +64,23 @@ pub struct Pool {
     pub(super) user: RefCell<Arc<config::User>>,
     pub(super) endpoint: RefCell<Option<Arc<config::Endpoint>>>,
     pub(super) idle: RefCell<VecDeque<Box<Server>>>,
-    pub(super) waiting: RefCell<VecDeque<Rc<Seat>>>,
+    pub(super) queue: Rc<Queue>,
     /// Clean servers that a cancel request is still on its way to.
     pub(super) canceled: RefCell<VecDeque<Box<Server>>>,
     pub(super) cards: RefCell<Vec<Rc<ServerCard>>>,
-    /// Servers, whether connecting, idle, lent or otherwise.
+    /// What it may have, and has, on all workers.
+    pub(super) account: ServerAccount,
+    /// This worker's part in it.
+    pub(super) shard: Shard,
+    /// Other workers' wishes for a server, and this one's.
+    pub(super) asks: Asks,
+    /// What it is short of because of a limit that others share.
+    pub(super) claim: RefCell<Option<Claim>>,
+    /// No server may be opened: not asked again until one of its own has gone, or at the next tick.
+    pub(super) is_full: Cell<bool>,
+    /// Servers to be closed as they come back: others have a better claim to them.
+    pub(super) owed: Cell<u32>,
+    /// Servers here, whether connecting, idle, lent or otherwise.
     pub(super) opened: Cell<u32>,
     pub(super) connecting: Cell<u32>,
     /// Idle servers that are asked whether they live, each for a client that waits.
@@ -71,6 +88,8 @@ pub struct Pool {
     pub(super) outage: RefCell<Option<Outage>>,
     /// How often its servers were all let go: one that was being opened meanwhile is of no use.
     pub(super) reconnects: Cell<u64>,
+    /// When that was last.
+    pub(super) reconnected_at: Cell<Option<Instant>>,
 }
 
 /// Settings that servers are logged in to with: none, but for replication.
@@ -84,6 +103,23 @@ pub(super) struct Outage {
     pub(super) retry_at: Instant,
 }
 
+/// Where servers are, and whom they are logged in as: those of another login are of no use.
+#[derive(Debug, Clone)]
+pub(super) struct Login {
+    user: Arc<config::User>,
+    endpoint: Option<Arc<config::Endpoint>>,
+}
+
+impl PartialEq for Login {
+    fn eq(&self, other: &Self) -> bool {
+        let (one, two) = (&self.user, &other.user);
+        one.server_user == two.server_user
+            && one.server_secret == two.server_secret
+            && one.secret == two.secret
+            && self.endpoint == other.endpoint
+    }
+}
+
 impl Pool {
     pub(super) fn new(
         home: &Rc<Home>,
@@ -93,7 +129,14 @@ impl Pool {
         user: Arc<config::User>,
     ) -> Rc<Self> {
         let endpoint = primary(&tenant.config());
+        let counts = if key.is_dedicated() {
+            Arc::new(PoolCounts::default())
+        } else {
+            tenant.pool_counts(key.database(), key.user())
+        };
         Rc::new(Self {
+            account: ServerAccount::new(&home.node, &tenant, key.user(), &counts),
+            shard: counts.join(home.worker),
             home: Rc::clone(home),
             counters: home.counters.database(tenant.slot(), key.database()),
             key,
@@ -106,14 +149,19 @@ impl Pool {
             user: RefCell::new(user),
             endpoint: RefCell::new(endpoint),
             idle: RefCell::default(),
-            waiting: RefCell::default(),
+            queue: Rc::default(),
             canceled: RefCell::default(),
             cards: RefCell::default(),
+            asks: Asks::default(),
+            claim: RefCell::default(),
+            is_full: Cell::new(false),
+            owed: Cell::new(0),
             opened: Cell::new(0),
             connecting: Cell::new(0),
             checking: Cell::new(0),
             outage: RefCell::default(),
             reconnects: Cell::new(0),
+            reconnected_at: Cell::new(None),
         })
     }
 
@@ -152,10 +200,7 @@ impl Pool {
 
     /// How many clients wait, and since when the first of them does.
     pub fn waiting(&self) -> (usize, Option<Instant>) {
-        let waiting = self.waiting.borrow();
-        let mut taken = waiting.iter().filter(|seat| seat.is_taken());
-        let first = taken.next().map(|seat| seat.since());
-        (taken.count() + usize::from(first.is_some()), first)
+        (self.queue.len(), self.queue.first_since())
     }
 
     /// Whether it has no client and no server: it can be forgotten.
@@ -169,6 +214,14 @@ impl Pool {
         self.opened.get() - self.connecting.get()
     }
 
+    /// Where, and as whom, its servers are logged in.
+    pub(super) fn login(&self) -> Login {
+        Login {
+            user: self.user(),
+            endpoint: self.endpoint(),
+        }
+    }
+
     /// Takes over the tenant's configuration of the moment.
     pub(super) fn reload(self: &Rc<Self>, now: Instant) {
         let tenant = self.tenant.config();
@@ -180,25 +233,22 @@ impl Pool {
                 ..(*self.user()).clone()
             })
         });
-        let is_same_login = {
-            let old = self.user.borrow();
-            old.server_user == user.server_user
-                && old.server_secret == user.server_secret
-                && old.secret == user.secret
-                && *self.endpoint.borrow() == endpoint
-        };
+        let login = |user, endpoint| Login { user, endpoint };
+        let is_same_login = self.login() == login(Arc::clone(&user), endpoint.clone());
         *self.user.borrow_mut() = user;
         *self.endpoint.borrow_mut() = endpoint;
         if !is_same_login || self.tenant.is_gone() {
-            self.reconnect();
+            self.reconnect(now);
         }
+        self.is_full.set(false);
         *self.outage.borrow_mut() = None;
         self.refill(now);
     }
 
     /// Lets every server go as it comes back, so that new ones are opened: `RECONNECT`.
-    pub fn reconnect(self: &Rc<Self>) {
+    pub fn reconnect(self: &Rc<Self>, now: Instant) {
         self.reconnects.set(self.reconnects.get() + 1);
+        self.reconnected_at.set(Some(now));
         for card in self.cards.borrow().iter() {
             card.close_needed.set(true);
         }

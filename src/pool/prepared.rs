@@ -102,6 +102,15 @@ impl Prepared {
         }
     }
 
+    /// Everything is to be closed, and whoever counts from here counts other statements.
+    pub(super) fn close_all(&mut self) {
+        let known = self.known.drain().map(|(_, known)| known.number);
+        self.closing.extend(known);
+        // Always in the same order: a simulated world can be replayed.
+        self.closing.sort_unstable();
+        self.unnamed = Unnamed::Unknown;
+    }
+
     /// What is known under one statement is another.
     pub fn rename(&mut self, from: &Statement, to: &Statement, number: u32) {
         if let Some(known) = self.known.get(&from.id)

@@ -31,7 +31,8 @@ impl Pool {
         server.card.used_at.set(now);
         let is_unwanted = server.card.close_needed.get()
             || self.is_over_age(&server, now)
-            || self.tenant.is_gone();
+            || self.tenant.is_gone()
+            || self.pays_with_one();
         // What it says now belongs to nobody.
         if is_unwanted || !server.is_quiet() {
             self.close(server);
@@ -42,12 +43,22 @@ impl Pool {
             self.canceled.borrow_mut().push_back(server);
             return;
         }
+        let Some(server) = self.share(server, now) else {
+            return;
+        };
         if let Some(seat) = self.next_waiting() {
             seat.grant(Ok(lend(server, now)));
         } else {
             server.card.state.set(ServerState::Idle);
             self.idle.borrow_mut().push_back(server);
         }
+    }
+
+    /// Whether a server is owed to others.
+    fn pays_with_one(&self) -> bool {
+        let owed = self.owed.get();
+        self.owed.set(owed.saturating_sub(1));
+        owed > 0
     }
 
     /// A cancel request that was on its way to a server has arrived or failed.

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::pool::Lease;
 use crate::pool::PoolError;
+use crate::pool::queue::Queue;
 
 /// A client's place in the queue.
 #[derive(Debug)]
@@ -22,14 +23,19 @@ pub struct Seat {
     outcome: RefCell<Option<Result<Lease, Rc<PoolError>>>>,
     waker: RefCell<Option<Waker>>,
     since: Cell<Instant>,
-    /// The queue skips a seat that nobody waits in any more.
+    /// Somebody waits in it. The queue skips a seat that nobody waits in any more.
     is_taken: Cell<bool>,
+    /// The queue holds it.
+    pub(super) is_queued: Cell<bool>,
 }
 
 /// A client that waits. Dropping it gives up the place, and gives back what was already granted.
 #[derive(Debug)]
 #[must_use = "dropping it gives up the place in the queue"]
-pub struct Waiting(Rc<Seat>);
+pub struct Waiting {
+    seat: Rc<Seat>,
+    queue: Rc<Queue>,
+}
 
 impl Seat {
     /// A seat that nobody waits in.
@@ -39,13 +45,17 @@ impl Seat {
             waker: RefCell::new(None),
             since: Cell::new(now),
             is_taken: Cell::new(false),
+            is_queued: Cell::new(false),
         })
     }
 
-    pub(super) fn take(self: &Rc<Self>, now: Instant) -> Waiting {
+    pub(super) fn take(self: &Rc<Self>, queue: &Rc<Queue>, now: Instant) -> Waiting {
         self.since.set(now);
         self.is_taken.set(true);
-        Waiting(Rc::clone(self))
+        Waiting {
+            seat: Rc::clone(self),
+            queue: Rc::clone(queue),
+        }
     }
 
     pub(super) fn is_taken(&self) -> bool {
@@ -59,6 +69,7 @@ impl Seat {
     /// Gives the waiting client what it waits for. The seat must be out of the queue by now.
     pub(super) fn grant(&self, outcome: Result<Lease, Rc<PoolError>>) {
         debug_assert!(self.is_taken(), "only a waiting client is granted anything");
+        debug_assert!(!self.is_queued.get(), "nobody is granted anything twice");
         *self.outcome.borrow_mut() = Some(outcome);
         if let Some(waker) = self.waker.borrow_mut().take() {
             waker.wake();
@@ -69,10 +80,10 @@ impl Seat {
 impl Waiting {
     /// What the wait came to, once it has.
     pub fn poll(&self, context: &mut Context<'_>) -> Poll<Result<Lease, Rc<PoolError>>> {
-        if let Some(outcome) = self.0.outcome.borrow_mut().take() {
+        if let Some(outcome) = self.seat.outcome.borrow_mut().take() {
             return Poll::Ready(outcome);
         }
-        let mut waker = self.0.waker.borrow_mut();
+        let mut waker = self.seat.waker.borrow_mut();
         if !waker
             .as_ref()
             .is_some_and(|known| known.will_wake(context.waker()))
@@ -84,18 +95,19 @@ impl Waiting {
 
     /// When the wait began.
     pub fn since(&self) -> Instant {
-        self.0.since()
+        self.seat.since()
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.0.is_taken.set(false);
-        self.0.waker.borrow_mut().take();
-        let granted = self.0.outcome.borrow_mut().take();
+        self.seat.is_taken.set(false);
+        self.queue.given_up(&self.seat);
+        self.seat.waker.borrow_mut().take();
+        let granted = self.seat.outcome.borrow_mut().take();
         if let Some(Ok(lease)) = granted {
             // Nobody has used it: it goes to whoever waits next.
-            crate::pool::release(lease, self.0.since());
+            crate::pool::release(lease, self.seat.since());
         }
     }
 }

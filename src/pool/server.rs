@@ -38,7 +38,7 @@ pub struct Server {
     pub card: Rc<ServerCard>,
     /// It ran through a state that no reply describes (a failed reset, a lost byte): close it.
     pub is_broken: bool,
-    #[expect(dead_code, reason = "it counts the server until it is dropped")]
+    /// It counts the server until it is dropped.
     pub(super) permit: ServerPermit,
 }
 

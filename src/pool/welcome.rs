@@ -66,6 +66,13 @@ impl Welcomes {
         }
     }
 
+    /// Takes over what another worker's servers said, if none of this one has said anything yet.
+    pub(super) fn learn_if_new(&mut self, reported: Reported) {
+        if self.server.is_none() {
+            self.server = Some(Rc::new(reported));
+        }
+    }
+
     /// Forgets everything: the next servers may be others.
     pub(super) fn forget(&mut self) {
         *self = Self::default();

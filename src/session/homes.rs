@@ -1,37 +1,28 @@
-//! Which worker is the home of which pool. Asked once per login, never in a transaction.
+//! Which workers are the home of which pool. Asked once per login, never in a transaction.
 //!
-//! A pool's home is chosen when its first client comes: the worker with the fewest clients. It
-//! stays while the pool has clients or servers, so that there is never a second one.
+//! A pool's home is chosen when its first client comes: the worker with the fewest clients. It stays
+//! while the pool has clients or servers there. A pool that may have many servers, and has many
+//! clients, is at home on several workers.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
 use dashmap::DashMap;
-use dashmap::Entry;
 
-use crate::telemetry::TenantSlot;
+use crate::limits::POOL_SHARD_SERVERS;
+use crate::pool::PoolKey;
 
-/// The name of a pool, as all workers know it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct HomeKey {
-    /// Whose it is.
-    pub tenant: TenantSlot,
-    /// The database, by its name on the server.
-    pub database: Box<str>,
-    /// The user.
-    pub user: Box<str>,
-}
-
-/// Which worker is the home of which pool.
+/// Which workers are the home of which pool.
 #[derive(Debug)]
 pub struct Homes {
-    assigned: DashMap<HomeKey, Assigned>,
+    assigned: DashMap<PoolKey, Vec<Shard>>,
     clients: Box<[AtomicUsize]>,
 }
 
+/// One worker's part in a pool.
 #[derive(Debug)]
-struct Assigned {
+struct Shard {
     worker: usize,
     clients: usize,
 }
@@ -40,7 +31,7 @@ struct Assigned {
 #[derive(Debug)]
 pub struct HomeSeat {
     homes: Arc<Homes>,
-    key: HomeKey,
+    key: PoolKey,
     /// The home.
     pub worker: usize,
 }
@@ -54,20 +45,24 @@ impl Homes {
         })
     }
 
-    /// The home of a pool; a new one if it has none. The client is counted there until the seat
+    /// The home of a client of a pool of this size, in servers (0 is no limit): where the fewest of
+    /// the pool's clients are; a new one, if the pool has none, or if it may have more servers and
+    /// has more clients than its homes are meant for. The client is counted there until the seat
     /// is dropped.
-    pub fn assign(self: &Arc<Self>, key: HomeKey) -> HomeSeat {
-        let worker = match self.assigned.entry(key.clone()) {
-            Entry::Occupied(mut home) => {
-                home.get_mut().clients += 1;
-                home.get().worker
-            },
-            Entry::Vacant(vacant) => {
-                let worker = self.least_loaded();
-                vacant.insert(Assigned { worker, clients: 1 });
-                worker
-            },
-        };
+    pub fn assign(self: &Arc<Self>, key: PoolKey, pool_size: u32) -> HomeSeat {
+        let mut shards = self.assigned.entry(key.clone()).or_default();
+        let emptiest = shards.iter_mut().min_by_key(|shard| shard.clients);
+        let is_room = emptiest.is_some_and(|shard| shard.clients < POOL_SHARD_SERVERS as usize);
+        if !is_room && shards.len() < self.shards_max(pool_size) {
+            let worker = self.least_loaded(&shards);
+            shards.push(Shard { worker, clients: 0 });
+        }
+        let emptiest = shards.iter_mut().min_by_key(|shard| shard.clients);
+        let worker = emptiest.map_or(0, |shard| {
+            shard.clients += 1;
+            shard.worker
+        });
+        drop(shards);
         if let Some(clients) = self.clients.get(worker) {
             clients.fetch_add(1, Ordering::Relaxed);
         }
@@ -78,19 +73,35 @@ impl Homes {
         }
     }
 
-    /// A pool of this worker was forgotten: its next client may be at home elsewhere. A client
+    /// A worker has forgotten its part of a pool: the next client may be at home elsewhere. A client
     /// that has been assigned meanwhile keeps the home.
-    pub fn forget(&self, key: &HomeKey) {
-        self.assigned.remove_if(key, |_, home| home.clients == 0);
+    pub fn forget(&self, key: &PoolKey, worker: usize) {
+        self.assigned.remove_if_mut(key, |_, shards| {
+            shards.retain(|shard| shard.worker != worker || shard.clients > 0);
+            shards.is_empty()
+        });
     }
 
-    fn least_loaded(&self) -> usize {
+    /// On how many workers a pool of so many servers may be at home.
+    fn shards_max(&self, pool_size: u32) -> usize {
+        let workers = self.clients.len();
+        let shards = usize::try_from(pool_size.div_ceil(POOL_SHARD_SERVERS)).unwrap_or(workers);
+        if pool_size == 0 {
+            workers
+        } else {
+            shards.min(workers)
+        }
+    }
+
+    /// The worker with the fewest clients, of those without a part in the pool.
+    fn least_loaded(&self, shards: &[Shard]) -> usize {
         let loads = self
             .clients
             .iter()
             .map(|clients| clients.load(Ordering::Relaxed));
         loads
             .enumerate()
+            .filter(|(worker, _)| shards.iter().all(|shard| shard.worker != *worker))
             .min_by_key(|(_, load)| *load)
             .map_or(0, |(worker, _)| worker)
     }
@@ -98,8 +109,10 @@ impl Homes {
 
 impl Drop for HomeSeat {
     fn drop(&mut self) {
-        if let Some(mut home) = self.homes.assigned.get_mut(&self.key) {
-            home.clients = home.clients.saturating_sub(1);
+        if let Some(mut shards) = self.homes.assigned.get_mut(&self.key)
+            && let Some(shard) = shards.iter_mut().find(|shard| shard.worker == self.worker)
+        {
+            shard.clients = shard.clients.saturating_sub(1);
         }
         if let Some(clients) = self.homes.clients.get(self.worker) {
             clients.fetch_sub(1, Ordering::Relaxed);
@@ -110,38 +123,82 @@ impl Drop for HomeSeat {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config;
+    use crate::telemetry::TenantSlot;
+    use crate::tenancy::Tenant;
 
-    fn key(database: &str) -> HomeKey {
-        HomeKey {
-            tenant: TenantSlot::new(1),
-            database: database.into(),
-            user: "app".into(),
+    fn key(database: &str) -> PoolKey {
+        let config = config::Tenant::default();
+        let tenant = Tenant::new(TenantSlot::new(1), Arc::new(config));
+        PoolKey::new(&tenant, database, "app")
+    }
+
+    fn homes_of(seats: &[HomeSeat]) -> Vec<usize> {
+        let mut counts = vec![0; 4];
+        for seat in seats {
+            counts[seat.worker] += 1;
         }
+        counts
     }
 
     #[test]
-    fn a_pool_keeps_its_home_and_new_pools_go_where_fewest_clients_are() {
+    fn a_small_pool_keeps_its_home_and_new_pools_go_where_fewest_clients_are() {
         let homes = Homes::new(2);
-        let first = homes.assign(key("a"));
-        let second = homes.assign(key("b"));
+        let first = homes.assign(key("a"), 10);
+        let second = homes.assign(key("b"), 10);
         assert_ne!(first.worker, second.worker);
-        let again: Vec<_> = (0..5).map(|_| homes.assign(key("a"))).collect();
+        let again: Vec<_> = (0..25).map(|_| homes.assign(key("a"), 10)).collect();
         assert!(again.iter().all(|seat| seat.worker == first.worker));
-        assert_eq!(homes.assign(key("c")).worker, second.worker);
+        assert_eq!(homes.assign(key("c"), 10).worker, second.worker);
+    }
+
+    #[test]
+    fn a_large_pool_gets_another_home_when_its_clients_are_too_many_for_one() {
+        let homes = Homes::new(4);
+        let mut seats: Vec<_> = (0..10).map(|_| homes.assign(key("a"), 25)).collect();
+        assert_eq!(homes_of(&seats), [10, 0, 0, 0]);
+        seats.extend((0..10).map(|_| homes.assign(key("a"), 25)));
+        assert_eq!(homes_of(&seats), [10, 10, 0, 0]);
+        seats.extend((0..70).map(|_| homes.assign(key("a"), 25)));
+        assert_eq!(homes_of(&seats), [30, 30, 30, 0]);
+        // Without a limit it may be everywhere.
+        seats.extend((0..30).map(|_| homes.assign(key("a"), 0)));
+        assert_eq!(homes_of(&seats), [30, 30, 30, 30]);
     }
 
     #[test]
     fn a_home_with_clients_is_not_forgotten() {
         let homes = Homes::new(2);
-        let seat = homes.assign(key("a"));
-        homes.forget(&key("a"));
+        let seat = homes.assign(key("a"), 10);
+        homes.forget(&key("a"), seat.worker);
         assert!(homes.assigned.contains_key(&key("a")));
+        let worker = seat.worker;
         drop(seat);
         assert!(
             homes.assigned.contains_key(&key("a")),
             "the pool may still have servers"
         );
-        homes.forget(&key("a"));
+        homes.forget(&key("a"), worker);
         assert!(homes.assigned.is_empty());
+    }
+
+    #[test]
+    fn one_home_of_several_is_forgotten_alone() {
+        let homes = Homes::new(2);
+        let mut seats: Vec<_> = (0..11).map(|_| homes.assign(key("a"), 20)).collect();
+        let other = seats.pop().unwrap();
+        assert_ne!(other.worker, seats[0].worker);
+        let worker = other.worker;
+        drop(other);
+        homes.forget(&key("a"), worker);
+        homes.forget(&key("a"), seats[0].worker);
+        let shards: Vec<_> = homes
+            .assigned
+            .get(&key("a"))
+            .unwrap()
+            .iter()
+            .map(|shard| shard.worker)
+            .collect();
+        assert_eq!(shards, [seats[0].worker]);
     }
 }

@@ -8,6 +8,8 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
 use crate::limits::LETTERS_COUNT_MAX;
+use crate::pool::Parcel;
+use crate::pool::Post;
 use crate::session::Arrival;
 use crate::session::Depth;
 use crate::session::Ending;
@@ -27,6 +29,8 @@ pub enum Letter {
     View(Depth, oneshot::Sender<WorkerView>),
     /// A client is to be ended, by its number; answered with whether it was there.
     Kill(u64, oneshot::Sender<bool>),
+    /// Something for one of its pools, from another worker with a part in it.
+    Parcel(Parcel),
     /// All clients are to be ended.
     EndAll(Ending),
     /// No more clients will come: go when the last has gone.
@@ -74,5 +78,19 @@ impl Mailboxes {
         self.0
             .get(worker)
             .is_some_and(|mailbox| mailbox.try_send(letter).is_ok())
+    }
+}
+
+impl Post for Mailboxes {
+    fn send(&self, worker: usize, parcel: Parcel) -> Result<(), Parcel> {
+        let Some(mailbox) = self.0.get(worker) else {
+            return Err(parcel);
+        };
+        // It may be full, or nobody's any more.
+        let Ok(place) = mailbox.try_reserve() else {
+            return Err(parcel);
+        };
+        place.send(Letter::Parcel(parcel));
+        Ok(())
     }
 }

@@ -42,7 +42,6 @@ pub use self::client::Client;
 pub use self::client::ClientState;
 pub use self::end::End;
 pub use self::ending::Ending;
-pub use self::homes::HomeKey;
 pub use self::homes::HomeSeat;
 pub use self::homes::Homes;
 pub use self::mailbox::Letter;

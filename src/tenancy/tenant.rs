@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::Weak;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
@@ -15,6 +16,7 @@ use arc_swap::ArcSwap;
 
 use crate::config;
 use crate::telemetry::TenantSlot;
+use crate::tenancy::PoolCounts;
 use crate::tenancy::occupancy::Occupancy;
 use crate::tenancy::occupancy::Side;
 
@@ -29,13 +31,18 @@ pub struct Tenant {
     /// Users that hold a connection; the others have no entry, so that names which clients invent
     /// take no memory beyond the connections that carry them.
     users: Mutex<HashMap<Arc<str>, Arc<UserCounts>>>,
+    /// Pools by database and user. They belong to the workers that have a part in them, and to
+    /// their servers.
+    pools: Mutex<HashMap<DatabaseAndUser, Weak<PoolCounts>>>,
 }
+
+type DatabaseAndUser = (Box<str>, Box<str>);
 
 /// What one user of a tenant holds.
 #[derive(Debug)]
 pub struct UserCounts {
     name: Arc<str>,
-    occupancy: Occupancy,
+    pub(super) occupancy: Occupancy,
 }
 
 impl Tenant {
@@ -48,6 +55,7 @@ impl Tenant {
             is_gone: AtomicBool::new(false),
             occupancy: Occupancy::default(),
             users: Mutex::default(),
+            pools: Mutex::default(),
         }
     }
 
@@ -88,6 +96,21 @@ impl Tenant {
         users
     }
 
+    /// What the pool of a database (by its name on the server) and user holds, for all workers that
+    /// have a part in it.
+    pub fn pool_counts(&self, database: &str, user: &str) -> Arc<PoolCounts> {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (database.into(), user.into());
+        if let Some(counts) = pools.get(&key).and_then(Weak::upgrade) {
+            return counts;
+        }
+        // The time to look for those that are gone is when there is a new one.
+        pools.retain(|_, counts| counts.strong_count() > 0);
+        let counts = Arc::new(PoolCounts::default());
+        pools.insert(key, Arc::downgrade(&counts));
+        counts
+    }
+
     pub(super) fn replace_config(&self, config: Arc<config::Tenant>) {
         debug_assert_eq!(*self.name, *config.name, "a tenant keeps its name");
         self.config.store(config);
@@ -97,25 +120,25 @@ impl Tenant {
         self.is_gone.store(true, Ordering::Release);
     }
 
-    /// Counts one more connection of a user, unless `limit` are held already.
+    /// Counts one more connection of a user, unless `limit` are held already, or all but those
+    /// `reserved`.
     pub(super) fn take_for_user(
         &self,
         user: &str,
         side: Side,
         limit: u32,
+        reserved: u32,
     ) -> Option<Arc<UserCounts>> {
         let mut users = self.lock_users();
         if let Some(counts) = users.get(user) {
-            return counts
-                .occupancy
-                .take(side, limit)
-                .then(|| Arc::clone(counts));
+            let count = counts.occupancy.of(side);
+            return count.take(limit, reserved).then(|| Arc::clone(counts));
         }
         let counts = Arc::new(UserCounts {
             name: user.into(),
             occupancy: Occupancy::default(),
         });
-        if !counts.occupancy.take(side, limit) {
+        if !counts.occupancy.of(side).take(limit, reserved) {
             return None;
         }
         users.insert(Arc::clone(&counts.name), Arc::clone(&counts));
@@ -126,16 +149,16 @@ impl Tenant {
     pub(super) fn give_back_for_user(&self, counts: &UserCounts, side: Side) {
         // Takers hold the same lock, so that nobody can count on an entry that is being removed.
         let mut users = self.lock_users();
-        counts.occupancy.give_back(side);
+        counts.occupancy.of(side).give_back();
         if counts.occupancy.is_empty() {
             users.remove(&counts.name);
         }
     }
 
     /// Looks at what a user holds, if that is anything.
-    pub(super) fn with_user(&self, user: &str, look: impl FnOnce(&Occupancy)) {
+    pub(super) fn with_user(&self, user: &str, look: impl FnOnce(&Arc<UserCounts>)) {
         if let Some(counts) = self.lock_users().get(user) {
-            look(&counts.occupancy);
+            look(counts);
         }
     }
 

@@ -11,9 +11,9 @@ use crate::edge::Closed;
 use crate::edge::ClosedReason;
 use crate::edge::ListenerRuntime;
 use crate::edge::Outcome;
+use crate::pool::PoolKey;
 use crate::session;
 use crate::session::Arrival;
-use crate::session::HomeKey;
 use crate::session::HomeSeat;
 use crate::session::Letter;
 use crate::worker::thread::Place;
@@ -32,11 +32,9 @@ pub(super) async fn receive(accepted: Accepted, listener: Arc<ListenerRuntime>, 
 }
 
 async fn bring_home(mut arrival: Box<Arrival>, place: Rc<Place>) {
-    let seat = place.node.homes.assign(HomeKey {
-        tenant: arrival.tenant.slot(),
-        database: arrival.database.as_str().into(),
-        user: arrival.user.name.as_str().into(),
-    });
+    let key = PoolKey::new(&arrival.tenant, &arrival.database, &arrival.user.name);
+    let pool_size = arrival.user.pool.pool_size;
+    let seat = place.node.homes.assign(key, pool_size);
     if seat.worker == place.home.worker {
         return welcome(arrival, seat, place).await;
     }

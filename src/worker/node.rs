@@ -35,6 +35,8 @@ pub struct NodeState {
     pub cancel_keys: Arc<CancelKeys>,
     /// Which worker is the home of which pool.
     pub homes: Arc<Homes>,
+    /// What the names of statements on servers begin with.
+    pub statement_prefix: Arc<str>,
     /// The way to every worker.
     pub mailboxes: Mailboxes,
     /// What operators read.

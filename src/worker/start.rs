@@ -29,6 +29,7 @@ use crate::edge::SecretStore;
 use crate::edge::Sharing;
 use crate::edge::Terms;
 use crate::edge::TlsError;
+use crate::pool;
 use crate::restrictions::Admission;
 use crate::restrictions::Backlog;
 use crate::restrictions::Throttle;
@@ -213,6 +214,7 @@ fn share(
         listeners,
         cancel_keys,
         homes: Homes::new(mailboxes.workers()),
+        statement_prefix: pool::statement_prefix(random_bytes),
         mailboxes,
         desk: Arc::new(Desk::new(furniture, Instant::now())),
         log: Some(log),

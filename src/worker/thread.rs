@@ -17,9 +17,9 @@ use crate::limits::TICK_INTERVAL;
 use crate::pool;
 use crate::pool::Home;
 use crate::pool::Sockets;
+use crate::pool::Surroundings;
 use crate::session::Client;
 use crate::session::Ending;
-use crate::session::HomeKey;
 use crate::session::Letter;
 use crate::session::Registry;
 use crate::session::Requester;
@@ -65,8 +65,13 @@ async fn live(equipment: Equipment) {
     let sockets_to_servers = Sockets {
         config: Some(Arc::clone(&node.config)),
     };
-    let (counts, random) = (Arc::clone(&node.counts), node.gate.random);
-    let home = Home::new(number, counts, random, Box::new(sockets_to_servers));
+    let surroundings = Surroundings {
+        random: node.gate.random,
+        dial: Box::new(sockets_to_servers),
+        post: Box::new(node.mailboxes.clone()),
+        statement_prefix: Arc::clone(&node.statement_prefix),
+    };
+    let home = Home::new(number, Arc::clone(&node.counts), surroundings);
     let place = Rc::new(Place {
         node,
         home,
@@ -150,11 +155,7 @@ fn accept_on(
 fn tick(place: &Place) {
     let now = Instant::now();
     for key in place.home.tick(now) {
-        place.node.homes.forget(&HomeKey {
-            tenant: key.tenant(),
-            database: key.database().into(),
-            user: key.user().into(),
-        });
+        place.node.homes.forget(&key, place.home.worker);
     }
     place.registry.tick(now);
 }
@@ -185,6 +186,7 @@ fn read(letter: Letter, place: &Rc<Place>) {
             }
             answer.send(client.is_some()).ok();
         },
+        Letter::Parcel(parcel) => place.home.receive(parcel, Instant::now()),
         Letter::EndAll(ending) => place.registry.end_all(ending),
         // Read by the loop itself.
         Letter::Drain => {},

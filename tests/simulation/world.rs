@@ -16,11 +16,14 @@ use tidegate::net::Socket;
 use tidegate::net::Transport;
 use tidegate::pool;
 use tidegate::pool::Home;
+use tidegate::pool::Surroundings;
+use tidegate::pool::statement_prefix;
 use tidegate::session;
 use tidegate::session::Arrival;
 use tidegate::session::CancelKey;
 use tidegate::session::CancelKeys;
 use tidegate::session::Ending;
+use tidegate::session::Mailboxes;
 use tidegate::session::Registry;
 use tidegate::tenancy::ClientPermit;
 use tidegate::tenancy::Directory;
@@ -81,9 +84,14 @@ impl World {
     pub(crate) fn new(nature: Rc<Nature>, tenants: Tenants) -> Rc<Self> {
         random::seed_keys(nature.random.borrow_mut().number());
         let node = Arc::new(NodeCounts::new(&config::Node::default()));
-        let dial = Box::new(Network(Rc::clone(&nature)));
+        let surroundings = Surroundings {
+            random: random::keys,
+            dial: Box::new(Network(Rc::clone(&nature))),
+            post: Box::new(Mailboxes::new(1).0),
+            statement_prefix: statement_prefix(random::keys),
+        };
         Rc::new(Self {
-            home: Home::new(0, Arc::clone(&node), random::keys, dial),
+            home: Home::new(0, Arc::clone(&node), surroundings),
             registry: Rc::default(),
             keys: Arc::default(),
             directory: Directory::new(&tenants),

@@ -1,0 +1,138 @@
+//! A server on its way from one worker's part of a pool to another's.
+//!
+//! Only a clean server travels: what is left of it is its connection, what its session has set, and
+//! the statements that it must be made to forget, whose names mean nothing where it arrives.
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use tidegate_proto::exchange::Ledger;
+use tokio::time::Instant;
+
+use crate::net::Socket;
+use crate::pool::BackendKey;
+use crate::pool::Incoming;
+use crate::pool::Pool;
+use crate::pool::PoolError;
+use crate::pool::PoolKey;
+use crate::pool::Prepared;
+use crate::pool::Promised;
+use crate::pool::Reported;
+use crate::pool::Server;
+use crate::pool::ServerCard;
+use crate::pool::ServerState;
+use crate::pool::Settings;
+use crate::pool::pool::Login;
+use crate::tenancy::ServerPermit;
+
+/// A server without a worker. It counts against all limits on its way.
+#[derive(Debug)]
+pub struct Traveller {
+    pub(super) key: PoolKey,
+    socket: Socket,
+    settings: Settings,
+    prepared: Prepared,
+    card: TravelCard,
+    permit: ServerPermit,
+    /// Where, and as whom, it is logged in.
+    login: Login,
+    /// What it said at login: where it arrives, no server may have been opened yet.
+    reported: Option<Reported>,
+}
+
+/// What stays of a card.
+#[derive(Debug)]
+struct TravelCard {
+    id: u64,
+    connected_at: Instant,
+    used_at: Instant,
+    key: BackendKey,
+    remote: Option<SocketAddr>,
+    local: Option<SocketAddr>,
+    tls: Option<String>,
+}
+
+impl Server {
+    /// Takes a clean server out of this worker.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolError::Broke`] with the operating system's error: the connection is lost.
+    pub(super) fn depart(mut self) -> Result<Traveller, PoolError> {
+        debug_assert!(self.is_clean(), "only a clean server leaves");
+        let parked = self.socket.transport_mut().park();
+        parked.map_err(PoolError::Broke)?;
+        self.prepared.close_all();
+        let card = &self.card;
+        let reported = self.pool.welcomes.borrow().server();
+        Ok(Traveller {
+            key: self.pool.key.clone(),
+            card: TravelCard {
+                id: card.id,
+                connected_at: card.connected_at,
+                used_at: card.used_at.get(),
+                key: card.key.clone(),
+                remote: card.remote,
+                local: card.local,
+                tls: card.tls.clone(),
+            },
+            socket: self.socket,
+            settings: (*self.settings).clone(),
+            prepared: self.prepared,
+            permit: self.permit,
+            login: self.pool.login(),
+            reported: reported.map(|reported| (*reported).clone()),
+        })
+    }
+}
+
+impl Traveller {
+    /// Whether it is where, and who, the servers of this part of its pool are. The two parts may
+    /// have taken over a new configuration at different times.
+    pub(super) fn is_of_use(&self, pool: &Pool) -> bool {
+        let is_newer = |reconnected_at| self.card.connected_at > reconnected_at;
+        self.login == pool.login() && pool.reconnected_at.get().is_none_or(is_newer)
+    }
+
+    /// What servers of the pool say at login, if that is known.
+    pub(super) fn reported(&mut self) -> Option<Reported> {
+        self.reported.take()
+    }
+
+    /// The server, in this worker's part of its pool.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::depart`].
+    pub(super) fn arrive(mut self, pool: &Rc<Pool>) -> Result<Server, PoolError> {
+        let unparked = self.socket.transport_mut().unpark();
+        unparked.map_err(PoolError::Broke)?;
+        let card = ServerCard {
+            id: self.card.id,
+            state: Cell::new(ServerState::Idle),
+            client: Cell::new(None),
+            connected_at: self.card.connected_at,
+            used_at: Cell::new(self.card.used_at),
+            key: self.card.key,
+            remote: self.card.remote,
+            local: self.card.local,
+            tls: self.card.tls,
+            statements: Cell::new(0),
+            close_needed: Cell::new(false),
+            cancels: Cell::new(0),
+        };
+        Ok(Server {
+            pool: Rc::clone(pool),
+            socket: self.socket,
+            ledger: Ledger::new(),
+            incoming: Incoming::default(),
+            promised: Promised::default(),
+            prepared: self.prepared,
+            settings: Rc::new(self.settings),
+            card: Rc::new(card),
+            is_broken: false,
+            permit: self.permit,
+        })
+    }
+}
