@@ -1,4 +1,4 @@
-//! The pool's state machine: two pools of one tenant, a few clients that ask, wait, give back and
+//! The pool's state machine: two pools of one tenant, one of them on two workers, a few clients that ask, wait, give back and
 //! vanish, servers that open, fail and die, time, reloads and cancel requests, in any order.
 
 use tokio::runtime::Builder;
@@ -37,11 +37,13 @@ pub(crate) enum Op {
     Tick(u8),
     /// The endpoint moves.
     Reload,
+    /// What other workers sent to one arrives there.
+    Deliver(u8),
 }
 
 impl Op {
     fn from_bytes([kind, which]: [u8; 2]) -> Self {
-        match kind % 20 {
+        match kind % 21 {
             0..4 => Self::Ask(which),
             4 => Self::ReleaseToTheVanished(which),
             5 | 6 => Self::Release(which),
@@ -55,7 +57,8 @@ impl Op {
             16 => Self::Speak(which),
             17 => Self::Answer(which),
             18 => Self::Tick(which),
-            _ => Self::Reload,
+            19 => Self::Reload,
+            _ => Self::Deliver(which),
         }
     }
 }

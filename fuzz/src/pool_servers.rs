@@ -36,7 +36,7 @@ struct Knock {
 }
 
 /// Where connections are asked for.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Gate(Rc<RefCell<VecDeque<Knock>>>);
 
 impl Dial for Gate {

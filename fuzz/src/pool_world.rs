@@ -1,6 +1,7 @@
 //! What is around a pool: clients, connections that are being opened, servers, and a clock; and the
 //! rules that hold whatever these do.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -11,16 +12,19 @@ use std::task::Waker;
 use std::time::Duration;
 
 use tidegate::config;
+use tidegate::limits::SIBLING_ASK_INTERVAL;
 use tidegate::pool;
 use tidegate::pool::Checkout;
 use tidegate::pool::Home;
-use tidegate::pool::Surroundings;
 use tidegate::pool::Lease;
+use tidegate::pool::Parcel;
 use tidegate::pool::Pool;
+use tidegate::pool::PoolKey;
+use tidegate::pool::Post;
 use tidegate::pool::Seat;
 use tidegate::pool::ServerState;
+use tidegate::pool::Surroundings;
 use tidegate::pool::Waiting;
-use tidegate::session::Mailboxes;
 use tidegate::tenancy::Directory;
 use tidegate::tenancy::NodeCounts;
 use tidegate_proto::exchange::Owner;
@@ -31,10 +35,14 @@ use crate::pool::Op;
 use crate::pool_servers::Gate;
 use crate::pool_servers::Servers;
 
-const POOLS: usize = 2;
-const POOL_SIZE: u32 = 2;
-/// Of both pools together: they take idle servers from one another.
-const TENANT_SERVERS_MAX: u32 = 3;
+const WORKERS: usize = 2;
+/// Alice's and Bob's on one worker, and a part of Alice's on the other.
+const PARTS: usize = 3;
+const POOL_SIZE: u32 = 3;
+/// Of both pools together: they take servers from one another.
+const TENANT_SERVERS_MAX: u32 = 4;
+/// More than one letter for each worker, so that both happen: it arrives, and there is no room.
+const MAIL_MAX: usize = 2;
 const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
 const RETRY_MAX: Duration = Duration::from_secs(1);
 
@@ -46,7 +54,36 @@ enum Has {
     Server(Lease),
 }
 
-/// One client of one pool.
+/// What is on its way to each worker.
+#[derive(Debug, Clone, Default)]
+struct Mail(Rc<RefCell<[VecDeque<Parcel>; WORKERS]>>);
+
+impl Post for Mail {
+    fn send(&self, worker: usize, parcel: Parcel) -> Result<(), Parcel> {
+        let mut mail = self.0.borrow_mut();
+        if mail[worker].len() == MAIL_MAX {
+            return Err(parcel);
+        }
+        mail[worker].push_back(parcel);
+        Ok(())
+    }
+}
+
+impl Mail {
+    fn take(&self, worker: usize) -> Option<Parcel> {
+        self.0.borrow_mut()[worker].pop_front()
+    }
+
+    /// How many servers are on their way: all of them are Alice's.
+    fn servers(&self) -> u32 {
+        let mail = self.0.borrow();
+        let servers = mail.iter().flatten();
+        let servers = servers.filter(|parcel| matches!(parcel, Parcel::Server(_)));
+        u32::try_from(servers.count()).expect("few")
+    }
+}
+
+/// One client of one part of a pool.
 #[derive(Debug)]
 struct Client {
     pool: usize,
@@ -54,9 +91,10 @@ struct Client {
     has: Has,
 }
 
-/// Two pools and all that is around them.
+/// Two pools, one of them in two parts, and all that is around them.
 pub(crate) struct World {
-    home: Rc<Home>,
+    homes: Vec<Rc<Home>>,
+    mail: Mail,
     node: Arc<NodeCounts>,
     directory: Directory,
     pools: Vec<Rc<Pool>>,
@@ -76,36 +114,42 @@ impl World {
         let node = Arc::new(NodeCounts::new(&config::Node::default()));
         let gate = Gate::default();
         let servers = Servers::new(&gate);
-        let surroundings = Surroundings {
-            random: |bytes| bytes.fill(7),
-            dial: Box::new(gate),
-            post: Box::new(Mailboxes::new(1).0),
-            statement_prefix: "tidegate_07070707_".into(),
-        };
-        let home = Home::new(0, Arc::clone(&node), surroundings);
+        let mail = Mail::default();
+        let homes: Vec<_> = (0..WORKERS)
+            .map(|worker| {
+                let surroundings = Surroundings {
+                    random: |bytes| bytes.fill(7),
+                    dial: Box::new(gate.clone()),
+                    post: Box::new(mail.clone()),
+                    statement_prefix: "tidegate_07070707_".into(),
+                };
+                Home::new(worker, Arc::clone(&node), surroundings)
+            })
+            .collect();
         let acme = directory.find("acme").expect("it was configured");
-        let users = acme.config();
-        let pools: Vec<_> = users
-            .users
-            .values()
-            .map(|user| home.pool(&acme, "app", user))
+        let config = acme.config();
+        let parts: [_; PARTS] = [(0, "alice"), (0, "bob"), (1, "alice")];
+        let pools: Vec<_> = parts
+            .iter()
+            .map(|(worker, user)| homes[*worker].pool(&acme, "app", &config.users[*user]))
             .collect();
         for pool in &pools {
             // A pool that nobody uses is forgotten.
             pool.clients.set(3);
         }
         let client = |number: usize| Client {
-            pool: number % POOLS,
+            pool: number % PARTS,
             seat: None,
             has: Has::Nothing,
         };
         Self {
-            home,
+            homes,
+            mail,
             node,
             directory,
             queues: pools.iter().map(|_| VecDeque::new()).collect(),
             pools,
-            clients: (0..6).map(client).collect(),
+            clients: (0..9).map(client).collect(),
             servers,
             port,
             failed_at: None,
@@ -123,7 +167,7 @@ impl World {
             },
             Op::ReleaseToTheVanished(client) => {
                 if let Some(lease) = self.take_server(client) {
-                    let pool = usize::from(client) % self.clients.len() % POOLS;
+                    let pool = usize::from(client) % self.clients.len() % PARTS;
                     pool::release(lease, now);
                     if let Some(first) = self.queues[pool].front().copied() {
                         self.vanish(first);
@@ -163,6 +207,7 @@ impl World {
             Op::Answer(which) => self.servers.answer(which).await,
             Op::Tick(tenths) => self.tick(tenths).await,
             Op::Reload => self.reload(now),
+            Op::Deliver(worker) => self.deliver(usize::from(worker) % WORKERS, now),
         }
         self.settle().await;
         self.look();
@@ -217,20 +262,41 @@ impl World {
         self.clients[client].seat = None;
     }
 
+    /// Time passes, then everybody looks at what has come of it until nothing more does.
     async fn tick(&mut self, tenths: u8) {
         tokio::time::advance(Duration::from_millis(100) * u32::from(tenths)).await;
-        self.settle().await;
-        if self.servers.has_given_up() {
-            self.failed_at = Some(Instant::now());
+        for _ in 0..4 {
+            self.settle().await;
+            if self.servers.has_given_up() {
+                self.failed_at = Some(Instant::now());
+            }
+            for home in &self.homes {
+                drop(home.tick(Instant::now()));
+            }
+            for _ in 0..2 {
+                tokio::time::advance(SIBLING_ASK_INTERVAL).await;
+                self.settle().await;
+                for worker in 0..WORKERS {
+                    self.deliver(worker, Instant::now());
+                }
+            }
         }
-        drop(self.home.tick(Instant::now()));
+    }
+
+    fn deliver(&self, worker: usize, now: Instant) {
+        while let Some(parcel) = self.mail.take(worker) {
+            self.homes[worker].receive(parcel, now);
+        }
     }
 
     fn reload(&mut self, now: Instant) {
         self.port += 1;
         let tenants = BTreeMap::from([("acme".to_owned(), Arc::new(tenant(self.port)))]);
         drop(self.directory.reload(&tenants));
-        self.home.reload(now);
+        for home in &self.homes {
+            // What is on its way between them belongs to the past.
+            home.reload(now);
+        }
     }
 
     /// Lets every task come to where it waits.
@@ -271,12 +337,12 @@ impl World {
 
     /// What holds at every moment.
     pub(crate) fn check(&self) {
-        let mut known = 0;
+        let mut known = self.mail.servers();
         for (number, pool) in self.pools.iter().enumerate() {
             let cards = pool.server_cards();
-            let count = u32::try_from(cards.len()).expect("few") + pool.connecting();
-            known += count;
-            assert!(count <= POOL_SIZE, "{count} servers in one pool");
+            known += count(pool);
+            let of_pool = self.count_all(&pool.key);
+            assert!(of_pool <= POOL_SIZE, "{of_pool} servers in one pool");
             let (waiting, _) = pool.waiting();
             assert_eq!(waiting, self.queues[number].len(), "who waits");
             let of = |state| {
@@ -300,6 +366,18 @@ impl World {
         assert!(known <= TENANT_SERVERS_MAX, "{known} servers of one tenant");
     }
 
+    /// The servers of a pool, on all workers and between them.
+    fn count_all(&self, key: &PoolKey) -> u32 {
+        let parts = self.pools.iter().filter(|pool| pool.key == *key);
+        let there: u32 = parts.map(|pool| count(pool)).sum();
+        let moving = if key.user() == "alice" {
+            self.mail.servers()
+        } else {
+            0
+        };
+        there + moving
+    }
+
     /// What holds after a tick: whoever waits, waits for something.
     fn check_progress(&self) {
         let now = Instant::now();
@@ -307,27 +385,43 @@ impl World {
             .failed_at
             .is_some_and(|at| now.duration_since(at) < RETRY_MAX);
         for pool in &self.pools {
-            let cards = pool.server_cards();
             let (waiting, _) = pool.waiting();
-            let count = u32::try_from(cards.len()).expect("few") + pool.connecting();
-            let has_room = count < POOL_SIZE;
-            if waiting == 0 || is_down || !has_room || pool.connecting() > 0 {
+            let cards = pool.server_cards();
+            let mut states = cards.iter().map(|card| card.state.get());
+            // One that is asked whether it lives is on its way, too.
+            let is_coming =
+                pool.connecting() > 0 || states.any(|state| state == ServerState::Tested);
+            if waiting == 0 || is_down || is_coming {
                 continue;
             }
-            assert_eq!(
-                self.node.servers(),
-                TENANT_SERVERS_MAX,
-                "there is room, and nothing is opened for {waiting} that wait"
+            assert!(
+                self.node.servers() == TENANT_SERVERS_MAX || self.count_all(&pool.key) == POOL_SIZE,
+                "there is room, and nothing is opened for {waiting} that wait: {}",
+                self.picture()
             );
             for other in &self.pools {
+                let is_in_its_place =
+                    other.key == pool.key || self.count_all(&pool.key) < POOL_SIZE;
                 let cards = other.server_cards();
                 let mut states = cards.iter().map(|card| card.state.get());
                 assert!(
-                    states.all(|state| state != ServerState::Idle),
-                    "{waiting} wait for a place that an idle server of another pool takes"
+                    !is_in_its_place || states.all(|state| state != ServerState::Idle),
+                    "{waiting} wait for a place that an idle server elsewhere takes: {}",
+                    self.picture()
                 );
             }
         }
+    }
+
+    /// Who has what, for whoever must find out why.
+    fn picture(&self) -> String {
+        let parts = self.pools.iter().map(|pool| {
+            let cards = pool.server_cards();
+            let states: Vec<_> = cards.iter().map(|card| card.state.get()).collect();
+            let (user, (waiting, _)) = (pool.key.user(), pool.waiting());
+            format!("{user} {states:?} +{} for {waiting}", pool.connecting())
+        });
+        parts.collect::<Vec<_>>().join(", ")
     }
 
     /// Everybody goes; then nothing is left.
@@ -341,8 +435,15 @@ impl World {
             self.tick(250).await;
             self.settle().await;
         }
-        self.home.close();
+        for home in &self.homes {
+            home.close();
+        }
         self.settle().await;
+        assert_eq!(
+            self.mail.servers(),
+            0,
+            "servers are on their way at the end"
+        );
         for pool in &self.pools {
             pool.clients.set(0);
             assert!(pool.is_unused(), "a pool is not empty at the end");
@@ -350,6 +451,12 @@ impl World {
         }
         assert_eq!(self.node.servers(), 0, "servers are counted at the end");
     }
+}
+
+/// The servers of one worker's part of a pool.
+fn count(pool: &Pool) -> u32 {
+    let connected = u32::try_from(pool.server_cards().len()).expect("few");
+    connected + pool.connecting()
 }
 
 fn tenant(port: u16) -> config::Tenant {

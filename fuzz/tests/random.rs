@@ -4,22 +4,21 @@
 use tidegate_fuzz::ledger;
 use tidegate_fuzz::pool;
 
-const INPUTS: u64 = 500;
 const BYTES_MAX: usize = 400;
 
 #[test]
 fn the_ledger_holds_against_the_model_whatever_happens() {
-    inputs(ledger::run);
+    inputs(500, ledger::run);
 }
 
 #[test]
 fn the_pool_keeps_its_rules_whatever_happens() {
-    inputs(pool::run);
+    inputs(250, pool::run);
 }
 
 /// Runs a target over inputs from the same seeds each time; a failure names its seed.
-fn inputs(run: fn(&[u8])) {
-    for seed in 0..INPUTS {
+fn inputs(count: u64, run: fn(&[u8])) {
+    for seed in 0..count {
         let input = bytes(seed);
         let outcome = std::panic::catch_unwind(|| run(&input));
         assert!(outcome.is_ok(), "the input of seed {seed}: {input:?}");
