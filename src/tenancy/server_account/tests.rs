@@ -1,3 +1,5 @@
+//! Limits that are exact, and shares of them that are fair.
+
 use std::sync::Barrier;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
