@@ -69,7 +69,7 @@ const OPS_MAX: usize = 300;
 /// Checks `data` as what happens, two bytes each.
 ///
 /// # Panics
-/// If the pool breaks one of the rules of [`World::check`].
+/// If the pool breaks one of the rules of `World::check`.
 pub fn run(data: &[u8]) {
     let runtime = Builder::new_current_thread()
         .enable_time()

@@ -6,6 +6,7 @@
 mod demo;
 mod install;
 mod say;
+mod test_programs;
 mod test_run;
 
 use std::process::ExitCode;

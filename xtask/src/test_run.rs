@@ -1,5 +1,5 @@
-//! `cargo xtask test`: every test, once; then the integration tests against each further version
-//! of PostgreSQL.
+//! `cargo xtask test`: every test, once; then those that may start a PostgreSQL against each further
+//! version of it.
 //!
 //! What a test prints passes through as it comes. At the end stands what was skipped and why, and
 //! the sum. A run in which nothing ran has failed.
@@ -18,6 +18,7 @@ use tidegate_harness::skip;
 
 use crate::install;
 use crate::say;
+use crate::test_programs;
 
 /// Runs the tests whose name contains `filter`, or all.
 ///
@@ -33,9 +34,11 @@ pub(crate) fn run(filter: Option<&str>) -> Result<(), Failure> {
     let required = skip::promise();
     let first = versions.first().copied();
     run_cargo(&["--workspace"], filter, first, &required, &mut sum)?;
+    let programs = test_programs::that_may_start_servers()?;
+    let mut selection = vec!["-p", "tidegate"];
+    selection.extend(programs.iter().flat_map(|name| ["--test", name]));
     for version in versions.iter().skip(1) {
-        let arguments = ["-p", "tidegate", "--test", "*"];
-        run_cargo(&arguments, filter, Some(*version), &required, &mut sum)?;
+        run_cargo(&selection, filter, Some(*version), &required, &mut sum)?;
     }
     for version in Version::ALL
         .iter()
