@@ -7,10 +7,10 @@ use std::sync::atomic::Ordering;
 use tidegate_harness::wire;
 use tidegate_harness::wire::Login;
 use tidegate_harness::wire::Wire;
+use tidegate_model::Random;
 use tidegate_proto::frontend;
 
 use crate::answer::Answer;
-use crate::random::Random;
 
 /// What the whole crowd has done.
 #[derive(Debug, Default)]
@@ -65,6 +65,12 @@ impl<'a> Client<'a> {
         self.forget();
     }
 
+    /// Says goodbye, and hears that it was heard.
+    pub(crate) fn leave_politely(&mut self) {
+        self.send(&wire::terminate());
+        drop(self.wire.until_closed());
+    }
+
     /// What `DISCARD ALL` leaves.
     pub(crate) fn forget(&mut self) {
         self.settings.clear();
@@ -79,7 +85,7 @@ impl<'a> Client<'a> {
 
     /// Sends bytes, now and then in two pieces.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
-        let cut = if self.random.chance(10) {
+        let cut = if self.random.percent(10) {
             self.random.below(bytes.len())
         } else {
             0

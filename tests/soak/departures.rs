@@ -23,7 +23,7 @@ pub(crate) fn depart(client: &mut Client<'_>) {
         },
         2 => {
             let query = wire::query(format!("select '{canary}'")).unwrap();
-            let cut = client.random.between(1, query.len() - 1);
+            let cut = client.random.count(1, query.len() - 1);
             say(client, &query[..cut]);
         },
         3 => {
@@ -31,7 +31,7 @@ pub(crate) fn depart(client: &mut Client<'_>) {
             say(client, &copy);
             Answer::read_until(&mut client.wire, b'G').unwrap();
             let row = copy_data(&format!("{canary}\t1\n"));
-            let cut = client.random.between(1, row.len());
+            let cut = client.random.count(1, row.len());
             say(client, &[&row[..], &row[..cut]].concat());
         },
         4 => {
@@ -45,7 +45,7 @@ pub(crate) fn depart(client: &mut Client<'_>) {
         5 => {
             let sql = format!("select '{canary}' from pg_sleep(600)");
             say(client, &wire::query(sql).unwrap());
-            if client.random.chance(50) {
+            if client.random.percent(50) {
                 count(&client.tally.cancels);
                 client.wire.cancel().unwrap();
             }
@@ -67,13 +67,13 @@ pub(crate) fn depart(client: &mut Client<'_>) {
                 flush(),
             ];
             say(client, &said.concat());
-            if client.random.chance(50) {
+            if client.random.percent(50) {
                 Answer::read_until(&mut client.wire, b'C').unwrap();
             }
         },
         _ => {
             let mut half = Wire::announce(client.login).unwrap();
-            if client.random.chance(50) {
+            if client.random.percent(50) {
                 half.until_answered().unwrap();
             }
         },

@@ -1,5 +1,6 @@
 //! A crowd of clients on a handful of servers of a real Postgres: two hundred that say whatever
-//! comes to their minds and leave whenever they like, for ten seconds or as long as you ask for.
+//! comes to their minds and leave whenever they like, for eight seconds or as long as you ask for, in
+//! each of the modes of a pool.
 //!
 //! Every row carries a canary that only its client and its statement have, and every answer is
 //! compared with the only one that it can be. At the end every gauge is back where it began.
@@ -14,12 +15,13 @@ mod departures;
 mod gauges;
 mod names;
 mod queries;
-mod random;
 mod transactions;
 
 use std::env;
 use std::io::Write;
 use std::panic;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -30,6 +32,7 @@ use tidegate_harness::PoolerConfig;
 use tidegate_harness::descriptors;
 use tidegate_harness::free_port;
 use tidegate_harness::polling;
+use tidegate_harness::wire::Login;
 use tidegate_harness::wire::Wire;
 
 use crate::client::Client;
@@ -43,46 +46,92 @@ const SEED: u64 = 20_261_129;
 
 type Act = fn(&mut Client<'_>);
 
-/// What a client may do, and how often in proportion.
-const ACTS: [(usize, Act); 17] = [
-    (8, queries::several_rows),
-    (4, queries::several_queries),
-    (4, queries::errors),
-    (8, queries::extended),
-    (8, queries::prepare),
-    (12, queries::run_prepared),
-    (8, queries::pipeline),
-    (6, names::come_and_go),
-    (4, queries::steps),
-    (2, queries::large_rows),
-    (3, queries::cancel),
-    (4, transactions::savepoints),
-    (3, transactions::block_in_a_pipeline),
-    (3, transactions::copy_in),
-    (3, transactions::copy_out),
-    (5, transactions::set),
-    (3, transactions::inspect),
-];
+/// How a pool is used, and what its clients do.
+struct Crowd {
+    mode: &'static str,
+    /// What a client may do, and how often in proportion.
+    acts: &'static [(u32, Act)],
+    /// The same, less often: these cost a server, or keep one for long.
+    rare_acts: &'static [(u32, Act)],
+    /// Of a hundred acts, how many are a departure, so that others get a server too.
+    leaving_percent: u32,
+    /// Its part of the time, in quarters.
+    quarters: u32,
+}
 
-/// The same, less often: these cost a server, or keep one for long.
-const RARE_ACTS: [(usize, Act); 3] = [
-    (3, transactions::reset),
-    (1, transactions::pin),
-    (3, departures::depart),
-];
+const IN_TRANSACTION_MODE: Crowd = Crowd {
+    mode: "transaction",
+    acts: &[
+        (8, queries::several_rows),
+        (4, queries::several_queries),
+        (4, queries::errors),
+        (8, queries::extended),
+        (8, queries::prepare),
+        (12, queries::run_prepared),
+        (8, queries::pipeline),
+        (6, names::come_and_go),
+        (4, queries::steps),
+        (2, queries::large_rows),
+        (3, queries::cancel),
+        (4, transactions::savepoints),
+        (3, transactions::block_in_a_pipeline),
+        (3, transactions::copy_in),
+        (3, transactions::copy_out),
+        (5, transactions::set),
+        (3, transactions::inspect),
+    ],
+    rare_acts: &[
+        (3, transactions::reset),
+        (1, transactions::pin),
+        (3, departures::depart),
+    ],
+    leaving_percent: 0,
+    quarters: 2,
+};
+
+/// The same acts: what is a client's for its transaction is its for as long as it stays.
+const IN_SESSION_MODE: Crowd = Crowd {
+    mode: "session",
+    leaving_percent: 40,
+    quarters: 1,
+    ..IN_TRANSACTION_MODE
+};
+
+/// Without transaction blocks, which this mode does not know.
+const IN_STATEMENT_MODE: Crowd = Crowd {
+    mode: "statement",
+    acts: &[
+        (8, queries::several_rows),
+        (4, queries::several_queries),
+        (4, queries::errors),
+        (8, queries::extended),
+        (8, queries::prepare),
+        (12, queries::run_prepared),
+        (8, queries::pipeline),
+        (4, queries::steps),
+        (2, queries::large_rows),
+        (3, transactions::copy_in),
+        (3, transactions::copy_out),
+        (3, transactions::inspect),
+        (2, transactions::block),
+    ],
+    rare_acts: &[(3, transactions::reset), (1, transactions::pin)],
+    leaving_percent: 0,
+    quarters: 1,
+};
 
 /// Of a hundred acts, how many are rare ones.
-const RARE_PERCENT: u64 = 6;
+const RARE_PERCENT: u32 = 6;
 
-fn chosen(acts: &[(usize, Act)], client: &mut Client<'_>) -> Act {
-    let sum = acts.iter().map(|(weight, _)| weight).sum();
-    let mut at = client.random.below(sum);
-    let found = acts.iter().find(|(weight, _)| {
-        let is_it = at < *weight;
-        at = at.saturating_sub(*weight);
-        is_it
-    });
-    found.unwrap().1
+fn act(crowd: &Crowd, client: &mut Client<'_>) {
+    let acts = if client.random.percent(RARE_PERCENT) {
+        crowd.rare_acts
+    } else {
+        crowd.acts
+    };
+    let weights: Vec<u32> = acts.iter().map(|(weight, _)| *weight).collect();
+    let (_, act) = acts[client.random.weighted(&weights)];
+    act(client);
 }
 
 /// Raised at the end, or when a client fails.
@@ -110,15 +159,14 @@ impl Drop for Watch<'_> {
     }
 }
 
-fn live(mut client: Client<'_>, alarm: &Alarm) {
+fn live(mut client: Client<'_>, crowd: &Crowd, alarm: &Alarm) {
     let _watch = Watch(alarm);
     while !alarm.is_raised() {
-        let acts = if client.random.chance(RARE_PERCENT) {
-            &RARE_ACTS[..]
-        } else {
-            &ACTS[..]
-        };
-        chosen(acts, &mut client)(&mut client);
+        act(crowd, &mut client);
+        if client.random.percent(crowd.leaving_percent) {
+            client.leave_politely();
+            client.come_again();
+        }
     }
 }
 
@@ -127,14 +175,14 @@ fn number(variable: &str, otherwise: u64) -> u64 {
     given.map_or(otherwise, |text| text.parse().expect(variable))
 }
 
-fn start(http: u16) -> Option<PooledDatabase> {
+fn start(mode: &str, http: u16) -> Option<PooledDatabase> {
     let configure = |config: &mut PoolerConfig| {
         config.node = format!(
             "max_unauthenticated_per_address = 1000\n[http]\naddress = \"127.0.0.1:{http}\"\n\
              [console]\nadmin_users = [\"olga\"]\n\
              [[console.user]]\nname = \"olga\"\nsecret = \"olga-password\""
         );
-        config.pool = format!("pool_size = {SERVERS}");
+        config.pool = format!("pool_mode = \"{mode}\"\npool_size = {SERVERS}");
         config.listener = "console = true".to_owned();
         // A login costs less than with SCRAM, which is tested elsewhere.
         config.tenant = "auth_type = \"md5\"".to_owned();
@@ -142,11 +190,30 @@ fn start(http: u16) -> Option<PooledDatabase> {
     PooledDatabase::start(configure).unwrap()
 }
 
+/// Crowds come one after the other: each is to have the machine for itself.
+static TURN: Mutex<()> = Mutex::new(());
+
 #[test]
 fn two_hundred_clients_on_five_servers_get_what_is_theirs_and_leave_nothing() {
+    come(&IN_TRANSACTION_MODE);
+}
+
+#[test]
+fn a_crowd_that_takes_turns_at_whole_sessions_leaves_nothing_to_whoever_is_next() {
+    come(&IN_SESSION_MODE);
+}
+
+#[test]
+fn a_crowd_of_single_statements_gets_what_is_its_own() {
+    come(&IN_STATEMENT_MODE);
+}
+
+fn come(crowd: &Crowd) {
+    // Who was before us may have failed.
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     assert!(descriptors::allow(2000), "too few descriptors");
     let http = free_port().unwrap();
-    let Some(mut pooled) = start(http) else {
+    let Some(mut pooled) = start(crowd.mode, http) else {
         return;
     };
     pooled.admin(transactions::TABLE).unwrap();
@@ -157,21 +224,25 @@ fn two_hundred_clients_on_five_servers_get_what_is_theirs_and_leave_nothing() {
     console.database = "pgbouncer".to_owned();
     let pid = pooled.pooler.process().pid();
     let gauges = Gauges::before(&mut pooled, http, &console);
+    gather(crowd, &login);
+    gauges.must_be_as_before(pid);
+    Wire::connect(&login).unwrap();
+}
 
-    let (seconds, seed) = (
-        number("TIDEGATE_SOAK_SECONDS", SECONDS),
-        number("TIDEGATE_SOAK_SEED", SEED),
-    );
+/// All clients at once, until the time is over.
+fn gather(crowd: &Crowd, login: &Login) {
+    let seconds = number("TIDEGATE_SOAK_SECONDS", SECONDS);
+    let seed = number("TIDEGATE_SOAK_SEED", SEED);
     let (alarm, tally) = (Alarm::default(), Tally::default());
     thread::scope(|scope| {
-        let (alarm, tally, login) = (&alarm, &tally, &login);
+        let (alarm, tally) = (&alarm, &tally);
         let clients = (0..CLIENTS).map(|number| {
-            let life = move || live(Client::new(number, seed, login, tally), alarm);
+            let life = move || live(Client::new(number, seed, login, tally), crowd, alarm);
             scope.spawn(life)
         });
         let clients: Vec<_> = clients.collect();
         // It ends when the time is over, or early with a failure.
-        let over = Duration::from_secs(seconds);
+        let over = Duration::from_secs(seconds) * crowd.quarters / 4;
         drop(polling::until_true("a failure", over, || alarm.is_raised()));
         alarm.raise();
         let failures = clients.into_iter().filter_map(|client| client.join().err());
@@ -179,11 +250,10 @@ fn two_hundred_clients_on_five_servers_get_what_is_theirs_and_leave_nothing() {
             panic::resume_unwind(failure);
         }
     });
-    gauges.must_be_as_before(pid);
     // Seen only where the test's output is shown.
+    let mode = crowd.mode;
     drop(writeln!(
         std::io::stdout(),
-        "seed {seed}, {seconds} s: {tally:?}"
+        "{mode} mode, seed {seed}, {seconds} s: {tally:?}"
     ));
-    Wire::connect(&login).unwrap();
 }

@@ -145,14 +145,14 @@ fn message(client: &mut Client<'_>, model: &mut Model, fate: &mut Fate) -> Vec<u
 fn round(client: &mut Client<'_>, model: &mut Model) -> (Vec<u8>, Fate) {
     let mut fate = Fate::default();
     let mut said = Vec::new();
-    if client.random.chance(20) {
-        let name = format!("p{}", client.random.between(1, 5));
+    if client.random.percent(20) {
+        let name = format!("p{}", client.random.count(1, 5));
         let query = format!("deallocate {name}");
         model.deallocate(&mut fate, &name);
         said.extend(wire::query(&query).unwrap());
         fate.said.push(query);
     } else {
-        for _ in 0..client.random.between(1, 6) {
+        for _ in 0..client.random.count(1, 6) {
             said.extend(message(client, model, &mut fate));
         }
         said.extend(wire::sync());
@@ -165,7 +165,7 @@ fn round(client: &mut Client<'_>, model: &mut Model) -> (Vec<u8>, Fate) {
 pub(crate) fn come_and_go(client: &mut Client<'_>) {
     let mut model = Model {
         known: client.statements.clone(),
-        is_in_block: client.random.chance(40),
+        is_in_block: client.random.percent(40),
         is_aborted: false,
     };
     model.known.retain(|name, _| name.starts_with('p'));
@@ -175,9 +175,9 @@ pub(crate) fn come_and_go(client: &mut Client<'_>) {
     } else {
         client.ask("").must_be("IZ", &[]);
     }
-    for _ in 0..client.random.between(1, 4) {
+    for _ in 0..client.random.count(1, 4) {
         let before = model.clone();
-        let rounds = (0..client.random.between(1, 6)).map(|_| round(client, &mut model));
+        let rounds = (0..client.random.count(1, 6)).map(|_| round(client, &mut model));
         let (said, fates): (Vec<_>, Vec<_>) = rounds.unzip();
         client.send(&said.concat());
         for (number, fate) in fates.iter().enumerate() {

@@ -88,7 +88,7 @@ pub(crate) fn prepare(client: &mut Client<'_>) {
     let canary = client.canary();
     let name = format!("s{}", client.random.below(40));
     let own = format!("select '{canary} ' || $1::text");
-    let (text, prefix) = if client.random.chance(50) {
+    let (text, prefix) = if client.random.percent(50) {
         (own.as_str(), format!("{canary} "))
     } else {
         (*client.random.pick(&COMMON), String::new())
@@ -114,14 +114,14 @@ pub(crate) fn run_prepared(client: &mut Client<'_>) {
     client
         .round(&[run(&name, &[&canary])])
         .must_be("2DCZ", &[&expected]);
-    if client.random.chance(20) {
+    if client.random.percent(20) {
         client.round(&[describe(&name)]).must_be("tTZ", &[]);
     }
-    if client.random.chance(10) {
+    if client.random.percent(10) {
         let sql = format!("deallocate {name}");
         client.ask(&sql).must_be("CZ", &[]);
         client.statements.remove(&name);
-    } else if client.random.chance(3) {
+    } else if client.random.percent(3) {
         client.ask("deallocate all").must_be("CZ", &[]);
         client.statements.clear();
     }
@@ -131,7 +131,7 @@ pub(crate) fn run_prepared(client: &mut Client<'_>) {
 pub(crate) fn pipeline(client: &mut Client<'_>) {
     let names: Vec<_> = client.statements.clone().into_iter().collect();
     let (mut said, mut fates) = (Vec::new(), Vec::new());
-    for _ in 0..client.random.between(2, 20) {
+    for _ in 0..client.random.count(2, 20) {
         let canary = client.canary();
         let (messages, fate) = match client.random.below(5) {
             0 => (vec![parse("", "select nonsense")], Err(("EZ", "42703"))),
@@ -191,8 +191,8 @@ pub(crate) fn steps(client: &mut Client<'_>) {
 }
 
 pub(crate) fn large_rows(client: &mut Client<'_>) {
-    let (canary, length) = (client.canary(), client.random.between(1, 300_000));
-    let rows = client.random.between(1, 3);
+    let (canary, length) = (client.canary(), client.random.count(1, 300_000));
+    let rows = client.random.count(1, 3);
     let sql = format!(
         "select '{canary}' || repeat('x', {length}) || '{canary}' from generate_series(1, {rows})"
     );
@@ -215,7 +215,7 @@ pub(crate) fn large_rows(client: &mut Client<'_>) {
 /// A query that takes a while, and a request to cancel it that may come at any moment, but not once
 /// its connection is closed.
 pub(crate) fn cancel(client: &mut Client<'_>) {
-    let is_in_block = client.random.chance(60);
+    let is_in_block = client.random.percent(60);
     if is_in_block {
         client.ask("begin").must_be_in('T', "CZ", &[]);
     }
@@ -223,7 +223,7 @@ pub(crate) fn cancel(client: &mut Client<'_>) {
     let seconds = [0, 1, 20, 60][client.random.below(4)];
     let query = format!("select '{canary}' from pg_sleep(0.{seconds:03})");
     client.send(&wire::query(query).unwrap());
-    for _ in 0..client.random.between(1, 3) {
+    for _ in 0..client.random.count(1, 3) {
         count(&client.tally.cancels);
         client.wire.cancel().unwrap();
     }

@@ -30,16 +30,16 @@ pub(crate) fn savepoints(client: &mut Client<'_>) {
     client.ask("savepoint a").must_be_in('T', "CZ", &[]);
     insert(client, &canary);
     rows_of(client, &canary, 'T', 2);
-    if client.random.chance(50) {
+    if client.random.percent(50) {
         client.ask("select 1/0").must_fail('E', "EZ", "22012");
         let refused = client.round(&[parse("", "select 1"), run("", &[])]);
         refused.must_fail('E', "EZ", "25P02");
     }
     client.ask("rollback to a").must_be_in('T', "CZ", &[]);
     rows_of(client, &canary, 'T', 1);
-    let is_kept = client.random.chance(50);
+    let is_kept = client.random.percent(50);
     let end = if is_kept { "commit" } else { "rollback" };
-    if client.random.chance(50) {
+    if client.random.percent(50) {
         client.ask(end).must_be("CZ", &[]);
     } else {
         client
@@ -49,6 +49,14 @@ pub(crate) fn savepoints(client: &mut Client<'_>) {
     rows_of(client, &canary, 'I', usize::from(is_kept));
     let sql = format!("delete from public.soak_rows where canary = '{canary}'");
     client.ask(&sql).must_be("CZ", &[]);
+}
+
+/// What statement mode refuses, with the end of the client that asked for it.
+pub(crate) fn block(client: &mut Client<'_>) {
+    client.send(&wire::query("begin").unwrap());
+    let refusal = client.wire.farewell().unwrap();
+    assert_eq!(refusal.sqlstate, "0A000", "{refusal:?}");
+    client.come_again();
 }
 
 /// A transaction in one pipeline.
@@ -68,8 +76,8 @@ pub(crate) fn block_in_a_pipeline(client: &mut Client<'_>) {
 }
 
 pub(crate) fn copy_in(client: &mut Client<'_>) {
-    let (canary, rows) = (client.canary(), client.random.between(1, 300));
-    let is_extended = client.random.chance(40);
+    let (canary, rows) = (client.canary(), client.random.count(1, 300));
+    let is_extended = client.random.percent(40);
     let copy = "copy public.soak_rows from stdin";
     if is_extended {
         client.send(&[parse("", copy), run("", &[]), crate::client::flush()].concat());
@@ -103,9 +111,9 @@ pub(crate) fn copy_in(client: &mut Client<'_>) {
 }
 
 pub(crate) fn copy_out(client: &mut Client<'_>) {
-    let (canary, rows) = (client.canary(), client.random.between(1, 2000));
+    let (canary, rows) = (client.canary(), client.random.count(1, 2000));
     let sql = format!("copy (select '{canary}', n from generate_series(1, {rows}) n) to stdout");
-    let (answer, shape) = if client.random.chance(50) {
+    let (answer, shape) = if client.random.percent(50) {
         (client.ask(&sql), "HdcCZ")
     } else {
         (client.round(&[parse("", &sql), run("", &[])]), "12HdcCZ")
@@ -261,11 +269,11 @@ pub(crate) fn pin(client: &mut Client<'_>) {
     };
     let made = client.ask(&make);
     assert!(made.sqlstate.is_empty() && made.status == 'I', "{made:?}");
-    for _ in 0..client.random.between(0, 2) {
+    for _ in 0..client.random.count(0, 2) {
         several(client);
     }
     client.ask(&look).must_be("TDCZ", &[&canary]);
-    if client.random.chance(50) {
+    if client.random.percent(50) {
         client.ask("discard all").must_be("CZ", &[]);
         client.forget();
         inspect(client);
