@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tidegate::config::PoolMode;
 
+use tidegate_proto::startup::Replication;
+
 use crate::client::Client;
 use crate::dropped::DroppedAt;
 use crate::nature::Place;
@@ -90,6 +92,12 @@ fn introduction(world: &World, random: &mut Random, tenant: &str) -> Introductio
         PoolMode::Session,
         PoolMode::Statement,
     ];
+    let is_replicating = world.nature.chance(world.nature.weather.replications);
+    let replication = if is_replicating {
+        *random.pick(&[Replication::Physical, Replication::Logical])
+    } else {
+        Replication::None
+    };
     Introduction {
         number,
         place: Place {
@@ -97,8 +105,14 @@ fn introduction(world: &World, random: &mut Random, tenant: &str) -> Introductio
             // Most clients share a pool.
             database: (*random.pick(&["app", "app", "app", "billing"])).to_owned(),
             user: (*random.pick(&["alice", "alice", "alice", "bob"])).to_owned(),
+            replication,
         },
-        mode: *random.pick(&modes),
+        // The edge lets replication into session mode only.
+        mode: if is_replicating {
+            PoolMode::Session
+        } else {
+            *random.pick(&modes)
+        },
         parameters,
     }
 }

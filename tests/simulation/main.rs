@@ -6,6 +6,7 @@
 //! the first n seeds, for as long as they take.
 #![cfg(test)]
 
+mod challenge;
 mod client;
 mod dropped;
 mod ends;

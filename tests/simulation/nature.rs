@@ -11,6 +11,7 @@ use std::future::pending;
 use std::rc::Rc;
 use std::time::Duration;
 
+use tidegate_proto::startup::Replication;
 use tokio::time::Instant;
 
 use crate::random::Random;
@@ -27,6 +28,8 @@ pub(crate) struct Place {
     pub(crate) tenant: String,
     pub(crate) database: String,
     pub(crate) user: String,
+    /// A client that replicates has a server for itself, which knows that.
+    pub(crate) replication: Replication,
 }
 
 /// What everything in a world shares.
@@ -93,6 +96,12 @@ impl Nature {
 
     pub(crate) fn chance(&self, per_mille: u32) -> bool {
         per_mille > 0 && self.random.borrow_mut().chance(per_mille)
+    }
+
+    /// Random bytes.
+    pub(crate) fn fill(&self, bytes: &mut [u8]) {
+        let mut random = self.random.borrow_mut();
+        bytes.fill_with(|| random.number().to_le_bytes()[0]);
     }
 
     pub(crate) fn between(&self, least: u64, most: u64) -> u64 {

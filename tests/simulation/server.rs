@@ -24,6 +24,7 @@ use tidegate_proto::frame::Frame;
 use tidegate_proto::frontend::tag as frontend;
 use tidegate_proto::sqlstate::SqlState;
 use tidegate_proto::startup::CancelRequest;
+use tidegate_proto::startup::Replication;
 use tidegate_proto::startup::Request;
 use tidegate_proto::startup::StartupMessage;
 use tokio::io::AsyncReadExt;
@@ -32,6 +33,7 @@ use tokio::io::DuplexStream;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::challenge::Applicant;
 use crate::nature::Nature;
 use crate::nature::Place;
 use crate::nature::pass;
@@ -120,7 +122,25 @@ pub(crate) async fn serve(
         tenant,
         database: text("database"),
         user: text("user"),
+        replication: startup.replication().unwrap_or_default(),
     };
+    let mut applicant = Applicant {
+        nature: &nature,
+        stream: &mut stream,
+        user: &place.user,
+    };
+    if applicant.prove().await.is_err() {
+        return;
+    }
+    let own = |(name, value): (&[u8], &[u8])| {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        (text(name), text(value))
+    };
+    // Only a server that replicates is logged in to with a client's.
+    let settings: Vec<_> = startup.settings().map(own).collect();
+    if place.replication == Replication::None && !settings.is_empty() {
+        nature.find(format!("a server of {place:?} begins with {settings:?}"));
+    }
     let process_id = nature.number();
     let session = Rc::new(ServerSession {
         process_id,
@@ -129,7 +149,7 @@ pub(crate) async fn serve(
         secret: u32::try_from(nature.between(0, 0xffff_ffff))
             .unwrap()
             .to_be_bytes(),
-        backend: RefCell::new(Backend::new(Settings::new(&[]), false)),
+        backend: RefCell::new(Backend::new(Settings::new(&settings), false)),
         stirred: Notify::new(),
         owner: Cell::new(None),
         was_idle: Cell::new(true),
@@ -393,6 +413,11 @@ impl Work<'_> {
             nature.find(format!(
                 "server {process_id} of {:?} hears client {client}, who belongs elsewhere",
                 session.place
+            ));
+        }
+        if last.is_some() && session.place.replication != Replication::None {
+            nature.find(format!(
+                "server {process_id} replicates for client {last:?} and hears client {client}"
             ));
         }
         if !was_idle {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use tidegate::config::PoolMode;
 use tidegate::config::PoolSettings;
 
+use tidegate_proto::startup::Replication;
+
 use crate::client::Client;
 use crate::message::Message;
 use crate::nature::Nature;
@@ -63,6 +65,7 @@ pub(crate) fn client<F: Future<Output = ()> + 'static>(
             tenant: "acme".to_owned(),
             database: "app".to_owned(),
             user: "alice".to_owned(),
+            replication: Replication::None,
         },
         mode: PoolMode::Transaction,
         parameters: parameters.iter().map(owned).collect(),

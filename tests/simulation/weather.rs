@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::challenge::Challenge;
 use crate::random::Random;
 
 /// What may go wrong, and how often. Chances are per thousand.
@@ -40,6 +41,10 @@ pub(crate) struct Weather {
     pub(crate) reloads: u32,
     /// How often an operator who looks brings the end of it all: nobody stays.
     pub(crate) drains: u32,
+    /// How servers ask who somebody is.
+    pub(crate) challenge: Challenge,
+    /// How many clients replicate.
+    pub(crate) replications: u32,
     /// The limit of a wait in the queue, if it is short enough to be reached.
     pub(crate) wait_timeout: Option<Duration>,
     /// The limit of a query, a transaction and an idle client, if there is any.
@@ -79,6 +84,7 @@ impl Weather {
             reloads: fault(200),
             drains: fault(20),
             delays: fault(500),
+            replications: fault(300),
             ..Self::calm()
         };
         weather.pieces_scale(random);
@@ -87,6 +93,8 @@ impl Weather {
         weather.wait_timeout = (!is_calm && random.chance(150)).then(|| Duration::from_secs(1));
         let millis = Duration::from_millis(random.between(1, 100));
         weather.patience = (!is_calm && random.chance(150)).then_some(millis);
+        let challenges = [Challenge::None, Challenge::Md5, Challenge::Scram];
+        weather.challenge = *random.pick(&challenges);
         weather
     }
 

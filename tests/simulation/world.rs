@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tidegate::config;
 use tidegate::config::PoolMode;
+use tidegate::config::SecretText;
 use tidegate::config::ServerTlsMode;
 use tidegate::limits::TICK_INTERVAL;
 use tidegate::net::Socket;
@@ -30,11 +31,12 @@ use tidegate::tenancy::Directory;
 use tidegate::tenancy::NodeCounts;
 use tidegate::tenancy::Origin;
 use tidegate::tenancy::PeerAddress;
-use tidegate_proto::startup::Replication;
 use tokio::io::DuplexStream;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::challenge;
+use crate::challenge::Challenge;
 use crate::nature::Nature;
 use crate::nature::Place;
 use crate::nature::pass;
@@ -113,6 +115,7 @@ impl World {
             tenant,
             database,
             user,
+            ..
         } = &client.place;
         let tenant = self.directory.find(tenant)?;
         let permit = ClientPermit::try_acquire(&self.node, &tenant, user).ok()?;
@@ -126,11 +129,12 @@ impl World {
             database: database.clone(),
             database_label: database.clone(),
             parameters: client.parameters.clone(),
-            replication: Replication::None,
+            replication: client.place.replication,
             protocol_minor: 0,
             pool_mode: client.mode,
             permit,
-            client_keys: None,
+            client_keys: matches!(self.nature.weather.challenge, Challenge::Scram)
+                .then(|| challenge::client_keys(user)),
             accepted_at: Instant::now(),
         };
         let (home, registry) = (Rc::clone(&self.home), Rc::clone(&self.registry));
@@ -320,6 +324,9 @@ pub(crate) fn tenant(name: &str, pool: &config::PoolSettings) -> config::Tenant 
     let user = |name: &str| config::User {
         name: name.to_owned(),
         pool: pool.clone(),
+        secret: Some(SecretText::new(
+            challenge::md5_secret(name).to_text().to_string(),
+        )),
         ..config::User::default()
     };
     let users = USERS.map(|name| (name.to_owned(), Arc::new(user(name))));
