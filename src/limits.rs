@@ -174,6 +174,13 @@ pub const CANCELS_PER_SERVER_COUNT_MAX: u32 = 4;
 /// The pause after the first failure to open a server; doubled up to `server_login_retry`.
 pub const SERVER_RETRY_FIRST: Duration = Duration::from_millis(250);
 
+/// What a client may say while its login waits for a server before it is no longer read, in bytes;
+/// one read may go beyond it. No driver says anything then.
+pub const EARLY_BYTES_MAX: usize = 16 * 1024;
+
+// What is said early is read again from the scratch buffer.
+const _: () = assert!(EARLY_BYTES_MAX <= SCRATCH_BUFFER_BYTES / 2);
+
 // What is held back to be decided on fits into the buffer that it is read into.
 const _: () = assert!(PARAMETER_STATUS_BYTES_MAX < SCRATCH_BUFFER_BYTES / 2);
 

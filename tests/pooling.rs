@@ -268,14 +268,15 @@ fn in_session_mode_the_next_client_waits_until_a_session_ends() {
     };
     let mut first = pooled.connect().unwrap();
     first.query("create table sessions (id int)").unwrap();
-    let mut second = pooled.connect().unwrap();
-    second
-        .send(&wire::query("select count(*) from sessions").unwrap())
-        .unwrap();
-    second.until_read().unwrap();
-    first.query("insert into sessions values (1)").unwrap();
-    drop(first);
-    assert_eq!(second.rows().unwrap(), "1");
+    thread::scope(|scope| {
+        let second = scope.spawn(|| {
+            let mut second = pooled.connect().unwrap();
+            second.query("select count(*) from sessions").unwrap()
+        });
+        first.query("insert into sessions values (1)").unwrap();
+        drop(first);
+        assert_eq!(second.join().unwrap(), "1");
+    });
 }
 
 #[test]

@@ -152,7 +152,7 @@ impl Pool {
     fn opened(self: &Rc<Self>, opened: Opened, permit: ServerPermit, now: Instant) {
         self.counters.add(Count::ServersOpened, 1);
         *self.outage.borrow_mut() = None;
-        self.welcomes.borrow_mut().learn(opened.parameters);
+        let reported = self.welcomes.borrow_mut().learn(opened.parameters);
         let server = Box::new(Server {
             pool: Rc::clone(self),
             socket: opened.socket,
@@ -160,6 +160,7 @@ impl Pool {
             incoming: crate::pool::Incoming::default(),
             promised: crate::pool::Promised::default(),
             prepared: crate::pool::Prepared::default(),
+            reported,
             settings: Rc::default(),
             card: Rc::new(opened.card),
             is_broken: false,

@@ -14,6 +14,7 @@ use crate::net::Outgoing;
 use crate::net::Socket;
 use crate::pool::Pool;
 use crate::pool::Prepared;
+use crate::pool::Reported;
 use crate::pool::Settings;
 use crate::tenancy::ServerPermit;
 
@@ -32,6 +33,8 @@ pub struct Server {
     pub promised: Promised,
     /// The statements that it has prepared.
     pub prepared: Prepared,
+    /// What it said of itself at its login.
+    pub reported: Rc<Reported>,
     /// What its session has set beyond the login.
     pub settings: Rc<Settings>,
     /// What the console shows of it.

@@ -57,13 +57,18 @@ impl Welcomes {
         self.known.push_front((asked, welcome));
     }
 
-    /// Takes over what a server said at login. If it is not what the last one said, what was
-    /// learnt from that one no longer holds.
-    pub(super) fn learn(&mut self, reported: Reported) {
-        if self.server.as_deref() != Some(&reported) {
-            self.known.clear();
-            self.server = Some(Rc::new(reported));
+    /// Takes over what a server said at login, and returns it. If it is not what the last one said,
+    /// what was learnt from that one no longer holds.
+    pub(super) fn learn(&mut self, reported: Reported) -> Rc<Reported> {
+        if let Some(known) = &self.server
+            && **known == reported
+        {
+            return Rc::clone(known);
         }
+        self.known.clear();
+        let reported = Rc::new(reported);
+        self.server = Some(Rc::clone(&reported));
+        reported
     }
 
     /// Takes over what another worker's servers said, if none of this one has said anything yet.

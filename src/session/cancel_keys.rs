@@ -76,10 +76,13 @@ impl CancelKeys {
         self.targets.is_empty()
     }
 
-    /// Makes a key for a session; a long one for protocol 3.2.
+    /// Makes a key for a session; a long one for protocol 3.2. Its process id is the one of the
+    /// session's server if that is given: other sessions may show the same one, on other servers or
+    /// by chance, and differ in the secret.
     pub(super) fn grant(
         self: &Arc<Self>,
         target: &CancelTarget,
+        server: Option<u32>,
         is_long: bool,
         random: Randomness,
     ) -> Granted {
@@ -90,9 +93,10 @@ impl CancelKeys {
             let secret_bytes = if is_long { long } else { short };
             let bytes = bytes.get(..4 + secret_bytes).unwrap_or_default();
             // libpq prints the process id as a signed number.
-            let process_id = bytes
+            let own = bytes
                 .first_chunk()
                 .map_or(0, |word| u32::from_be_bytes(*word) >> 1);
+            let process_id = server.unwrap_or(own);
             let key = CancelKey::new(process_id, bytes.get(4..).unwrap_or_default());
             if let dashmap::Entry::Vacant(vacant) = self.targets.entry(key.clone()) {
                 vacant.insert(target.clone());
@@ -108,5 +112,57 @@ impl CancelKeys {
 impl Drop for Granted {
     fn drop(&mut self) {
         self.keys.targets.remove(&self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::telemetry::TenantSlot;
+    use std::cell::Cell;
+
+    thread_local! {
+        static DRAWN: Cell<u8> = const { Cell::new(0) };
+    }
+
+    /// Every number twice, one after the other.
+    fn hardly_random(bytes: &mut [u8]) {
+        let drawn = DRAWN.get();
+        DRAWN.set(drawn + 1);
+        bytes.fill(drawn / 2);
+    }
+
+    #[test]
+    fn sessions_with_the_same_process_id_have_keys_of_their_own() {
+        let tenant = config::Tenant::default();
+        let tenant = Arc::new(Tenant::new(TenantSlot::new(0), Arc::new(tenant)));
+        let target = |client| CancelTarget {
+            worker: 0,
+            client,
+            tenant: Arc::clone(&tenant),
+        };
+        let keys = Arc::new(CancelKeys::default());
+        let granted: Vec<_> = [Some(7), Some(7), None, None, Some(7)]
+            .into_iter()
+            .zip(0..)
+            .map(|(server, client)| {
+                (
+                    client,
+                    keys.grant(&target(client), server, false, hardly_random),
+                )
+            })
+            .collect();
+        assert_eq!(keys.len(), granted.len());
+        for (client, granted) in &granted {
+            assert_eq!(keys.target(&granted.key).unwrap().client, *client);
+        }
+        let shown: Vec<_> = granted
+            .iter()
+            .map(|(_, granted)| granted.key.process_id())
+            .collect();
+        assert_eq!((shown[0], shown[1], shown[4]), (7, 7, 7));
+        drop(granted);
+        assert!(keys.is_empty());
     }
 }

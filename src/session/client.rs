@@ -62,7 +62,7 @@ pub struct Client {
     pub state: Cell<ClientState>,
     /// When the state, or the statement within it, began.
     pub since: Cell<Instant>,
-    /// When its transaction began, if it has one.
+    /// When its transaction began; `None` between transactions, even if it keeps its server.
     pub transaction_since: Cell<Option<Instant>>,
     /// Whether its transaction waits for it to say something.
     pub is_idle_in_transaction: Cell<bool>,

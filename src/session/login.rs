@@ -16,6 +16,7 @@ use tidegate_proto::exchange::Owner;
 use tidegate_proto::frontend;
 use tokio::time::Instant;
 
+use crate::config::PoolMode;
 use crate::pool;
 use crate::pool::APPLICATION_NAME;
 use crate::pool::Checkout;
@@ -28,50 +29,120 @@ use crate::session::Client;
 use crate::session::ClientState;
 use crate::session::End;
 use crate::session::cancel_keys::CancelKey;
+use crate::session::line::Line;
+use crate::telemetry::Count;
 
-/// Settles what the client's startup packet asked for, and writes everything that it is told.
+/// What a client's startup packet came to.
+#[derive(Debug)]
+pub(super) struct Settled {
+    welcome: Welcome,
+    /// The application's name, if no server was asked what it makes of it.
+    application_name: Option<String>,
+    /// In session mode, the server of the session.
+    pub(super) lease: Option<Lease>,
+}
+
+/// Settles what the client's startup packet asked for. In session mode the client has its server
+/// from here on: what it is told is what that server says, its process id included.
 ///
 /// # Errors
 ///
-/// [`End`]: no server could be had to ask, or it refused a parameter, in its own words.
-pub(super) async fn welcome(
+/// [`End`]: no server could be had, or it refused a parameter, in its own words.
+pub(super) async fn settle(
     client: &Client,
+    line: &mut Line<'_>,
     parameters: &[(String, String)],
-    key: &CancelKey,
-) -> Result<Vec<u8>, End> {
+) -> Result<Settled, End> {
+    if client.mode == PoolMode::Session {
+        return settle_on_one(client, line, parameters).await;
+    }
     let (asked, application_name) = split(parameters)?;
-    let welcome = learn(client, &asked).await?;
-    let mut settings = Rc::clone(&welcome.settings);
-    if let Some(name) = &application_name {
-        Rc::make_mut(&mut settings).set(APPLICATION_NAME, name)?;
+    let welcome = learn(client, line, &asked).await?;
+    Ok(Settled {
+        welcome,
+        application_name,
+        lease: None,
+    })
+}
+
+/// The session's server, with the client's settings.
+async fn settle_on_one(
+    client: &Client,
+    line: &mut Line<'_>,
+    parameters: &[(String, String)],
+) -> Result<Settled, End> {
+    let mut asked = Settings::default();
+    for (name, value) in parameters {
+        asked.set(name, value)?;
     }
-    *client.startup_settings.borrow_mut() = Rc::clone(&settings);
-    *client.settings.borrow_mut() = settings;
-    let mut out = Vec::new();
-    for (name, value) in welcome.reported.iter() {
-        let value = match &application_name {
-            Some(own) if name.eq_ignore_ascii_case(APPLICATION_NAME) => own.as_str(),
-            _ => value,
+    let mut lease = server(client, line).await?;
+    let said = Rc::clone(&lease.reported);
+    let (lease, welcome) = match try_out(&mut lease, &asked, &said).await {
+        Ok(welcome) => (lease, welcome),
+        Err(end) => {
+            pool::release(lease, Instant::now());
+            return Err(end);
+        },
+    };
+    lease.card.client.set(Some(client.id));
+    *client.server.borrow_mut() = Some(Rc::clone(&lease.card));
+    client.pool.counters.add(Count::ServerAssignments, 1);
+    Ok(Settled {
+        welcome,
+        application_name: None,
+        lease: Some(lease),
+    })
+}
+
+impl Settled {
+    /// The process id of the client's server, if it has one and that has an id.
+    pub(super) fn process_id(&self) -> Option<u32> {
+        let lease = self.lease.as_ref()?;
+        Some(lease.card.key.process_id).filter(|id| *id != 0)
+    }
+
+    /// Makes the settings the client's own, and returns all that it is told.
+    ///
+    /// # Errors
+    ///
+    /// [`End`]: a value cannot be sent.
+    pub(super) fn words(&self, client: &Client, key: &CancelKey) -> Result<Vec<u8>, End> {
+        let mut settings = Rc::clone(&self.welcome.settings);
+        if let Some(name) = &self.application_name {
+            Rc::make_mut(&mut settings).set(APPLICATION_NAME, name)?;
+        }
+        *client.startup_settings.borrow_mut() = Rc::clone(&settings);
+        *client.settings.borrow_mut() = settings;
+        let mut out = Vec::new();
+        for (name, value) in self.welcome.reported.iter() {
+            let value = match &self.application_name {
+                Some(own) if name.eq_ignore_ascii_case(APPLICATION_NAME) => own.as_str(),
+                _ => value,
+            };
+            ParameterStatus {
+                name: name.as_bytes(),
+                value: value.as_bytes(),
+            }
+            .encode(&mut out)?;
+        }
+        if let Some(secret) = key.secret() {
+            BackendKeyData {
+                process_id: key.process_id(),
+                key: secret,
+            }
+            .encode(&mut out)?;
+        }
+        ReadyForQuery {
+            status: TransactionStatus::Idle,
+        }
+        .encode(&mut out);
+        let state = match self.lease {
+            Some(_) => ClientState::Active,
+            None => ClientState::Idle,
         };
-        ParameterStatus {
-            name: name.as_bytes(),
-            value: value.as_bytes(),
-        }
-        .encode(&mut out)?;
+        client.enter(state, Instant::now());
+        Ok(out)
     }
-    if let Some(secret) = key.secret() {
-        BackendKeyData {
-            process_id: key.process_id(),
-            key: secret,
-        }
-        .encode(&mut out)?;
-    }
-    ReadyForQuery {
-        status: TransactionStatus::Idle,
-    }
-    .encode(&mut out);
-    client.enter(ClientState::Idle, Instant::now());
-    Ok(out)
 }
 
 /// The settings that a server must look at, and the application's name if it needs no look.
@@ -90,12 +161,12 @@ fn split(parameters: &[(String, String)]) -> Result<(Settings, Option<String>), 
     Ok((asked, own))
 }
 
-async fn learn(client: &Client, asked: &Settings) -> Result<Welcome, End> {
+async fn learn(client: &Client, line: &mut Line<'_>, asked: &Settings) -> Result<Welcome, End> {
     loop {
         if let Some(known) = client.pool.welcomes.borrow_mut().known(asked) {
             return Ok(known);
         }
-        let mut lease = server(client).await?;
+        let mut lease = server(client, line).await?;
         let baseline = client.pool.welcomes.borrow().server();
         // A reload may have made the pool forget what its servers say since this one was lent; then
         // it will not be lent again.
@@ -103,8 +174,9 @@ async fn learn(client: &Client, asked: &Settings) -> Result<Welcome, End> {
             pool::release(lease, Instant::now());
             continue;
         };
-        let welcome = try_out(&mut lease, asked, &baseline).await?;
+        let tried = try_out(&mut lease, asked, &baseline).await;
         pool::release(lease, Instant::now());
+        let welcome = tried?;
         let mut welcomes = client.pool.welcomes.borrow_mut();
         if welcomes
             .server()
@@ -117,23 +189,30 @@ async fn learn(client: &Client, asked: &Settings) -> Result<Welcome, End> {
 }
 
 /// A server, after as long a wait as a query would have.
-async fn server(client: &Client) -> Result<Lease, End> {
+async fn server(client: &Client, line: &mut Line<'_>) -> Result<Lease, End> {
     let mut seat = None;
     let now = Instant::now();
-    match client.pool.checkout(&mut seat, now) {
-        Checkout::Ready(lease) => Ok(lease),
-        Checkout::Refused(error) => Err(End::NoServer(error)),
-        Checkout::Wait(waiting) => {
-            poll_fn(|context| {
-                client.listen(context.waker());
-                if let Some(ending) = client.ending() {
-                    return Poll::Ready(Err(End::Ended(ending)));
-                }
-                waiting.poll(context).map_err(End::NoServer)
-            })
-            .await
-        },
-    }
+    let waiting = match client.pool.checkout(&mut seat, now) {
+        Checkout::Ready(lease) => return Ok(lease),
+        Checkout::Refused(error) => return Err(End::NoServer(error)),
+        Checkout::Wait(waiting) => waiting,
+    };
+    let granted = poll_fn(|context| {
+        client.listen(context.waker());
+        if let Some(ending) = client.ending() {
+            return Poll::Ready(Err(End::Ended(ending)));
+        }
+        // First of all: whoever has gone takes no server from those who wait behind it.
+        if let Err(end) = line.hear(context) {
+            return Poll::Ready(Err(end));
+        }
+        waiting.poll(context).map_err(End::NoServer)
+    });
+    let lease = granted.await?;
+    let waited = waiting.since().elapsed().as_micros();
+    let waited = u64::try_from(waited).unwrap_or(u64::MAX);
+    client.pool.counters.add(Count::WaitMicroseconds, waited);
+    Ok(lease)
 }
 
 /// Applies the settings to a server, and returns what it made of them. `baseline` is what servers

@@ -13,6 +13,7 @@ mod end;
 mod ending;
 mod homes;
 mod learning;
+mod line;
 mod login;
 mod mailbox;
 mod messages;
@@ -55,6 +56,7 @@ pub use self::snapshot::ServerView;
 pub use self::snapshot::WorkerView;
 
 use self::client::Facts;
+use self::line::Line;
 use self::run::Session;
 use crate::config::Refusals;
 use crate::net::Socket;
@@ -127,11 +129,21 @@ async fn log_in(
         client: client.id,
         tenant: arrival.tenant,
     };
-    let granted = keys.grant(&target, arrival.protocol_minor >= 2, home.random);
-    let end = match login::welcome(&client, &arrival.parameters, &granted.key).await {
-        Ok(words) => {
+    let mut line = Line::new(&mut socket);
+    let settled = login::settle(&client, &mut line, &arrival.parameters).await;
+    let early = line.early;
+    let begun = settled.and_then(|settled| {
+        let (process_id, is_long) = (settled.process_id(), arrival.protocol_minor >= 2);
+        let granted = keys.grant(&target, process_id, is_long, home.random);
+        let words = settled.words(&client, &granted.key)?;
+        Ok((settled.lease, words, granted))
+    });
+    let end = match begun {
+        Ok((lease, words, _granted)) => {
             client.pool.counters.add(Count::Logins, 1);
-            talk(socket, &client, &words).await
+            let mut session = Session::new(socket, Rc::clone(&client));
+            session.begin_with(lease, &words, early);
+            unconstrained(session).await
         },
         Err(end) => {
             if let Some(report) = end.report() {
@@ -158,17 +170,6 @@ fn pool_for(arrival: &mut Arrival, home: &Rc<Home>) -> Rc<Pool> {
     let asked = asked.map(|(name, value)| (name.into(), value.into()));
     let session = std::iter::once(own).chain(asked).collect();
     home.dedicated_pool(&arrival.tenant, &arrival.database, &arrival.user, session)
-}
-
-async fn talk(mut socket: Socket, client: &Rc<Client>, words: &[u8]) -> End {
-    let sent = async {
-        socket.write_all(words).await?;
-        socket.flush().await
-    };
-    match sent.await {
-        Ok(()) => unconstrained(Session::new(socket, Rc::clone(client))).await,
-        Err(error) => End::ClientBroke(error),
-    }
 }
 
 async fn say_goodbye(socket: &mut Socket, words: &[u8]) {

@@ -90,7 +90,12 @@ fn overdue(client: &Client, now: Instant) -> Option<Ending> {
         return Some(Ending::LifetimeOver);
     }
     let since = client.since.get();
+    // In session mode, or pinned, a client keeps its server between transactions.
+    let is_resting = client.transaction_since.get().is_none();
     match client.state.get() {
+        ClientState::Active if is_resting => {
+            is_over(settings.client_idle_timeout, since).then_some(Ending::IdleTimeout)
+        },
         ClientState::Idle => {
             is_over(settings.client_idle_timeout, since).then_some(Ending::IdleTimeout)
         },

@@ -75,6 +75,14 @@ impl Session {
             is_listening: false,
         }
     }
+
+    /// The first words to the client, its server if it has one already, and what it said early.
+    pub(super) fn begin_with(&mut self, lease: Option<Lease>, words: &[u8], early: Vec<u8>) {
+        Outgoing::append(&mut self.to_client, words);
+        self.lease = lease;
+        self.conversation.restarts = !early.is_empty();
+        self.held = early;
+    }
 }
 
 impl Future for Session {
@@ -269,8 +277,10 @@ impl Session {
         }
         self.conversation.ends_pause();
         let is_held = self.conversation.resumes && !self.held.is_empty();
-        if !self.keeps_server() && !is_held {
+        if !is_held && !self.keeps_server() {
             self.give_back();
+        } else if !is_held {
+            self.client.transaction_since.set(None);
         }
         Ok(())
     }
@@ -293,9 +303,13 @@ impl Session {
 
     /// What was held for another server goes on.
     fn restart(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
-        let is_without_server = self.lease.is_none() && self.waiting.is_none();
-        if !is_without_server || !std::mem::take(&mut self.conversation.restarts) {
+        if self.waiting.is_some() || !std::mem::take(&mut self.conversation.restarts) {
             return Ok(false);
+        }
+        if self.lease.is_some() {
+            // It was said before the session began.
+            self.resume(context)?;
+            return Ok(true);
         }
         let pool = Rc::clone(&self.client.pool);
         let mut scratch = pool.home.scratch();
@@ -449,6 +463,9 @@ impl Session {
         let Some(lease) = &mut self.lease else {
             return Ok(());
         };
+        if self.client.transaction_since.get().is_none() {
+            self.client.transaction_since.set(Some(Instant::now()));
+        }
         let mut view = View {
             client: &self.client,
             conversation: &mut self.conversation,
