@@ -152,6 +152,9 @@ pub const SESSION_STEPS_MAX: usize = 64;
 /// Letters that may wait for a worker.
 pub const LETTERS_COUNT_MAX: usize = 1024;
 
+/// Less sleep of the machine than this does not end its connections.
+pub const SUSPENSION_MIN: Duration = Duration::from_secs(2);
+
 /// How often a worker looks at what happens by time.
 pub const TICK_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -189,6 +192,9 @@ const _: () = assert!(STATEMENT_BYTES_MAX <= SCRATCH_BUFFER_BYTES / 2);
 
 /// The longest message of a server before it is ready for the first query, in bytes.
 pub const LOGIN_MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// What is kept of the notices that a server raises at login, in bytes.
+pub const LOGIN_NOTICES_BYTES_MAX: usize = 16 * 1024;
 
 /// Parameters that a server may report at login.
 pub const REPORTED_COUNT_MAX: usize = 256;

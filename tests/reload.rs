@@ -422,3 +422,37 @@ fn what_only_a_restart_can_change_stays_and_is_said() {
     let _second = pooled.connect().unwrap();
     assert_eq!(pooled.connect().unwrap_err().sqlstate(), "53300");
 }
+
+#[test]
+fn a_user_that_is_removed_loses_its_sessions_and_nobody_else_does() {
+    let leaver = |config: &mut PoolerConfig| {
+        let row = "[[tenant.user]]\nname = \"leaver\"\nsecret = \"pencil\"\n";
+        let server =
+            format!("server_user = \"{SUPERUSER}\"\nserver_secret = \"{SUPERUSER_PASSWORD}\"\n");
+        config.more = format!("{row}{server}");
+    };
+    let Some(mut pooled) = start(leaver) else {
+        return;
+    };
+    let login = pooled.login().as_user("leaver").with_password("pencil");
+    let connect = || Wire::connect(&login).unwrap();
+    let (mut idle, mut busy, mut stays) = (connect(), connect(), pooled.connect().unwrap());
+    idle.query("select 1").unwrap();
+    for client in [&mut busy, &mut stays] {
+        client.query("begin").unwrap();
+    }
+    reload(&mut pooled, |config| config.more.clear());
+    for gone in [&mut idle, &mut busy] {
+        let farewell = gone.farewell().unwrap();
+        let (severity, sqlstate) = (&*farewell.severity, &*farewell.sqlstate);
+        assert_eq!((severity, sqlstate), ("FATAL", "28000"), "{farewell}");
+    }
+    assert_eq!(Wire::connect(&login).unwrap_err().sqlstate(), "28P01");
+    stays.query("commit").unwrap();
+    // Nothing of the user is left on the server either.
+    let servers = format!(
+        "select count(*) from pg_stat_activity where usename = '{SUPERUSER}' and datname = current_database() and pid <> pg_backend_pid()"
+    );
+    let is_gone = || pooled.admin(&servers).unwrap() == "0";
+    polling::until_true("its servers to go", LIMIT, is_gone).unwrap();
+}

@@ -25,10 +25,22 @@ impl Drop for Checking {
 }
 
 impl Pool {
-    /// Whether a server was unused for `server_check_delay`.
+    /// Whether a server was unused for `server_check_delay`, or may be dead for another reason.
     pub(super) fn wants_check(&self, server: &Server, now: Instant) -> bool {
+        if server.is_doubted {
+            return true;
+        }
         let delay = self.user.borrow().pool.server_check_delay;
         now.duration_since(server.card.used_at.get()) >= delay
+    }
+
+    /// Has every server that nobody uses asked before it is lent again.
+    pub(super) fn doubt(&self) {
+        for unused in [&self.idle, &self.canceled] {
+            for server in unused.borrow_mut().iter_mut() {
+                server.is_doubted = true;
+            }
+        }
     }
 
     /// Asks a server, in a task of its own. If it answers, it goes to the client that waits longest;
@@ -44,7 +56,10 @@ impl Pool {
             let answered = within(CHECK_TIMEOUT, asked).await;
             drop(checking);
             match answered {
-                Ok(()) => release(lease, Instant::now()),
+                Ok(()) => {
+                    lease.is_doubted = false;
+                    release(lease, Instant::now());
+                },
                 Err(error) => {
                     tracing::info!(tenant = lease.pool.tenant.name(), error = %error.chain(), "an idle server does not answer");
                     // Nobody's query runs there that could be canceled.

@@ -19,6 +19,7 @@ use crate::config::ServerTlsMode;
 use crate::net::Socket;
 use crate::net::Transport;
 use crate::pool::Dial;
+use crate::pool::Notices;
 use crate::pool::Pool;
 use crate::pool::PoolError;
 use crate::pool::Reported;
@@ -37,6 +38,8 @@ pub(super) struct Opened {
     pub(super) card: ServerCard,
     /// What it reported of itself.
     pub(super) parameters: Reported,
+    /// What it raised meanwhile.
+    pub(super) notices: Notices,
 }
 
 /// Connects and logs in, within `server_connect_timeout`.
@@ -59,7 +62,8 @@ pub(super) async fn connect(pool: &Pool, endpoint: &Endpoint) -> Result<Opened, 
             authentication: credentials::authentication(pool, &socket)?,
             keys: &pool.home.derived_keys,
         };
-        let logged_in = login.log_in(&mut socket).await?;
+        let logged_in = login.log_in(&mut socket).await;
+        let logged_in = logged_in.map_err(|error| credentials::blame(pool, error))?;
         let (remote, local) = addresses(&socket);
         let now = Instant::now();
         let card = ServerCard {
@@ -80,6 +84,7 @@ pub(super) async fn connect(pool: &Pool, endpoint: &Endpoint) -> Result<Opened, 
             socket,
             card,
             parameters: logged_in.parameters,
+            notices: logged_in.notices,
         })
     })
     .await

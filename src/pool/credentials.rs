@@ -8,6 +8,7 @@ use std::cell::RefCell;
 
 use tidegate_proto::scram::RawNonce;
 use tidegate_proto::scram::ScramKeys;
+use tidegate_proto::sqlstate::SqlState;
 
 use crate::auth::Derivation;
 use crate::auth::DerivedKeys;
@@ -69,6 +70,27 @@ pub(super) fn authentication(
         policy,
         nonce,
     ))
+}
+
+/// Whose fault a failed login is. What the client has proven is held against the server as it is, so
+/// that the client hears the server's own words. They would be a lie where the configuration names
+/// another user, or another secret.
+pub(super) fn blame(pool: &Pool, error: PoolError) -> PoolError {
+    let user = pool.user();
+    let is_configured = user.server_user.is_some() || user.server_secret.is_some();
+    match &error {
+        PoolError::ServerRefused { sqlstate, .. }
+            if is_configured && is_about_whoever_logs_in(*sqlstate) =>
+        {
+            PoolError::OwnLoginRefused(Box::new(error))
+        },
+        _ => error,
+    }
+}
+
+/// A wrong password, a role that may not log in, no line in `pg_hba.conf`, no right to connect.
+fn is_about_whoever_logs_in(sqlstate: SqlState) -> bool {
+    sqlstate.as_str().starts_with("28") || sqlstate == SqlState::INSUFFICIENT_PRIVILEGE
 }
 
 /// Derives keys where it delays nobody, unless they were derived before.

@@ -60,6 +60,9 @@ pub enum PoolError {
         /// Its hint, if any.
         hint: String,
     },
+    /// The server refused the login that the configuration, and not the client, has words for.
+    #[error("the server refused the pooler's own login")]
+    OwnLoginRefused(#[source] Box<Self>),
     /// Logging in to the server failed on our side.
     #[error("could not log in to the server")]
     Login(#[source] AuthError),
@@ -138,9 +141,11 @@ impl PoolError {
     /// Who caused it.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::NoEndpoint | Self::BadAuthQuery | Self::Secret(_) | Self::Unwritable(_) => {
-                Fault::Pooler
-            },
+            Self::NoEndpoint
+            | Self::OwnLoginRefused(_)
+            | Self::BadAuthQuery
+            | Self::Secret(_)
+            | Self::Unwritable(_) => Fault::Pooler,
             Self::Unresolved { .. }
             | Self::Unreachable { .. }
             | Self::Tls { .. }
@@ -168,6 +173,15 @@ impl PoolError {
                     message: message.clone(),
                     detail: detail.clone(),
                     hint: hint.clone(),
+                };
+            },
+            Self::OwnLoginRefused(_) => {
+                // The server's words name a user and a password that are not the client's.
+                return Report {
+                    sqlstate: SqlState::CONNECTION_FAILURE,
+                    message: "the pooler could not log in to the server".to_owned(),
+                    detail: "The client's own login was right. The server refused the user that the pooler is configured to log in as.".to_owned(),
+                    hint: "The tenant's administrator must check server_user and server_secret. The pooler's log has the server's words.".to_owned(),
                 };
             },
             Self::NoEndpoint => (

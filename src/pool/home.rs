@@ -226,6 +226,13 @@ impl Home {
         }
     }
 
+    /// The machine was asleep: connections may be dead that look alive.
+    pub fn resumed(&self) {
+        for pool in self.pools() {
+            pool.doubt();
+        }
+    }
+
     /// Closes an idle server of another pool that shares the limit which was reached, so that its
     /// place can be used.
     pub(super) fn evict_idle(&self, scope: LimitScope, asking: &Pool) -> bool {

@@ -28,6 +28,7 @@ use crate::limits::LOGIN_MESSAGE_BYTES_MAX;
 use crate::limits::REPORTED_COUNT_MAX;
 use crate::net::Socket;
 use crate::pool::BackendKey;
+use crate::pool::Notices;
 use crate::pool::PoolError;
 use crate::pool::Reported;
 use crate::pool::credentials;
@@ -38,6 +39,7 @@ use crate::pool::injected;
 pub(super) struct LoggedIn {
     pub(super) key: BackendKey,
     pub(super) parameters: Reported,
+    pub(super) notices: Notices,
 }
 
 /// Who logs in, and to what.
@@ -88,7 +90,11 @@ impl Login<'_> {
                     };
                 },
                 tag::READY_FOR_QUERY => return Ok(logged_in),
-                tag::NOTICE_RESPONSE | tag::NEGOTIATE_PROTOCOL_VERSION => {},
+                tag::NOTICE_RESPONSE => {
+                    let has_key = !logged_in.key.secret.is_empty();
+                    logged_in.notices.keep(&body, has_key);
+                },
+                tag::NEGOTIATE_PROTOCOL_VERSION => {},
                 unexpected => return Err(out_of_place(unexpected)),
             }
         }

@@ -18,6 +18,7 @@ mod key;
 mod lease;
 mod lifetime;
 mod login;
+mod notices;
 mod open;
 #[expect(clippy::module_inception, reason = "the folder's one central noun")]
 mod pool;
@@ -50,6 +51,7 @@ pub use self::home::Surroundings;
 pub use self::home::statement_prefix;
 pub use self::key::PoolKey;
 pub use self::lease::Lease;
+pub use self::notices::Notices;
 pub use self::pool::Pool;
 pub use self::pool::ServerSession;
 pub use self::post::Parcel;

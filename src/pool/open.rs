@@ -153,6 +153,7 @@ impl Pool {
         self.counters.add(Count::ServersOpened, 1);
         *self.outage.borrow_mut() = None;
         let reported = self.welcomes.borrow_mut().learn(opened.parameters);
+        let notices = self.welcomes.borrow_mut().hear(opened.notices);
         let server = Box::new(Server {
             pool: Rc::clone(self),
             socket: opened.socket,
@@ -161,9 +162,11 @@ impl Pool {
             promised: crate::pool::Promised::default(),
             prepared: crate::pool::Prepared::default(),
             reported,
+            notices,
             settings: Rc::default(),
             card: Rc::new(opened.card),
             is_broken: false,
+            is_doubted: false,
             permit,
         });
         self.take_in_new(server, now);

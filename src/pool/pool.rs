@@ -226,13 +226,11 @@ impl Pool {
     pub(super) fn reload(self: &Rc<Self>, now: Instant) {
         let tenant = self.tenant.config();
         let endpoint = primary(&tenant);
-        let user = tenant.users.get(self.key.user()).map(Arc::clone);
-        let user = user.unwrap_or_else(|| {
-            Arc::new(config::User {
-                pool: tenant.pool.clone(),
-                ..(*self.user()).clone()
-            })
-        });
+        let user = tenant.user(self.key.user());
+        if !tenant.may_have(self.key.user()) {
+            // What its clients have proven proves nothing any more.
+            *self.client_keys.borrow_mut() = None;
+        }
         let login = |user, endpoint| Login { user, endpoint };
         let is_same_login = self.login() == login(Arc::clone(&user), endpoint.clone());
         *self.user.borrow_mut() = user;

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::net::Outgoing;
 use crate::net::Socket;
+use crate::pool::Notices;
 use crate::pool::Pool;
 use crate::pool::Prepared;
 use crate::pool::Reported;
@@ -35,12 +36,16 @@ pub struct Server {
     pub prepared: Prepared,
     /// What it said of itself at its login.
     pub reported: Rc<Reported>,
+    /// What it raised meanwhile.
+    pub notices: Rc<Notices>,
     /// What its session has set beyond the login.
     pub settings: Rc<Settings>,
     /// What the console shows of it.
     pub card: Rc<ServerCard>,
     /// It ran through a state that no reply describes (a failed reset, a lost byte): close it.
     pub is_broken: bool,
+    /// Its connection may be dead: it is asked before it is lent again.
+    pub(super) is_doubted: bool,
     /// It counts the server until it is dropped.
     pub(super) permit: ServerPermit,
 }

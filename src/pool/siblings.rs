@@ -139,17 +139,9 @@ impl Pool {
     }
 
     /// A server comes from another worker.
-    pub(super) fn take_in(self: &Rc<Self>, mut traveller: Traveller, now: Instant) {
-        let is_of_use = traveller.is_of_use(self);
-        let reported = traveller.reported();
+    pub(super) fn take_in(self: &Rc<Self>, traveller: Traveller, now: Instant) {
         match traveller.arrive(self) {
-            Ok(server) => {
-                server.card.close_needed.set(!is_of_use);
-                if let Some(reported) = reported.filter(|_| is_of_use) {
-                    self.welcomes.borrow_mut().learn_if_new(reported);
-                }
-                self.take_in_new(Box::new(server), now);
-            },
+            Ok(server) => self.take_in_new(Box::new(server), now),
             Err(error) => self.lost(&error),
         }
     }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::net::Socket;
 use crate::pool::BackendKey;
 use crate::pool::Incoming;
+use crate::pool::Notices;
 use crate::pool::Pool;
 use crate::pool::PoolError;
 use crate::pool::PoolKey;
@@ -37,8 +38,9 @@ pub struct Traveller {
     permit: ServerPermit,
     /// Where, and as whom, it is logged in.
     login: Login,
-    /// What it said at login: where it arrives, no server may have been opened yet.
-    reported: Option<Reported>,
+    reported: Reported,
+    notices: Notices,
+    is_doubted: bool,
 }
 
 /// What stays of a card.
@@ -65,7 +67,6 @@ impl Server {
         parked.map_err(PoolError::Broke)?;
         self.prepared.close_all();
         let card = &self.card;
-        let reported = self.pool.welcomes.borrow().server();
         Ok(Traveller {
             key: self.pool.key.clone(),
             card: TravelCard {
@@ -82,7 +83,9 @@ impl Server {
             prepared: self.prepared,
             permit: self.permit,
             login: self.pool.login(),
-            reported: reported.map(|reported| (*reported).clone()),
+            reported: (*self.reported).clone(),
+            notices: (*self.notices).clone(),
+            is_doubted: self.is_doubted,
         })
     }
 }
@@ -90,14 +93,9 @@ impl Server {
 impl Traveller {
     /// Whether it is where, and who, the servers of this part of its pool are. The two parts may
     /// have taken over a new configuration at different times.
-    pub(super) fn is_of_use(&self, pool: &Pool) -> bool {
+    fn is_of_use(&self, pool: &Pool) -> bool {
         let is_newer = |reconnected_at| self.card.connected_at > reconnected_at;
         self.login == pool.login() && pool.reconnected_at.get().is_none_or(is_newer)
-    }
-
-    /// What servers of the pool say at login, if that is known.
-    pub(super) fn reported(&mut self) -> Option<Reported> {
-        self.reported.take()
     }
 
     /// The server, in this worker's part of its pool.
@@ -108,6 +106,15 @@ impl Traveller {
     pub(super) fn arrive(mut self, pool: &Rc<Pool>) -> Result<Server, PoolError> {
         let unparked = self.socket.transport_mut().unpark();
         unparked.map_err(PoolError::Broke)?;
+        let is_of_use = self.is_of_use(pool);
+        let mut welcomes = pool.welcomes.borrow_mut();
+        let (reported, notices) = if is_of_use {
+            // No server may have been opened here yet.
+            (welcomes.learn(self.reported), welcomes.hear(self.notices))
+        } else {
+            (Rc::new(self.reported), Rc::new(self.notices))
+        };
+        drop(welcomes);
         let card = ServerCard {
             id: self.card.id,
             state: Cell::new(ServerState::Idle),
@@ -119,7 +126,7 @@ impl Traveller {
             local: self.card.local,
             tls: self.card.tls,
             statements: Cell::new(0),
-            close_needed: Cell::new(false),
+            close_needed: Cell::new(!is_of_use),
             cancels: Cell::new(0),
         };
         Ok(Server {
@@ -129,9 +136,12 @@ impl Traveller {
             incoming: Incoming::default(),
             promised: Promised::default(),
             prepared: self.prepared,
+            reported,
+            notices,
             settings: Rc::new(self.settings),
             card: Rc::new(card),
             is_broken: false,
+            is_doubted: self.is_doubted,
             permit: self.permit,
         })
     }

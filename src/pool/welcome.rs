@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::limits::WELCOMES_COUNT_MAX;
+use crate::pool::Notices;
 use crate::pool::Settings;
 
 /// Parameters as a server reports them, in its order.
@@ -27,6 +28,8 @@ pub struct Welcome {
 #[derive(Debug, Default)]
 pub struct Welcomes {
     server: Option<Rc<Reported>>,
+    /// What the last server raised at its login.
+    notices: Rc<Notices>,
     known: VecDeque<(Settings, Welcome)>,
 }
 
@@ -71,11 +74,17 @@ impl Welcomes {
         reported
     }
 
-    /// Takes over what another worker's servers said, if none of this one has said anything yet.
-    pub(super) fn learn_if_new(&mut self, reported: Reported) {
-        if self.server.is_none() {
-            self.server = Some(Rc::new(reported));
+    /// Takes over what a server raised at its login, and returns it.
+    pub(super) fn hear(&mut self, notices: Notices) -> Rc<Notices> {
+        if *self.notices != notices {
+            self.notices = Rc::new(notices);
         }
+        Rc::clone(&self.notices)
+    }
+
+    /// What a server raises at its login.
+    pub fn notices(&self) -> Rc<Notices> {
+        Rc::clone(&self.notices)
     }
 
     /// Forgets everything: the next servers may be others.

@@ -13,6 +13,8 @@ pub enum Ending {
     NotAllowed,
     /// The tenant is no longer configured.
     TenantGone,
+    /// The user is no longer configured.
+    UserGone,
     /// `client_idle_timeout`.
     IdleTimeout,
     /// `idle_transaction_timeout`.
@@ -34,7 +36,9 @@ impl Ending {
             Self::ShuttingDown | Self::Killed | Self::LifetimeOver | Self::Unresponsive => {
                 SqlState::ADMIN_SHUTDOWN
             },
-            Self::NotAllowed | Self::TenantGone => SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+            Self::NotAllowed | Self::TenantGone | Self::UserGone => {
+                SqlState::INVALID_AUTHORIZATION_SPECIFICATION
+            },
             Self::IdleTimeout => SqlState::IDLE_SESSION_TIMEOUT,
             Self::IdleTransactionTimeout => SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
             Self::QueryTimeout | Self::TransactionTimeout => SqlState::QUERY_CANCELED,
@@ -48,6 +52,7 @@ impl Ending {
             Self::Killed => "terminating connection due to administrator command",
             Self::NotAllowed => "connections from this address are no longer allowed",
             Self::TenantGone => "this tenant is no longer served here",
+            Self::UserGone => "this user is no longer served here",
             Self::IdleTimeout => "terminating connection due to client_idle_timeout",
             Self::IdleTransactionTimeout => {
                 "terminating connection due to idle_transaction_timeout"
@@ -65,6 +70,7 @@ impl Ending {
             Self::ShuttingDown | Self::Killed | Self::LifetimeOver => "Connect again.",
             Self::NotAllowed => "Ask the tenant's administrator about its network restrictions.",
             Self::TenantGone => "Check the tenant's name with its administrator.",
+            Self::UserGone => "Check the user's name with the tenant's administrator.",
             Self::IdleTimeout | Self::IdleTransactionTimeout => {
                 "Close what is not used, or ask the administrator for a longer timeout."
             },
@@ -87,6 +93,7 @@ impl Ending {
             Self::Killed => "killed",
             Self::NotAllowed => "not_allowed",
             Self::TenantGone => "tenant_gone",
+            Self::UserGone => "user_gone",
             Self::IdleTimeout => "client_idle_timeout",
             Self::IdleTransactionTimeout => "idle_transaction_timeout",
             Self::QueryTimeout => "query_timeout",

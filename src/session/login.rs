@@ -21,6 +21,7 @@ use crate::pool;
 use crate::pool::APPLICATION_NAME;
 use crate::pool::Checkout;
 use crate::pool::Lease;
+use crate::pool::Notices;
 use crate::pool::Reported;
 use crate::pool::Settings;
 use crate::pool::Welcome;
@@ -38,6 +39,8 @@ pub(super) struct Settled {
     welcome: Welcome,
     /// The application's name, if no server was asked what it makes of it.
     application_name: Option<String>,
+    /// What servers raise at a login.
+    notices: Rc<Notices>,
     /// In session mode, the server of the session.
     pub(super) lease: Option<Lease>,
 }
@@ -61,6 +64,7 @@ pub(super) async fn settle(
     Ok(Settled {
         welcome,
         application_name,
+        notices: client.pool.welcomes.borrow().notices(),
         lease: None,
     })
 }
@@ -90,6 +94,7 @@ async fn settle_on_one(
     Ok(Settled {
         welcome,
         application_name: None,
+        notices: Rc::clone(&lease.notices),
         lease: Some(lease),
     })
 }
@@ -113,7 +118,7 @@ impl Settled {
         }
         *client.startup_settings.borrow_mut() = Rc::clone(&settings);
         *client.settings.borrow_mut() = settings;
-        let mut out = Vec::new();
+        let mut out = self.notices.opening().to_vec();
         for (name, value) in self.welcome.reported.iter() {
             let value = match &self.application_name {
                 Some(own) if name.eq_ignore_ascii_case(APPLICATION_NAME) => own.as_str(),
@@ -132,6 +137,9 @@ impl Settled {
             }
             .encode(&mut out)?;
         }
+        let settings = client.settings.borrow();
+        let least = settings.value("client_min_messages");
+        self.notices.closing(least, &mut out);
         ReadyForQuery {
             status: TransactionStatus::Idle,
         }

@@ -63,6 +63,7 @@ use crate::net::Socket;
 use crate::pool::Home;
 use crate::pool::Pool;
 use crate::restrictions::Denial;
+use crate::restrictions::Report;
 use crate::telemetry::Count;
 use crate::telemetry::Untrusted;
 
@@ -80,6 +81,20 @@ pub async fn begin(
 /// Closes the connection of a client that proved who it is, but is not admitted any more: a reload
 /// came between. It has heard `AuthenticationOk`; what it hears next is why that was all.
 pub async fn turn_away(arrival: Arrival, denial: &Denial) {
+    // It is no stranger: the name of its tenant is no secret to it.
+    let report = denial.report(Refusals::Named);
+    bow_out(arrival, &report, denial.reason().label()).await;
+}
+
+/// The same for a client whose user is gone.
+pub async fn dismiss(arrival: Arrival, ending: Ending) {
+    let end = End::Ended(ending);
+    if let Some(report) = end.report() {
+        bow_out(arrival, &report, ending.label()).await;
+    }
+}
+
+async fn bow_out(arrival: Arrival, report: &Report, reason: &str) {
     let Arrival {
         mut socket,
         origin,
@@ -92,13 +107,12 @@ pub async fn turn_away(arrival: Arrival, denial: &Denial) {
         tenant = tenant.name(),
         user = user.name,
         client = %origin.client(),
-        reason = denial.reason().label(),
-        error = %denial,
+        reason,
+        error = report.message,
         "connection refused"
     );
     let mut words = Vec::new();
-    // It is no stranger: the name of its tenant is no secret to it.
-    refusal::encode(&denial.report(Refusals::Named), &mut words);
+    refusal::encode(report, &mut words);
     say_goodbye(&mut socket, &words).await;
 }
 

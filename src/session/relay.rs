@@ -130,6 +130,9 @@ pub(super) trait Observer {
     /// The server told the client of an error: the body, or the beginning of it. What it returns is
     /// told in place of it, if it is not longer than the whole message.
     fn error(&mut self, server: &Server, body: &[u8]) -> Option<Vec<u8>>;
+    /// The server raised something for the client: the body of a `NoticeResponse`, or as much of it as
+    /// is there.
+    fn notice(&mut self, body: &[u8]);
     /// The server is ready for the client's next query.
     fn ready(&mut self, server: &Server, status: TransactionStatus);
     /// The server is between two messages, and has settled a marked one.
@@ -313,6 +316,7 @@ fn receive(
                 return Ok(Received::Replace(words));
             }
         },
+        (backend::NOTICE_RESPONSE, Verdict::Forward) => observer.notice(body),
         (backend::COMMAND_COMPLETE, Verdict::Forward) => observer.command_complete(server, body),
         (
             backend::PARAMETER_DESCRIPTION | backend::ROW_DESCRIPTION | backend::NO_DATA,

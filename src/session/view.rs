@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use tidegate_proto::backend::ErrorResponse;
+use tidegate_proto::backend::NoticeResponse;
 use tidegate_proto::backend::Report;
 use tidegate_proto::backend::TransactionStatus;
 use tidegate_proto::error::Violation;
@@ -159,6 +160,10 @@ impl Observer for View<'_> {
         self.statements.as_ref()?.in_own_words(server, body)
     }
 
+    fn notice(&mut self, body: &[u8]) {
+        self.conversation.is_error_open |= is_a_warning_of_the_end(body);
+    }
+
     fn ready(&mut self, server: &Server, status: TransactionStatus) {
         self.conversation.is_error_open = false;
         if let Some(statements) = self.statements {
@@ -222,6 +227,16 @@ fn is_of_a_stale_plan(body: &[u8]) -> bool {
     let has = |field: &[u8]| body.windows(field.len()).any(|window| window == field);
     (has(b"C0A000\0") && has(b"RRevalidateCachedQuery\0"))
         || (has(b"CXX000\0") && has(b"Mcache lookup failed for"))
+}
+
+/// Whether a server says with a warning why it ends: where it has no time for more, after a crash or at
+/// an immediate shutdown, that is all it says.
+fn is_a_warning_of_the_end(body: &[u8]) -> bool {
+    let Ok(notice) = NoticeResponse::decode(body) else {
+        return false;
+    };
+    let (severity, code) = (notice.report.severity(), notice.report.field(b'C'));
+    severity == Some(b"WARNING") && matches!(code, Some(b"57P01" | b"57P02"))
 }
 
 /// Parameters that a server reports of itself, and that nobody can set.

@@ -14,6 +14,7 @@ use crate::edge::Outcome;
 use crate::pool::PoolKey;
 use crate::session;
 use crate::session::Arrival;
+use crate::session::Ending;
 use crate::session::HomeSeat;
 use crate::session::Letter;
 use crate::worker::thread::Place;
@@ -72,6 +73,9 @@ async fn welcome(arrival: Box<Arrival>, seat: HomeSeat, place: Rc<Place>) {
         let refusals = home.counters.tenant(arrival.tenant.slot());
         refusals.refuse(denial.reason());
         return Box::pin(session::turn_away(*arrival, &denial)).await;
+    }
+    if !arrival.tenant.config().may_have(&arrival.user.name) {
+        return Box::pin(session::dismiss(*arrival, Ending::UserGone)).await;
     }
     let registry = Rc::clone(&place.registry);
     let keys = Arc::clone(&place.node.cancel_keys);

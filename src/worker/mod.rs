@@ -11,6 +11,7 @@ mod reload;
 mod secrets;
 mod signals;
 mod start;
+mod suspension;
 mod thread;
 
 use std::convert::Infallible;

@@ -89,6 +89,7 @@ fn is_of_the_database(error: &PoolError) -> bool {
         | PoolError::Timeout { .. } => true,
         PoolError::NoEndpoint
         | PoolError::ServerRefused { .. }
+        | PoolError::OwnLoginRefused(_)
         | PoolError::Login(_)
         | PoolError::Secret(_)
         | PoolError::ServerViolation(_)

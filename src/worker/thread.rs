@@ -26,6 +26,8 @@ use crate::session::Requester;
 use crate::session::WorkerView;
 use crate::worker::home_coming;
 use crate::worker::node::NodeState;
+use crate::worker::suspension;
+use crate::worker::suspension::Suspension;
 
 /// What the tasks of one worker share.
 #[derive(Debug)]
@@ -84,6 +86,7 @@ async fn live(equipment: Equipment) {
             Err(error) => tracing::error!(%error, "a listening socket cannot be used"),
         }
     }
+    let mut suspension = Suspension::new(suspension::slept_since_start);
     let mut ticks = tokio::time::interval(TICK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut draining: Option<Draining> = None;
@@ -101,6 +104,11 @@ async fn live(equipment: Equipment) {
                 if draining.is_some() {
                     // Whoever was logging in when the others were told has come meanwhile.
                     place.registry.end_all(Ending::ShuttingDown);
+                }
+                if let Some(slept) = suspension.noticed() {
+                    let seconds = slept.as_secs();
+                    tracing::info!(seconds, "the machine was asleep: idle servers are asked whether they live");
+                    place.home.resumed();
                 }
                 tick(&place);
             },
@@ -209,6 +217,8 @@ fn look_again(place: &Place) {
         let tenant = &client.pool.tenant;
         if tenant.is_gone() {
             client.end(Ending::TenantGone);
+        } else if !tenant.config().may_have(client.pool.key.user()) {
+            client.end(Ending::UserGone);
         } else if place
             .node
             .gate

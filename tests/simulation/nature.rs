@@ -49,6 +49,8 @@ pub(crate) struct Nature {
     pub(crate) deaths: Cell<u32>,
     /// Statements that were canceled.
     pub(crate) cancels: Cell<u32>,
+    /// Servers that were asked whether they live.
+    pub(crate) asked: Cell<u32>,
     /// Clients that lost their server; at most one per death.
     pub(crate) bereaved: Cell<u32>,
     /// Connections that could not be opened, and refused logins.
@@ -76,6 +78,7 @@ impl Nature {
             killed: RefCell::default(),
             deaths: Cell::default(),
             cancels: Cell::default(),
+            asked: Cell::default(),
             bereaved: Cell::default(),
             failed_logins: Cell::default(),
             is_draining: Cell::default(),

@@ -59,6 +59,23 @@ fn a_server_that_died_in_its_sleep_is_lent_to_nobody() {
 }
 
 #[test]
+fn after_the_machine_slept_an_idle_server_is_asked_before_it_is_lent() {
+    play(Weather::calm(), "the machine sleeps", |world| async move {
+        let mut one = client(&world, 1, &[], |session| session);
+        one.log_in().await;
+        let asked = || world.nature.asked.get();
+        one.exchange(&query(1, "SELECT 'a'")).await;
+        assert_eq!(asked(), 0);
+        world.home.resumed();
+        one.exchange(&query(1, "SELECT 'b'")).await;
+        assert_eq!(asked(), 1);
+        one.exchange(&query(1, "SELECT 'c'")).await;
+        assert_eq!(asked(), 1, "once is enough");
+        converse(&mut one, &[]).await;
+    });
+}
+
+#[test]
 fn a_server_that_was_reset_gets_its_next_client_s_settings_though_its_last_had_the_same() {
     play(Weather::calm(), "a server is reset", |world| async move {
         for number in 1..3 {

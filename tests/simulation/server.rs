@@ -397,6 +397,9 @@ impl Work<'_> {
             char::from(tag),
             body.len()
         ));
+        if tag == frontend::QUERY && body == b"\0" {
+            nature.asked.set(nature.asked.get() + 1);
+        }
         let backend = session.backend.borrow();
         if backend.is_idle() {
             session.was_idle.set(true);

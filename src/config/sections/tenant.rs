@@ -92,6 +92,11 @@ impl Tenant {
         tenant
     }
 
+    /// Whether a user may exist: it has a row, or `auth_query` may find it.
+    pub fn may_have(&self, user: &str) -> bool {
+        self.users.contains_key(user) || self.auth_query.is_some()
+    }
+
     /// What holds for a user: its row, or what it inherits where it has none.
     pub fn user(&self, name: &str) -> Arc<User> {
         match self.users.get(name) {
