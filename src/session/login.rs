@@ -4,6 +4,7 @@
 //! See "Start-up", <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP>.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -81,7 +82,7 @@ async fn settle_on_one(
     }
     let mut lease = server(client, line).await?;
     let said = Rc::clone(&lease.reported);
-    let (lease, welcome) = match try_out(&mut lease, &asked, &said).await {
+    let (lease, welcome) = match attended(client, line, try_out(&mut lease, &asked, &said)).await {
         Ok(welcome) => (lease, welcome),
         Err(end) => {
             pool::release(lease, Instant::now());
@@ -182,7 +183,7 @@ async fn learn(client: &Client, line: &mut Line<'_>, asked: &Settings) -> Result
             pool::release(lease, Instant::now());
             continue;
         };
-        let tried = try_out(&mut lease, asked, &baseline).await;
+        let tried = attended(client, line, try_out(&mut lease, asked, &baseline)).await;
         pool::release(lease, Instant::now());
         let welcome = tried?;
         let mut welcomes = client.pool.welcomes.borrow_mut();
@@ -205,7 +206,22 @@ async fn server(client: &Client, line: &mut Line<'_>) -> Result<Lease, End> {
         Checkout::Refused(error) => return Err(End::NoServer(error)),
         Checkout::Wait(waiting) => waiting,
     };
-    let granted = poll_fn(|context| {
+    let granted = poll_fn(|context| waiting.poll(context).map_err(End::NoServer));
+    let lease = attended(client, line, granted).await?;
+    let waited = waiting.since().elapsed().as_micros();
+    let waited = u64::try_from(waited).unwrap_or(u64::MAX);
+    client.pool.counters.add(Count::WaitMicroseconds, waited);
+    Ok(lease)
+}
+
+/// Something that a login waits for, unless its client goes meanwhile or is ended.
+async fn attended<T>(
+    client: &Client,
+    line: &mut Line<'_>,
+    work: impl Future<Output = Result<T, End>>,
+) -> Result<T, End> {
+    let mut work = pin!(work);
+    poll_fn(|context| {
         client.listen(context.waker());
         if let Some(ending) = client.ending() {
             return Poll::Ready(Err(End::Ended(ending)));
@@ -214,13 +230,9 @@ async fn server(client: &Client, line: &mut Line<'_>) -> Result<Lease, End> {
         if let Err(end) = line.hear(context) {
             return Poll::Ready(Err(end));
         }
-        waiting.poll(context).map_err(End::NoServer)
-    });
-    let lease = granted.await?;
-    let waited = waiting.since().elapsed().as_micros();
-    let waited = u64::try_from(waited).unwrap_or(u64::MAX);
-    client.pool.counters.add(Count::WaitMicroseconds, waited);
-    Ok(lease)
+        work.as_mut().poll(context)
+    })
+    .await
 }
 
 /// Applies the settings to a server, and returns what it made of them. `baseline` is what servers

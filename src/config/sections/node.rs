@@ -45,7 +45,7 @@ settings! {
         max_unauthenticated: u32 = 1000, 1..=UNAUTHENTICATED_COUNT_MAX, "connections", Reload;
         /// The same for one client address; IPv6 addresses count by their /64.
         max_unauthenticated_per_address: u32 = 50, 1..=UNAUTHENTICATED_COUNT_MAX, "connections", Reload;
-        /// From accept to the end of the login, TLS and PROXY header included.
+        /// From accept until the client has proven who it is, TLS and PROXY header included.
         client_login_timeout: Duration = Duration::from_secs(15), Duration::from_millis(100)..=Duration::from_hours(1), "duration", Reload;
         /// How long a shutdown waits for clients to leave; 0 waits without a limit.
         shutdown_timeout: Duration = Duration::from_secs(30), Duration::ZERO..=DAY, "duration", Reload;

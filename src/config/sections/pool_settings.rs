@@ -39,7 +39,7 @@ settings! {
         reserve_pool_size: u32 = 0, 0..=100_000, "servers", Reload;
         /// The wait after which the reserve is used; 0 never uses it.
         reserve_pool_timeout: Duration = Duration::from_secs(5), Duration::ZERO..=DAY, "duration", Reload;
-        /// How long a client may wait for a server; 0 is no limit.
+        /// How long a client may wait for a server, in session mode while it logs in; 0 is no limit.
         query_wait_timeout: Duration = Duration::from_mins(2), Duration::ZERO..=DAY, "duration", Reload;
         /// An unused server older than this is closed; 0 uses each server once.
         server_lifetime: Duration = Duration::from_hours(1), Duration::ZERO..=YEAR, "duration", Reload;
