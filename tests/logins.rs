@@ -181,8 +181,10 @@ fn in_session_mode_only_a_client_that_says_nothing_for_long_is_idle() {
     for client in [&mut silent, &mut talking] {
         assert_eq!(client.farewell().unwrap().sqlstate, "57P05");
     }
+    let mut holder = Wire::connect(&pooled.direct_login()).unwrap();
+    holder.query("select pg_advisory_lock(1)").unwrap();
     let mut slow = pooled.connect().unwrap();
-    let ended = slow.query("select pg_sleep(20)").unwrap_err();
+    let ended = slow.query("select pg_advisory_lock(1)").unwrap_err();
     assert_eq!(ended.sqlstate(), "57014", "{ended}");
 }
 

@@ -78,14 +78,13 @@ pub(super) fn authentication(
 pub(super) fn blame(pool: &Pool, error: PoolError) -> PoolError {
     let user = pool.user();
     let is_configured = user.server_user.is_some() || user.server_secret.is_some();
-    match &error {
-        PoolError::ServerRefused { sqlstate, .. }
-            if is_configured && is_about_whoever_logs_in(*sqlstate) =>
-        {
-            PoolError::OwnLoginRefused(Box::new(error))
-        },
-        _ => error,
+    if let PoolError::ServerRefused { sqlstate, .. } = &error
+        && is_configured
+        && is_about_whoever_logs_in(*sqlstate)
+    {
+        return PoolError::OwnLoginRefused(Box::new(error));
     }
+    error
 }
 
 /// A wrong password, a role that may not log in, no line in `pg_hba.conf`, no right to connect.

@@ -66,7 +66,7 @@ mod tests {
         static SLEPT: Cell<Duration> = const { Cell::new(Duration::from_hours(3)) };
     }
 
-    fn sleep(time: Duration) {
+    fn suspend(time: Duration) {
         SLEPT.set(SLEPT.get() + time);
     }
 
@@ -74,14 +74,14 @@ mod tests {
     fn sleep_is_noticed_once_and_short_naps_add_up() {
         let mut suspension = Suspension::new(|| SLEPT.get());
         assert_eq!(suspension.noticed(), None, "what was before does not count");
-        sleep(Duration::from_hours(8));
+        suspend(Duration::from_hours(8));
         assert_eq!(suspension.noticed(), Some(Duration::from_hours(8)));
         assert_eq!(suspension.noticed(), None);
         for _ in 0..3 {
-            sleep(SUSPENSION_MIN / 4);
+            suspend(SUSPENSION_MIN / 4);
             assert_eq!(suspension.noticed(), None);
         }
-        sleep(SUSPENSION_MIN / 4);
+        suspend(SUSPENSION_MIN / 4);
         assert_eq!(suspension.noticed(), Some(SUSPENSION_MIN));
     }
 
