@@ -1,7 +1,14 @@
 //! Single scenes, of what a seed may meet too rarely.
 
+use std::num::NonZeroU32;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tidegate::auth::ClientKeys;
+use tidegate::config::Tenant;
+use tidegate_proto::scram::ScramKeys;
+use tidegate_proto::scram::ScramSecret;
 
 use crate::message::Message;
 use crate::nature::pass;
@@ -27,8 +34,8 @@ fn slow() -> Weather {
 fn move_the_server(world: &World) {
     let mut tenants = world.tenants.borrow().clone();
     for tenant in tenants.values_mut() {
-        let tenant = std::sync::Arc::make_mut(tenant);
-        std::sync::Arc::make_mut(&mut tenant.endpoints[0]).port += 1;
+        let tenant = Arc::make_mut(tenant);
+        Arc::make_mut(&mut tenant.endpoints[0]).port += 1;
     }
     world.reload(tenants);
 }
@@ -56,6 +63,31 @@ fn a_server_that_died_in_its_sleep_is_lent_to_nobody() {
             },
         );
     }
+}
+
+#[test]
+fn what_clients_of_a_removed_user_have_proven_is_forgotten() {
+    play(Weather::calm(), "a user is removed", |world| async move {
+        let mut one = client(&world, 1, &[], |session| session);
+        one.log_in().await;
+        one.exchange(&query(1, "SELECT 'a'")).await;
+        let pool = Rc::clone(&world.home.pools()[0]);
+        let key = format!("{}=", "A".repeat(43));
+        let verifier = format!("SCRAM-SHA-256$1:c2FsdA==${key}:{key}");
+        *pool.client_keys.borrow_mut() = Some(ClientKeys {
+            keys: ScramKeys::derive(b"pencil", b"salt", NonZeroU32::MIN),
+            secret: ScramSecret::parse(&verifier).unwrap(),
+        });
+        let reload = |change: fn(&mut Tenant)| {
+            let mut tenants = world.tenants.borrow().clone();
+            change(Arc::make_mut(tenants.get_mut("acme").unwrap()));
+            world.reload(tenants);
+            pool.client_keys.borrow().is_some()
+        };
+        assert!(reload(|tenant| drop(tenant.users.remove("bob"))));
+        assert!(!reload(|tenant| drop(tenant.users.remove("alice"))));
+        converse(&mut one, &[]).await;
+    });
 }
 
 #[test]
