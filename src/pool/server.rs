@@ -143,9 +143,17 @@ impl Server {
     /// Whether nothing is owed, unread, unsent or half-said, and nothing is known against it.
     #[inline]
     pub fn is_clean(&self) -> bool {
-        self.ledger.is_clean()
-            && self.incoming.is_between_messages()
-            && self.promised.is_kept()
-            && !self.is_broken
+        self.ledger.is_clean() && self.is_between_rounds()
+    }
+
+    /// Whether what is injected now can be told from what is the client's, though the server may
+    /// never be lent again.
+    pub fn can_be_told(&self) -> bool {
+        let is_spoiled = self.ledger.is_spent() && !self.ledger.is_doubtful();
+        (self.ledger.is_clean() || is_spoiled) && self.is_between_rounds()
+    }
+
+    fn is_between_rounds(&self) -> bool {
+        self.incoming.is_between_messages() && self.promised.is_kept() && !self.is_broken
     }
 }

@@ -15,11 +15,10 @@ use crate::session::run::Session;
 impl Session {
     /// Asks the server what became of the parameters that the client has touched, if it matters.
     pub(super) fn ask(&mut self) -> Result<bool, End> {
-        let is_kept = self.conversation.keeps_server();
         let Some(lease) = &mut self.lease else {
             return Ok(false);
         };
-        if is_kept || !self.conversation.has_touched() {
+        if !self.conversation.must_ask(&self.client) {
             return Ok(false);
         }
         let question = self.conversation.ask();

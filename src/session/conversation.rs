@@ -96,6 +96,17 @@ impl Conversation {
         !self.touched.is_empty()
     }
 
+    /// The same, now: whoever keeps its server only has to get back what its startup packet said of
+    /// what it has reset.
+    pub(super) fn must_ask(&self, client: &Client) -> bool {
+        let mut touched = self.touched.iter();
+        if !self.is_pinned {
+            return !self.touched.is_empty();
+        }
+        let has_reset = touched.any(|touched| touched.touch.is_reset);
+        has_reset && !client.startup_settings.borrow().is_empty()
+    }
+
     pub(super) fn is_asking(&self) -> bool {
         self.question.is_some()
     }

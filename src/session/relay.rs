@@ -116,8 +116,9 @@ pub(super) trait Observer {
         message: &Message<'a>,
         edits: &mut Edits<'a>,
     ) -> Result<Step, Violation>;
-    /// The next piece of a body that was not whole; `is_last` at its end.
-    fn client_body(&mut self, piece: &[u8], is_last: bool);
+    /// The next piece of a body that was not whole; `is_last` at its end. Whether what follows it
+    /// must wait for the server.
+    fn client_body(&mut self, piece: &[u8], is_last: bool) -> bool;
     /// The server has carried out a command of the client: the tag, or the beginning of it.
     fn command_complete(&mut self, server: &mut Server, tag: &[u8]);
     /// The server reported a parameter to the client: the body of a `ParameterStatus`.
@@ -153,9 +154,10 @@ pub(super) fn from_client(
     observer: &mut impl Observer,
 ) -> Result<FromClient, Violation> {
     let mut at = skip_body(&mut server.promised.body_bytes, 0, bytes.len());
+    let mut waits = false;
     if at > 0 {
         let piece = bytes.get(..at).unwrap_or_default();
-        observer.client_body(piece, server.promised.body_bytes == 0);
+        waits = observer.client_body(piece, server.promised.body_bytes == 0);
     }
     let mut edits = Edits {
         bytes,
@@ -163,7 +165,7 @@ pub(super) fn from_client(
         out,
     };
     let mut is_over = false;
-    while let Some(rest @ [_, ..]) = bytes.get(at..) {
+    while !waits && let Some(rest @ [_, ..]) = bytes.get(at..) {
         let Some(header) = FrameHeader::parse(Sender::Frontend, rest)? else {
             break;
         };
@@ -197,9 +199,7 @@ pub(super) fn from_client(
             at + FRAME_HEADER_BYTES,
             bytes.len(),
         );
-        if step == Step::ForwardAndWait {
-            break;
-        }
+        waits = step == Step::ForwardAndWait;
     }
     Ok(FromClient {
         forwarded: at,

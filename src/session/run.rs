@@ -220,7 +220,7 @@ impl Session {
         let mut scratch = pool.home.scratch();
         scratch.injected.clear();
         if let Some(lease) = &mut self.lease
-            && lease.is_clean()
+            && lease.can_be_told()
         {
             carry_settings(&self.client, lease, &mut scratch.injected)?;
         }
@@ -255,23 +255,22 @@ impl Session {
         }
         // The client has all that it can rely on; what may still come is for nobody.
         if lease.ledger.is_spent() && lease.promised.is_kept() && may_part {
+            self.settle()?;
             self.give_back();
             return Ok(());
+        }
+        if lease.ledger.is_in_copy() || lease.ledger.is_spent() && lease.ledger.is_doubtful() {
+            // Only the client can end that.
+            self.conversation.ends_pause();
         }
         let is_in_block = lease.ledger.status() != TransactionStatus::Idle;
         if self.client.mode == PoolMode::Statement && is_in_block && !lease.ledger.is_busy() {
             return Err(End::TransactionInStatementMode);
         }
-        if !lease.is_clean() {
+        if !lease.can_be_told() {
             return Ok(());
         }
-        if let Some(statements) = &mut self.statements {
-            statements.rounds_settled();
-        }
-        let told = self.conversation.settle(&self.client, lease)?;
-        if !told.is_empty() {
-            Outgoing::append(&mut self.to_client, &told);
-        }
+        self.settle()?;
         if self.ask()? {
             return Ok(());
         }
@@ -281,6 +280,20 @@ impl Session {
             self.give_back();
         } else if !is_held {
             self.client.transaction_since.set(None);
+        }
+        Ok(())
+    }
+
+    /// All that was sent is answered.
+    fn settle(&mut self) -> Result<(), End> {
+        if let Some(statements) = &mut self.statements {
+            statements.rounds_settled();
+        }
+        if let Some(lease) = &mut self.lease {
+            let told = self.conversation.settle(&self.client, lease)?;
+            if !told.is_empty() {
+                Outgoing::append(&mut self.to_client, &told);
+            }
         }
         Ok(())
     }
@@ -327,7 +340,8 @@ impl Session {
         if let Some(lease) = self.lease.take() {
             let now = Instant::now();
             let needs_reset = self.conversation.needs_reset();
-            let restarts = self.conversation.waits && !self.held.is_empty();
+            let goes_on = self.conversation.waits || self.conversation.resumes;
+            let restarts = goes_on && !self.held.is_empty();
             self.left_server(now);
             self.conversation.restarts = restarts;
             if needs_reset {
@@ -384,7 +398,7 @@ impl Session {
             return Ok(true);
         }
         if let Some(lease) = &mut self.lease
-            && lease.is_clean()
+            && lease.can_be_told()
         {
             carry_settings(&self.client, lease, &mut scratch.injected)?;
         }

@@ -12,6 +12,8 @@ pub(super) struct StatementText {
     part: Part,
     effects: StateEffects,
     is_named: bool,
+    /// It is that of a `Query`.
+    pub(super) is_query: bool,
 }
 
 /// What comes next in the body.
@@ -40,6 +42,7 @@ impl StatementText {
             part: Part::Text,
             effects: StateEffects::new(),
             is_named: false,
+            is_query: true,
         }
     }
 
@@ -47,6 +50,7 @@ impl StatementText {
     pub(super) fn parse() -> Self {
         Self {
             part: Part::Name,
+            is_query: false,
             ..Self::query()
         }
     }

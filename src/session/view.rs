@@ -47,6 +47,13 @@ impl Observer for View<'_> {
             if ends_round && let Some(statements) = self.statements {
                 statements.round_sent();
             }
+            // A `Query` with a COPY in it goes on behind that.
+            let is_behind_copy = message.tag == frontend::COPY_DONE
+                && server.ledger.is_in_copy()
+                && !server.ledger.is_open();
+            if is_behind_copy && self.conversation.pauses() {
+                return Ok(Step::ForwardAndWait);
+            }
             return Ok(Step::Forward);
         }
         if self.wants_another(server, message) {
@@ -83,17 +90,21 @@ impl Observer for View<'_> {
         if ends_round && let Some(statements) = self.statements {
             statements.round_sent();
         }
-        if ends_round && step == Step::Forward && self.conversation.pauses() {
+        let is_whole = step == Step::Forward && message.is_whole();
+        if ends_round && is_whole && self.conversation.pauses() {
             return Ok(Step::ForwardAndWait);
         }
         Ok(step)
     }
 
-    fn client_body(&mut self, piece: &[u8], is_last: bool) {
-        if let Some(text) = self.conversation.reading.take() {
-            let statement = self.read(*text, piece, is_last);
-            self.statement(statement);
-        }
+    fn client_body(&mut self, piece: &[u8], is_last: bool) -> bool {
+        let Some(text) = self.conversation.reading.take() else {
+            return false;
+        };
+        let ends_round = text.is_query && is_last;
+        let statement = self.read(*text, piece, is_last);
+        self.statement(statement);
+        ends_round && self.conversation.pauses()
     }
 
     fn command_complete(&mut self, server: &mut Server, tag: &[u8]) {

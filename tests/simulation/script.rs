@@ -21,7 +21,7 @@ const SETTINGS: [&str; 6] = [
 /// Whether a reset falls back to what the client's startup packet said, once the transaction is
 /// over, also for clients that keep their server. Until then, clients that set something there reset
 /// nothing.
-const RESETS_TO_STARTUP: bool = false;
+const RESETS_TO_STARTUP: bool = true;
 
 /// Whether an unnamed statement is carried from server to server, as a client of Postgres has it
 /// until its next `Parse` or `Query`. Until then, it is used in the pipeline that made it.
