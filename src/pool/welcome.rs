@@ -28,6 +28,8 @@ pub struct Welcome {
 #[derive(Debug, Default)]
 pub struct Welcomes {
     server: Option<Rc<Reported>>,
+    /// The next servers may say something else. Clients that are here still live by what was said.
+    is_past: bool,
     /// What the last server raised at its login.
     notices: Rc<Notices>,
     known: VecDeque<(Settings, Welcome)>,
@@ -36,7 +38,14 @@ pub struct Welcomes {
 impl Welcomes {
     /// What a server without any settings reports; `None` before the first login.
     pub fn server(&self) -> Option<Rc<Reported>> {
-        self.server.clone()
+        self.server.clone().filter(|_| !self.is_past)
+    }
+
+    /// What a server reported for a parameter when it was last heard.
+    pub fn last_reported(&self, name: &str) -> Option<&str> {
+        let mut reported = self.server.iter().flat_map(|reported| reported.iter());
+        let found = reported.find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| &**value)
     }
 
     /// What the asked-for settings come to, if that is known.
@@ -63,7 +72,9 @@ impl Welcomes {
     /// Takes over what a server said at login, and returns it. If it is not what the last one said,
     /// what was learnt from that one no longer holds.
     pub(super) fn learn(&mut self, reported: Reported) -> Rc<Reported> {
+        let is_past = std::mem::take(&mut self.is_past);
         if let Some(known) = &self.server
+            && !is_past
             && **known == reported
         {
             return Rc::clone(known);
@@ -87,17 +98,31 @@ impl Welcomes {
         Rc::clone(&self.notices)
     }
 
-    /// Forgets everything: the next servers may be others.
+    /// Tells nobody any more what was learnt: the next servers may be others.
     pub(super) fn forget(&mut self) {
-        *self = Self::default();
+        self.is_past = true;
+        self.known.clear();
     }
 
     /// Whether the servers report a parameter when it changes.
     pub fn reports(&self, name: &str) -> bool {
-        self.server.as_ref().is_some_and(|reported| {
-            reported
-                .iter()
-                .any(|(known, _)| known.eq_ignore_ascii_case(name))
-        })
+        self.last_reported(name).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_parameter_is_stays_known_while_the_next_servers_may_be_others() {
+        let reported = || vec![("TimeZone".into(), "UTC".into())];
+        let mut welcomes = Welcomes::default();
+        welcomes.learn(reported());
+        welcomes.forget();
+        assert!(welcomes.server().is_none());
+        assert!(welcomes.reports("timezone"));
+        welcomes.learn(reported());
+        assert!(welcomes.server().is_some());
     }
 }

@@ -162,11 +162,8 @@ impl Client {
         if let Some(value) = self.settings.borrow().value(name) {
             return look(value);
         }
-        let server = self.pool.welcomes.borrow().server().unwrap_or_default();
-        let found = server
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.is_some_and(|(_, value)| look(value))
+        let welcomes = self.pool.welcomes.borrow();
+        welcomes.last_reported(name).is_some_and(look)
     }
 
     pub(super) fn enter(&self, state: ClientState, now: Instant) {

@@ -18,11 +18,6 @@ const SETTINGS: [&str; 6] = [
     "app.tenant",
 ];
 
-/// Whether a reset falls back to what the client's startup packet said, once the transaction is
-/// over, also for clients that keep their server. Until then, clients that set something there reset
-/// nothing.
-const RESETS_TO_STARTUP: bool = true;
-
 /// Whether an unnamed statement is carried from server to server, as a client of Postgres has it
 /// until its next `Parse` or `Query`. Until then, it is used in the pipeline that made it.
 const CARRIES_UNNAMED: bool = false;
@@ -90,7 +85,7 @@ impl Author {
         if server.is_skipping() {
             return vec![Message::sync()];
         }
-        let may_reset = RESETS_TO_STARTUP && self.has_startup_settings && !server.is_in_block();
+        let may_reset = self.has_startup_settings && !server.is_in_block();
         if may_reset && self.random.chance(100) {
             let resets = [
                 "RESET TimeZone",
