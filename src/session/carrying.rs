@@ -3,6 +3,9 @@
 use std::rc::Rc;
 
 use tidegate_proto::exchange::Owner;
+use tidegate_proto::frontend::Close;
+use tidegate_proto::frontend::Sync;
+use tidegate_proto::frontend::Target;
 use tidegate_proto::frontend::tag as frontend;
 
 use crate::net::Outgoing;
@@ -54,9 +57,29 @@ impl Session {
             },
             None => self.conversation.pin(),
         }
-        self.conversation.ends_pause();
+        self.conversation.ends_question();
         Ok(())
     }
+}
+
+/// Takes the unnamed statement of another client from a server that this client keeps: what it says
+/// of its own is not translated.
+pub(super) fn drop_what_is_unnamed(
+    lease: &mut Lease,
+    injected: &mut Vec<u8>,
+) -> Result<(), End> {
+    if lease.prepared.unnamed == pool::Unnamed::None {
+        return Ok(());
+    }
+    let target = Target::Statement(b"");
+    Close { target }.encode(injected)?;
+    Sync.encode(injected);
+    for tag in [frontend::CLOSE, frontend::SYNC] {
+        let sent = lease.ledger.sent(tag, Owner::Pooler);
+        sent.map_err(End::ClientViolation)?;
+    }
+    lease.prepared.unnamed = pool::Unnamed::None;
+    Ok(())
 }
 
 /// Gives a server the settings of its client, if it has others: by a query of the pooler's own, in

@@ -32,6 +32,8 @@ pub(super) struct Conversation {
     resets: bool,
     /// That is what it waits for.
     waits_for_ready: bool,
+    /// It waits for the answer to the question.
+    waits_for_answer: bool,
     /// It waits until the server can be told apart from one in doubt, or has gone.
     pub(super) waits_for_certainty: bool,
     /// What was held wants another server.
@@ -203,7 +205,17 @@ impl Conversation {
     /// The client's messages wait for the answer to the question.
     pub(super) fn wait_for_answer(&mut self) {
         self.waits = true;
-        self.waits_for_ready = true;
+        self.waits_for_answer = true;
+    }
+
+    /// The question is answered. What was reset after it had been put waits for the next one.
+    pub(super) fn ends_question(&mut self) {
+        if std::mem::take(&mut self.waits_for_answer) {
+            self.waits = false;
+            self.resumes = true;
+        } else if !self.resets {
+            self.ends_pause();
+        }
     }
 
     /// The client has its settings, or cannot have them before it says more: what was held goes on.

@@ -37,6 +37,7 @@ use crate::session::Client;
 use crate::session::ClientState;
 use crate::session::End;
 use crate::session::carrying::carry_settings;
+use crate::session::carrying::drop_what_is_unnamed;
 use crate::session::conversation::Conversation;
 use crate::session::relay;
 use crate::session::statements::Statements;
@@ -459,6 +460,9 @@ impl Session {
     ) -> Result<(), End> {
         lease.card.client.set(Some(self.client.id));
         carry_settings(&self.client, &mut lease, injected)?;
+        if self.client.mode == PoolMode::Session {
+            drop_what_is_unnamed(&mut lease, injected)?;
+        }
         *self.client.server.borrow_mut() = Some(Rc::clone(&lease.card));
         self.client.transaction_since.set(Some(now));
         self.client.enter(ClientState::Active, now);

@@ -18,10 +18,6 @@ const SETTINGS: [&str; 6] = [
     "app.tenant",
 ];
 
-/// Whether an unnamed statement is carried from server to server, as a client of Postgres has it
-/// until its next `Parse` or `Query`. Until then, it is used in the pipeline that made it.
-const CARRIES_UNNAMED: bool = false;
-
 /// Whether names may be used again in the pipeline whose statement drops them.
 const DROPS_NAMES_IN_PIPELINES: bool = false;
 
@@ -309,8 +305,7 @@ impl Author {
     fn unit(&mut self, server: &Backend, messages: &mut Vec<Message>) -> bool {
         let name = *self.random.pick(&["", "", "s0", "s1", "s2"]);
         let portal = *self.random.pick(&["", "", "p"]);
-        let is_kept = CARRIES_UNNAMED || !name.is_empty();
-        let is_parsed = !is_kept || self.random.chance(500);
+        let is_parsed = self.random.chance(500);
         let is_shared = self.random.chance(500);
         let text = if is_shared {
             (*self.random.pick(&SHARED)).to_owned()
