@@ -18,11 +18,8 @@ const SETTINGS: [&str; 6] = [
     "app.tenant",
 ];
 
-/// Whether names may be used again in the pipeline whose statement drops them.
-const DROPS_NAMES_IN_PIPELINES: bool = false;
-
 /// Whether SQL may execute a statement in the same text that ends a failed transaction.
-const EXECUTES_BEHIND_FAILURES: bool = false;
+const EXECUTES_BEHIND_FAILURES: bool = true;
 
 /// The texts that clients share: what is prepared of one may be the same statement as another's.
 const SHARED: [&str; 3] = ["SELECT $1", "SELECT $1 3", "SELECT $1 40"];
@@ -287,10 +284,6 @@ impl Author {
                 messages.push(Message::flush());
                 return messages;
             }
-            let has_dropped = messages.iter().any(drops_names) && !DROPS_NAMES_IN_PIPELINES;
-            if has_dropped {
-                break;
-            }
             if self.random.chance(150) {
                 messages.push(Message::sync());
             } else if self.random.chance(100) {
@@ -336,14 +329,6 @@ impl Author {
         }
         is_copy || !is_parsed
     }
-}
-
-/// Whether the text of a message drops the names of statements.
-fn drops_names(message: &Message) -> bool {
-    let text = String::from_utf8_lossy(message.body());
-    ["DISCARD ALL", "DEALLOCATE"]
-        .iter()
-        .any(|word| text.contains(word))
 }
 
 /// Whether a statement may wait for data: what is said next would be read by it.
