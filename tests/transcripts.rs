@@ -152,6 +152,7 @@ transcripts! {
     a_query_of_broken_text_is_refused
     a_query_of_three_thousand_statements_is_answered
     a_query_string_is_one_transaction
+    a_query_inside_a_copy_fails_it
     a_query_string_may_hold_several_statements
     a_query_that_cancels_itself_is_told_so
     a_quoted_semicolon_ends_no_statement

@@ -38,6 +38,10 @@ pub(super) enum Doubt {
     /// `ReadyForQuery`, before the replies to what was sent later; the first of these ends the
     /// doubt.
     Syncs,
+    /// Whether it answers anything more: it was sent something into a COPY that is no part of one.
+    /// A server of today says why it closes the connection, once more. If it says anything else,
+    /// nobody can tell to whom.
+    Parting,
     /// Anything.
     Lost,
 }
@@ -95,6 +99,9 @@ impl Ledger {
     /// is out of step and must be closed.
     #[inline]
     pub fn received(&mut self, tag: u8) -> Result<Verdict, Violation> {
+        if self.doubt == Doubt::Parting {
+            return Ok(self.parting_words(tag));
+        }
         match tag {
             backend::DATA_ROW
             | backend::COPY_DATA
@@ -132,6 +139,9 @@ impl Ledger {
     /// [`Violation`], the server's fault, if no message that it could answer is owed.
     #[inline]
     pub fn ready(&mut self, status: TransactionStatus) -> Result<Verdict, Violation> {
+        if self.doubt == Doubt::Parting {
+            return Ok(self.parting_words(backend::READY_FOR_QUERY));
+        }
         let verdict = match self.owed.front() {
             // A `Query` and a `FunctionCall` are always answered by more than this.
             Some(entry) if self.doubt == Doubt::Syncs && !self.can_be_ready(*entry) => None,
@@ -167,14 +177,16 @@ impl Ledger {
     /// server cannot be lent again.
     #[inline]
     pub fn is_spent(&self) -> bool {
-        (self.doubt == Doubt::Syncs || self.is_spoiled) && self.is_settled()
+        let is_doubtful = self.doubt == Doubt::Syncs;
+        let is_spoiled = self.doubt == Doubt::None && self.is_spoiled;
+        (is_doubtful || is_spoiled) && self.is_settled()
     }
 
     /// Whether it cannot be told how many `ReadyForQuery` will come, or could not if the COPY under way
-    /// fails: nothing may be injected.
+    /// fails, or whether any will: nothing may be injected.
     #[inline]
     pub fn is_doubtful(&self) -> bool {
-        self.doubt == Doubt::Syncs || self.copy.has_absorbed_sync()
+        matches!(self.doubt, Doubt::Syncs | Doubt::Parting) || self.copy.has_absorbed_sync()
     }
 
     /// Whether it can no longer be told what the server says to whom: whatever comes next is for
@@ -182,6 +194,12 @@ impl Ledger {
     #[inline]
     pub fn is_lost(&self) -> bool {
         self.doubt == Doubt::Lost
+    }
+
+    /// Whether the server is expected to end: what it says until then is why.
+    #[inline]
+    pub fn is_parting(&self) -> bool {
+        self.doubt == Doubt::Parting
     }
 
     /// The transaction status of the last `ReadyForQuery`.
@@ -334,7 +352,7 @@ impl Ledger {
             } else if next.awaited == Awaited::CopyEnd {
                 self.copy.closes();
             } else {
-                self.copy.is_intruded();
+                self.intrude(next.owner);
             }
         }
         // The Sync that was to end the pipeline ended nothing.
@@ -397,11 +415,25 @@ impl Ledger {
         // In the extended protocol only a Sync ends what the failure began.
         let is_intruder_answered = by_intruder && (syncs || !is_skipping);
         let is_anything_answered = is_intruder_answered || (syncs && skipped > 0);
-        if is_anything_answered || (syncs && self.has_injected()) {
+        let may_be_parting = is_intruder_answered && !self.has_injected();
+        if may_be_parting && self.doubt != Doubt::Lost {
+            self.doubt = Doubt::Parting;
+        } else if is_anything_answered || (syncs && self.has_injected()) {
             self.doubt = Doubt::Lost;
         } else if syncs && self.doubt == Doubt::None {
             self.doubt = Doubt::Syncs;
         }
+    }
+
+    /// A server that may be about to end says something: why it does, or something that nobody can
+    /// tell to whom.
+    fn parting_words(&mut self, tag: u8) -> Verdict {
+        let is_report = matches!(tag, backend::ERROR_RESPONSE | backend::NOTICE_RESPONSE);
+        if is_report || matches!(tag, backend::PARAMETER_STATUS | backend::NOTIFICATION_RESPONSE) {
+            return Verdict::Forward;
+        }
+        self.doubt = Doubt::Lost;
+        Verdict::Swallow
     }
 
     fn has_injected(&self) -> bool {

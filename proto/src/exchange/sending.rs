@@ -90,7 +90,7 @@ impl Ledger {
         } else if self.copy.is_in() {
             // The COPY reads this message in place of data and fails on it: an ErrorResponse for
             // the COPY follows, and none for this message.
-            self.copy.is_intruded();
+            self.intrude(entry.owner);
         } else {
             self.push(entry);
         }
@@ -116,10 +116,18 @@ impl Ledger {
 
     fn push(&mut self, entry: Entry) {
         // What comes unexpectedly is the client's; of the pooler's messages, none may be near.
-        if entry.owner != Owner::Client && self.doubt == Doubt::Syncs {
+        let is_doubtful = matches!(self.doubt, Doubt::Syncs | Doubt::Parting);
+        if entry.owner != Owner::Client && is_doubtful {
             self.doubt = Doubt::Lost;
         }
         self.owed.push_back(entry);
+    }
+
+    pub(super) fn intrude(&mut self, owner: Owner) {
+        self.copy.is_intruded();
+        if owner != Owner::Client {
+            self.doubt = Doubt::Lost;
+        }
     }
 
     pub(super) fn absorb_sync(&mut self, owner: Owner) {

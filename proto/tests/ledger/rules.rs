@@ -274,10 +274,16 @@ fn the_answer_to_what_was_sent_later_ends_the_doubt() {
 
 #[test]
 fn a_message_that_does_not_belong_into_a_copy_ends_it() {
-    // Read by the COPY, or answered after it has failed: nobody can tell.
-    assert!(held(">Q <G >dQ <E").0.is_lost());
-    assert!(held(">QP <GE").0.is_lost());
-    assert!(held(">PBESPBES <12GE").0.is_lost());
+    // A server says why it failed, why it ends then, and ends.
+    for conversation in [">Q <G >dQ <E", ">QP <GE", ">PBESPBES <12GE"] {
+        let (mut ledger, _) = held(conversation);
+        assert!(ledger.is_parting() && !ledger.is_clean() && !ledger.is_spent());
+        assert_eq!(ledger.received(b'E'), Ok(Verdict::Forward));
+        // If not, the message was read by the COPY, or is answered: nobody can tell.
+        assert!(ledger.is_parting());
+        assert_eq!(ledger.received(b'C'), Ok(Verdict::Swallow));
+        assert!(ledger.is_lost());
+    }
     // In the extended protocol it is discarded in either case.
     assert!(is_clean(">PBEP <12GE >S <ZI"));
 }

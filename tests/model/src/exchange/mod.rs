@@ -130,7 +130,7 @@ impl Exchange {
         let Some(reply) = self.backend.reply() else {
             return false;
         };
-        let was_sure = !self.is_doubtful();
+        let was_sure = !self.is_doubtful() && !self.ledger.is_parting();
         let verdict = if reply.tag() == backend::READY_FOR_QUERY {
             let status = reply.body().first().copied();
             let status = status.and_then(TransactionStatus::from_byte);
@@ -201,7 +201,8 @@ impl Exchange {
 
     /// What must hold when all was read and answered.
     fn check_settled(&self) {
-        if self.ledger.is_lost() || self.backend.is_ended() {
+        let is_given_up = self.ledger.is_lost() || self.ledger.is_parting();
+        if is_given_up || self.backend.is_ended() {
             return;
         }
         let is_known = self.ledger.is_clean() || self.ledger.is_spent() || self.has_failed_copy;
