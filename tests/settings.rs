@@ -4,8 +4,12 @@
 //! There is one server for all: a client that had to keep it would make the others wait.
 #![cfg(test)]
 
+use std::thread;
+use std::time::Duration;
+
 use tidegate_harness::PooledDatabase;
 use tidegate_harness::PoolerConfig;
+use tidegate_harness::polling;
 use tidegate_harness::wire;
 use tidegate_harness::wire::Wire;
 
@@ -304,4 +308,46 @@ fn settings_of_a_pipeline_are_learnt_while_it_goes_on() {
     }
     assert_eq!(shown(&mut second, "app.a"), "");
     assert_eq!(shown(&mut first, "app.a"), "19");
+}
+
+#[test]
+fn a_cancel_request_ends_the_query_and_not_the_settings_that_go_before_it() {
+    let Some(pooled) = PooledDatabase::start(one_server).unwrap() else {
+        return;
+    };
+    let configuration = "default_text_search_config";
+    let mut client = pooled.connect().unwrap();
+    client
+        .query(&format!("set {configuration} = 'pg_catalog.simple'"))
+        .unwrap();
+    // A new server has to look for the configuration in a table, which is locked until its lock is.
+    let terminate = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+                     where datname = current_database() and pid <> pg_backend_pid()";
+    pooled.admin(terminate).unwrap();
+    let mut lock = Wire::connect(&pooled.direct_login()).unwrap();
+    lock.query("select pg_advisory_lock(7)").unwrap();
+    let waiting = |count: &str, event: &str| {
+        let sql = format!(
+            "select count(*) from pg_stat_activity \
+             where datname = current_database() and wait_event = '{event}'"
+        );
+        let waits = || pooled.admin(&sql).unwrap() == count;
+        polling::until_true(event, Duration::from_secs(10), waits).unwrap();
+    };
+    thread::scope(|scope| {
+        let hold = "begin; lock table pg_ts_config in access exclusive mode; \
+                    select pg_advisory_lock(7); commit";
+        scope.spawn(|| pooled.admin(hold).unwrap());
+        waiting("1", "advisory");
+        let sleep = wire::query("select pg_sleep(600)").unwrap();
+        client.send(&sleep).unwrap();
+        waiting("1", "relation");
+        let mut request = Wire::open(pooled.login().address).unwrap();
+        request.send(&client.cancel_request().unwrap()).unwrap();
+        pooled.pooler.wait_for_log("handed on").unwrap();
+        lock.query("select pg_advisory_unlock(7)").unwrap();
+    });
+    let error = client.rows().unwrap_err();
+    assert_eq!(error.sqlstate(), "57014", "{error}");
+    assert_eq!(shown(&mut client, configuration), "pg_catalog.simple");
 }

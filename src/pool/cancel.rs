@@ -57,6 +57,7 @@ async fn deliver(pool: &Pool, endpoint: &Endpoint, card: &ServerCard) -> Result<
         key,
     }
     .encode(&mut request)?;
+    card.own_rounds.over().await;
     socket.write_all(&request).await.map_err(PoolError::Broke)?;
     socket.flush().await.map_err(PoolError::Broke)?;
     // The end of the connection is the only sign that the signal was sent. A server may reset it.

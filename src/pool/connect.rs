@@ -20,6 +20,7 @@ use crate::net::Socket;
 use crate::net::Transport;
 use crate::pool::Dial;
 use crate::pool::Notices;
+use crate::pool::OwnRounds;
 use crate::pool::Pool;
 use crate::pool::PoolError;
 use crate::pool::Reported;
@@ -79,6 +80,7 @@ pub(super) async fn connect(pool: &Pool, endpoint: &Endpoint) -> Result<Opened, 
             statements: 0.into(),
             close_needed: false.into(),
             cancels: 0.into(),
+            own_rounds: OwnRounds::default(),
         };
         Ok(Opened {
             socket,

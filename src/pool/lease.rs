@@ -53,6 +53,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(server) = self.0.take() {
             let pool = Rc::clone(&server.pool);
+            server.card.own_rounds.forget();
             pool.discard(server);
         }
     }

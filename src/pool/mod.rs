@@ -20,6 +20,7 @@ mod lifetime;
 mod login;
 mod notices;
 mod open;
+mod own_rounds;
 #[expect(clippy::module_inception, reason = "the folder's one central noun")]
 mod pool;
 mod post;
@@ -52,6 +53,7 @@ pub use self::home::statement_prefix;
 pub use self::key::PoolKey;
 pub use self::lease::Lease;
 pub use self::notices::Notices;
+pub use self::own_rounds::OwnRounds;
 pub use self::pool::Pool;
 pub use self::pool::ServerSession;
 pub use self::post::Parcel;

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::net::Outgoing;
 use crate::net::Socket;
 use crate::pool::Notices;
+use crate::pool::OwnRounds;
 use crate::pool::Pool;
 use crate::pool::Prepared;
 use crate::pool::Reported;
@@ -137,6 +138,8 @@ pub struct ServerCard {
     /// Cancel requests on their way to it. It is not lent again while there are any, or one would
     /// hit the next client's query.
     pub cancels: Cell<u32>,
+    /// What a cancel request waits for: it must not end what the pooler does for the client.
+    pub own_rounds: OwnRounds,
 }
 
 impl Server {

@@ -14,6 +14,7 @@ use crate::net::Socket;
 use crate::pool::BackendKey;
 use crate::pool::Incoming;
 use crate::pool::Notices;
+use crate::pool::OwnRounds;
 use crate::pool::Pool;
 use crate::pool::PoolError;
 use crate::pool::PoolKey;
@@ -128,6 +129,7 @@ impl Traveller {
             statements: Cell::new(0),
             close_needed: Cell::new(!is_of_use),
             cancels: Cell::new(0),
+            own_rounds: OwnRounds::default(),
         };
         Ok(Server {
             pool: Rc::clone(pool),

@@ -64,10 +64,7 @@ impl Session {
 
 /// Takes the unnamed statement of another client from a server that this client keeps: what it says
 /// of its own is not translated.
-pub(super) fn drop_what_is_unnamed(
-    lease: &mut Lease,
-    injected: &mut Vec<u8>,
-) -> Result<(), End> {
+pub(super) fn drop_what_is_unnamed(lease: &mut Lease, injected: &mut Vec<u8>) -> Result<(), End> {
     if lease.prepared.unnamed == pool::Unnamed::None {
         return Ok(());
     }
@@ -78,6 +75,7 @@ pub(super) fn drop_what_is_unnamed(
         let sent = lease.ledger.sent(tag, Owner::Pooler);
         sent.map_err(End::ClientViolation)?;
     }
+    lease.card.own_rounds.begin();
     lease.prepared.unnamed = pool::Unnamed::None;
     Ok(())
 }
@@ -96,6 +94,7 @@ pub(super) fn carry_settings(
                 .ledger
                 .sent(frontend::QUERY, Owner::Pooler)
                 .map_err(End::ClientViolation)?;
+            lease.card.own_rounds.begin();
             lease.prepared.unnamed = pool::Unnamed::None;
         }
         lease.settings = settings;

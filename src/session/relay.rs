@@ -294,8 +294,9 @@ fn receive(
         let status = body.first().copied().and_then(TransactionStatus::from_byte);
         let status = status.ok_or(Violation::out_of_place(Sender::Backend, tag))?;
         let verdict = server.ledger.ready(status)?;
-        if verdict == Verdict::Forward {
-            observer.ready(server, status);
+        match verdict {
+            Verdict::Forward => observer.ready(server, status),
+            Verdict::Swallow => server.card.own_rounds.end(),
         }
         return Ok(verdict.into());
     }

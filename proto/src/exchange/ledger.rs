@@ -429,7 +429,12 @@ impl Ledger {
     /// tell to whom.
     fn parting_words(&mut self, tag: u8) -> Verdict {
         let is_report = matches!(tag, backend::ERROR_RESPONSE | backend::NOTICE_RESPONSE);
-        if is_report || matches!(tag, backend::PARAMETER_STATUS | backend::NOTIFICATION_RESPONSE) {
+        if is_report
+            || matches!(
+                tag,
+                backend::PARAMETER_STATUS | backend::NOTIFICATION_RESPONSE
+            )
+        {
             return Verdict::Forward;
         }
         self.doubt = Doubt::Lost;

@@ -70,6 +70,7 @@ impl Injection<'_> {
         if !is_open {
             put(self.out, frontend::SYNC, &[]);
             self.server.ledger.sent(frontend::SYNC, owner)?;
+            self.server.card.own_rounds.begin();
         }
         Ok(())
     }
@@ -105,6 +106,7 @@ impl Injection<'_> {
         let end = if is_open {
             frontend::FLUSH
         } else {
+            self.server.card.own_rounds.begin();
             frontend::SYNC
         };
         put(self.out, end, &[]);
@@ -166,6 +168,7 @@ impl Statements {
         }
         .execute(query, Owner::Pooler)?;
         put(out, frontend::SYNC, &[]);
+        server.card.own_rounds.begin();
         self.pending.push_back(Pending::Answer);
         server.ledger.sent_marked(frontend::SYNC, Owner::Pooler)
     }
