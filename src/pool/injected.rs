@@ -5,6 +5,9 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
 
 use tidegate_proto::backend::ParameterStatus;
 use tidegate_proto::backend::TransactionStatus;
@@ -16,7 +19,6 @@ use tidegate_proto::exchange::Owner;
 use tidegate_proto::frame::FRAME_HEADER_BYTES;
 use tidegate_proto::frame::FrameHeader;
 use tidegate_proto::frontend;
-use tokio::io::AsyncWriteExt;
 
 use crate::limits::INJECTED_REPLY_BYTES_MAX;
 use crate::net::Socket;
@@ -72,12 +74,12 @@ pub(super) async fn exchange(
     messages: &[u8],
     mut observe: impl FnMut(u8, &[u8]),
 ) -> Result<(bool, Result<(), PoolError>), PoolError> {
-    socket.write_all(messages).await.map_err(PoolError::Broke)?;
-    socket.flush().await.map_err(PoolError::Broke)?;
     let mut refused = None;
     let mut read = Vec::new();
+    let mut unsent = messages;
     while ledger.is_busy() {
-        read_some(socket, &mut read).await?;
+        let moved = poll_fn(|context| poll_some(socket, &mut unsent, &mut read, context));
+        moved.await.map_err(PoolError::Broke)?;
         let mut at = 0;
         while let Some((header, body)) = complete(read.get(at..).unwrap_or_default())? {
             receive(ledger, header, body)?;
@@ -104,16 +106,28 @@ pub(crate) fn parameter_status(body: &[u8]) -> Option<(&str, &str)> {
     ))
 }
 
-async fn read_some(socket: &mut Socket, read: &mut Vec<u8>) -> Result<(), PoolError> {
-    let mut chunk = [0; 4096];
-    let count = poll_fn(|context| socket.poll_read(context, &mut chunk)).await;
-    match count.map_err(PoolError::Broke)? {
-        0 => Err(PoolError::Broke(io::ErrorKind::UnexpectedEof.into())),
-        count => {
-            read.extend_from_slice(chunk.get(..count).unwrap_or_default());
-            Ok(())
-        },
+/// Sends some of what is unsent, and reads some of what has come: a server that says why it ends
+/// may not read any more.
+fn poll_some(
+    socket: &mut Socket,
+    unsent: &mut &[u8],
+    read: &mut Vec<u8>,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    while !unsent.is_empty()
+        && let Poll::Ready(count) = socket.poll_write(context, unsent, &[])?
+    {
+        *unsent = unsent.get(count..).unwrap_or_default();
     }
+    // Whatever of it cannot be sent yet wakes this task when it can.
+    let _is_flushed = socket.poll_flush(context)?.is_ready();
+    let mut chunk = [0; 4096];
+    let count = ready!(socket.poll_read(context, &mut chunk))?;
+    if count == 0 {
+        return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+    }
+    read.extend_from_slice(chunk.get(..count).unwrap_or_default());
+    Poll::Ready(Ok(()))
 }
 
 /// The first message of `bytes`, if all of it is there.

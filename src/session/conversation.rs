@@ -174,6 +174,19 @@ impl Conversation {
         }
     }
 
+    /// The server has reported a value that is too long to be kept, or no text: it is asked for that
+    /// one. The client keeps it, if that does not help either.
+    pub(super) fn reported_in_part(&mut self, client: &Client, body: &[u8]) {
+        let mut strings = body.split(|byte| *byte == 0);
+        match strings.next().map(std::str::from_utf8) {
+            Some(Ok(name)) if client.mode != PoolMode::Session => self.touch(Touch {
+                name: name.into(),
+                is_reset: false,
+            }),
+            _ => self.pin(),
+        }
+    }
+
     fn touch(&mut self, touch: Touch) {
         let known = self
             .touched

@@ -173,14 +173,8 @@ impl View<'_> {
     }
 
     pub(super) fn mentions_uncertain(&self, leaves: &Leaves) -> bool {
-        let Some(statements) = &*self.statements else {
-            return false;
-        };
-        let mut names = leaves
-            .mentions
-            .iter()
-            .filter_map(|mention| mention.name.as_deref());
-        names.any(|name| statements.is_uncertain(name))
+        let statements = self.statements.as_ref();
+        statements.is_some_and(|statements| statements.are_uncertain(&leaves.mentions))
     }
 
     pub(super) fn bind<'a>(

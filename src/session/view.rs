@@ -128,6 +128,7 @@ impl Observer for View<'_> {
 
     fn parameter_status(&mut self, body: &[u8]) {
         let Some((name, value)) = injected::parameter_status(body) else {
+            self.conversation.reported_in_part(self.client, body);
             return;
         };
         if !can_be_set(name) {

@@ -21,6 +21,7 @@ pub(super) use self::translate::Translation;
 use crate::limits::CLIENT_STATEMENTS_BYTES_MAX;
 use crate::limits::CLIENT_STATEMENTS_COUNT_MAX;
 use crate::pool::Statement;
+use crate::sql::Mention;
 
 /// Names longer than this are cut, as by a server: `NAMEDATALEN` less its zero byte.
 const NAME_BYTES_MAX: usize = 63;
@@ -236,6 +237,14 @@ impl Statements {
         let mut deallocated = self.deallocations.iter().map(|(_, name)| name.as_deref());
         self.changing.get(name).is_some_and(is_unsettled)
             || deallocated.any(|gone| gone.is_none_or(|gone| gone == name))
+    }
+
+    /// Whether one of the names in a text is uncertain.
+    pub(super) fn are_uncertain(&self, mentions: &[Mention]) -> bool {
+        let mut names = mentions
+            .iter()
+            .filter_map(|mention| mention.name.as_deref());
+        names.any(|name| self.is_uncertain(name))
     }
 
     /// Whether anything may be uncertain.

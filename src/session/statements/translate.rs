@@ -215,7 +215,11 @@ impl Translation<'_, '_> {
             self.prepare(&named.statement)?;
             return Ok(Used::without_statement(Step::Wait));
         };
-        let is_exposed = self.expose(&named.statement.leaves.mentions)?;
+        let mentions = &named.statement.leaves.mentions;
+        if self.statements.are_uncertain(mentions) {
+            return self.wait().map(Used::without_statement);
+        }
+        let is_exposed = self.expose(mentions)?;
         let at = self.message.at;
         let own = self.injection().name(known.number);
         let body_bytes = self.message.body_bytes - (name.len() + 1) + own.len();
@@ -241,6 +245,9 @@ impl Translation<'_, '_> {
             Unnamed::OnServer => {},
             Unnamed::Kept(statement) => {
                 let statement = Rc::clone(statement);
+                if self.statements.are_uncertain(&statement.leaves.mentions) {
+                    return self.wait().map(Used::without_statement);
+                }
                 used = Some(Rc::clone(&statement));
                 is_exposed = self.expose(&statement.leaves.mentions)?;
                 if on_server != pool::Unnamed::Is(statement.id) {
