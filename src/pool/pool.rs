@@ -16,6 +16,7 @@
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -41,7 +42,6 @@ use crate::tenancy::Shard;
 use crate::tenancy::Tenant;
 
 /// One pool.
-#[derive(Debug)]
 pub struct Pool {
     /// The worker's state that it lives in.
     pub home: Rc<Home>,
@@ -90,6 +90,14 @@ pub struct Pool {
     pub(super) reconnects: Cell<u64>,
     /// When that was last.
     pub(super) reconnected_at: Cell<Option<Instant>>,
+}
+
+/// Its servers know it, and would show it again.
+impl fmt::Debug for Pool {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut pool = formatter.debug_struct("Pool");
+        pool.field("key", &self.key).finish_non_exhaustive()
+    }
 }
 
 /// Settings that servers are logged in to with: none, but for replication.

@@ -16,6 +16,20 @@ use crate::session::End;
 use crate::session::run::Session;
 
 impl Session {
+    /// All that was sent is answered.
+    pub(super) fn settle(&mut self) -> Result<(), End> {
+        if let Some(statements) = &mut self.statements {
+            statements.rounds_settled();
+        }
+        if let Some(lease) = &mut self.lease {
+            let told = self.conversation.settle(&self.client, lease)?;
+            if !told.is_empty() {
+                Outgoing::append(&mut self.to_client, &told);
+            }
+        }
+        Ok(())
+    }
+
     /// Asks the server what became of the parameters that the client has touched, if it matters.
     pub(super) fn ask(&mut self) -> Result<bool, End> {
         let Some(lease) = &mut self.lease else {

@@ -163,6 +163,7 @@ impl View<'_> {
         if is_unnamed && is_pooled {
             let statements = self.statements.get_or_insert_default();
             statements.leave_unnamed(server);
+            step = Step::Mark;
         }
         let statement = self.read(StatementText::parse(), message.body, message.is_whole());
         if let Some(statement) = &statement {
@@ -187,7 +188,7 @@ impl View<'_> {
         let used = self.translation(server, message, edits).bind(is_stale)?;
         match used {
             Some(used) => {
-                if used.step == Step::Forward {
+                if matches!(used.step, Step::Forward | Step::Mark) {
                     self.client.pool.counters.add(Count::Binds, 1);
                 }
                 if let Some(statement) = &used.statement {

@@ -128,9 +128,9 @@ pub(super) trait Observer {
     fn injected_row(&mut self, body: &[u8]);
     /// The server refused something that the pooler injected, and did not mark: the body of an `ErrorResponse`.
     fn injected_failed(&mut self, body: &[u8]);
-    /// The server told the client of an error: the body, or the beginning of it. What it returns is
-    /// told in place of it, if it is not longer than the whole message.
-    fn error(&mut self, server: &Server, body: &[u8]) -> Option<Vec<u8>>;
+    /// The server told the client of an error: the body, or the beginning of it, and whether it
+    /// answers a marked message. What it returns is told in place of it, if it is all there.
+    fn error(&mut self, server: &Server, body: &[u8], is_marked: bool) -> Option<Vec<u8>>;
     /// The server raised something for the client: the body of a `NoticeResponse`, or as much of it as
     /// is there.
     fn notice(&mut self, body: &[u8]);
@@ -209,7 +209,7 @@ pub(super) fn from_client(
 }
 
 /// Reads the headers of what a server sent, takes out what answers the pooler's own messages, and
-/// returns the part of `bytes` that goes to the client. What is too short to decide on is kept in
+/// returns what goes to the client. What is too short to decide on is kept in
 /// the server.
 ///
 /// # Errors
@@ -219,8 +219,8 @@ pub(super) fn from_server(
     server: &mut Server,
     bytes: &mut [u8],
     observer: &mut impl Observer,
-) -> Result<Range<usize>, Violation> {
-    let mut kept = Kept { end: 0 };
+) -> Result<ToClient, Violation> {
+    let mut kept = Kept::default();
     let mut at = skip_body(&mut server.incoming.body_bytes, 0, bytes.len());
     if server.incoming.swallows {
         describe(server, bytes.get(..at).unwrap_or_default());
@@ -254,24 +254,19 @@ pub(super) fn from_server(
                 let body = start + FRAME_HEADER_BYTES..at;
                 describe(server, bytes.get(body).unwrap_or_default());
             },
-            Received::Replace(words) => {
-                if let Some(place) = bytes.get_mut(start..start + words.len()) {
-                    place.copy_from_slice(&words);
-                }
-                kept.keep(bytes, start..start + words.len());
-            },
+            Received::Replace(words) => kept.replace(bytes, start..at, &words),
         }
         settle(server, observer);
         if server.ledger.is_lost() {
             // Whose the rest is, nobody can tell.
-            return Ok(0..kept.end);
+            return Ok(kept.into());
         }
     }
     server
         .incoming
         .held
         .extend_from_slice(bytes.get(at..).unwrap_or_default());
-    Ok(0..kept.end)
+    Ok(kept.into())
 }
 
 /// What becomes of a message of a server.
@@ -279,7 +274,7 @@ pub(super) fn from_server(
 enum Received {
     Forward,
     Swallow,
-    /// The client is told this in place of it, which is whole and not shorter.
+    /// The client is told this in place of it, which is whole.
     Replace(Vec<u8>),
 }
 
@@ -308,11 +303,10 @@ fn receive(
         (backend::DATA_ROW, Verdict::Swallow) => observer.injected_row(body),
         (backend::ERROR_RESPONSE, Verdict::Swallow) if !is_heard => observer.injected_failed(body),
         (backend::ERROR_RESPONSE, Verdict::Forward) => {
-            let words = observer.error(server, body);
+            let words = observer.error(server, body, is_heard);
             let is_whole = body.len() == header.body_bytes();
             if let Some(words) = words
                 && is_whole
-                && words.len() <= FRAME_HEADER_BYTES + body.len()
             {
                 return Ok(Received::Replace(words));
             }
@@ -389,14 +383,52 @@ fn skip_body(body_bytes: &mut usize, at: usize, end: usize) -> usize {
     at + arrived
 }
 
+/// What of a server's bytes goes to the client.
+#[derive(Debug, Default)]
+pub(super) struct ToClient {
+    /// So many, from the front of the buffer.
+    pub(super) bytes: usize,
+    /// What follows them, where something was said in longer words.
+    pub(super) rest: Vec<u8>,
+}
+
 /// The bytes that go on, moved together at the front of the buffer. As long as nothing was taken
 /// out, nothing moves.
+#[derive(Default)]
 struct Kept {
     end: usize,
+    /// What follows, from something on that found no room.
+    rest: Vec<u8>,
+}
+
+impl From<Kept> for ToClient {
+    fn from(kept: Kept) -> Self {
+        Self {
+            bytes: kept.end,
+            rest: kept.rest,
+        }
+    }
 }
 
 impl Kept {
+    /// Other words in place of a range.
+    fn replace(&mut self, bytes: &mut [u8], range: Range<usize>, words: &[u8]) {
+        let place = bytes.get_mut(range.start..range.start + words.len());
+        match place.filter(|_| words.len() <= range.len()) {
+            Some(place) => {
+                place.copy_from_slice(words);
+                self.keep(bytes, range.start..range.start + words.len());
+            },
+            None => self.rest.extend_from_slice(words),
+        }
+    }
+
     fn keep(&mut self, bytes: &mut [u8], range: Range<usize>) {
+        if !self.rest.is_empty() {
+            self.rest
+                .extend_from_slice(bytes.get(range).unwrap_or_default());
+            return;
+        }
         let length = range.len();
         if range.start != self.end {
             bytes.copy_within(range, self.end);

@@ -196,14 +196,14 @@ impl Session {
             conversation: &mut self.conversation,
             statements: &mut self.statements,
         };
-        let range = relay::from_server(lease, bytes, &mut view).map_err(End::ServerViolation)?;
-        let forwarded = bytes.get(range).unwrap_or_default();
+        let told = relay::from_server(lease, bytes, &mut view).map_err(End::ServerViolation)?;
+        let both = (bytes.get(..told.bytes).unwrap_or_default(), &*told.rest);
+        let count = both.0.len() + both.1.len();
         self.client
             .pool
             .counters
-            .add(Count::SentBytes, forwarded.len() as u64);
-        if !forwarded.is_empty() {
-            let both: (&[u8], &[u8]) = (&[], forwarded);
+            .add(Count::SentBytes, count as u64);
+        if count > 0 {
             Outgoing::send(&mut self.to_client, &mut self.socket, context, both)
                 .map_err(End::ClientBroke)?;
         }
@@ -281,20 +281,6 @@ impl Session {
             self.give_back();
         } else if !is_held {
             self.client.transaction_since.set(None);
-        }
-        Ok(())
-    }
-
-    /// All that was sent is answered.
-    fn settle(&mut self) -> Result<(), End> {
-        if let Some(statements) = &mut self.statements {
-            statements.rounds_settled();
-        }
-        if let Some(lease) = &mut self.lease {
-            let told = self.conversation.settle(&self.client, lease)?;
-            if !told.is_empty() {
-                Outgoing::append(&mut self.to_client, &told);
-            }
         }
         Ok(())
     }

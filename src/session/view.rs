@@ -157,7 +157,7 @@ impl Observer for View<'_> {
         self.conversation.refused = Some(PoolError::refused_by_server(body));
     }
 
-    fn error(&mut self, server: &Server, body: &[u8]) -> Option<Vec<u8>> {
+    fn error(&mut self, server: &Server, body: &[u8], is_marked: bool) -> Option<Vec<u8>> {
         // An error in a statement says nothing of why a server goes away after it.
         let report = ErrorResponse::decode(body).ok().map(|error| error.report);
         let severity = report.and_then(Report::severity).unwrap_or_default();
@@ -169,7 +169,8 @@ impl Observer for View<'_> {
         if std::mem::take(&mut self.conversation.hides_error) {
             return Some(STALE_PLAN.to_vec());
         }
-        self.statements.as_ref()?.in_own_words(server, body)
+        let statements = self.statements.as_ref()?;
+        statements.in_own_words(server, body, is_marked)
     }
 
     fn notice(&mut self, body: &[u8]) {

@@ -280,3 +280,32 @@ fn flush() -> Vec<u8> {
     frontend::Flush.encode(&mut message);
     message
 }
+
+#[test]
+fn an_error_names_the_statement_as_its_client_has_called_it() {
+    let Some(pooled) = PooledDatabase::start(pool_of(1)).unwrap() else {
+        return;
+    };
+    let (long, too_long) = ("long ".repeat(10), "too long ".repeat(20));
+    let names = ["a", "b", &long, &too_long];
+    let words = |client: &mut Wire| {
+        let mut words = Vec::new();
+        for name in names {
+            parse(client, name, "select $1::text").unwrap();
+        }
+        for name in names {
+            // What is bound before it is the same statement by another name.
+            let messages = [
+                wire::bind("", "a", &["1"]).unwrap(),
+                wire::bind("", name, &["too", "many"]).unwrap(),
+                wire::bind("", "b", &["1"]).unwrap(),
+            ];
+            let error = round(client, &messages).unwrap_err();
+            words.push(error.report().map(|report| report.message.clone()));
+            assert_eq!(client.query("select 'on'").unwrap(), "on");
+        }
+        words
+    };
+    let expected = words(&mut Wire::connect(&pooled.direct_login()).unwrap());
+    assert_eq!(words(&mut pooled.connect().unwrap()), expected);
+}

@@ -68,3 +68,20 @@ fn a_failed_round_leaves_no_unnamed_statement_of_another_client() {
     assert_eq!(sqlstate(second.rows()), "26000");
     assert_eq!(run(&mut first, "", &[]).unwrap(), "of the first");
 }
+
+#[test]
+fn a_long_unnamed_statement_that_is_skipped_leaves_the_one_before_it() {
+    let Some(pooled) = PooledDatabase::start(pool_of(1)).unwrap() else {
+        return;
+    };
+    let (mut first, mut second) = (pooled.connect().unwrap(), pooled.connect().unwrap());
+    parse(&mut first, "", "select 'kept'").unwrap();
+    parse(&mut second, "", "select 'of another client'").unwrap();
+    let long = format!("select '{}'", "x".repeat(100_000));
+    let skipped = [
+        wire::bind("", "never given", &[]).unwrap(),
+        wire::parse("", &long).unwrap(),
+    ];
+    assert_eq!(sqlstate(round(&mut first, &skipped)), "26000");
+    assert_eq!(run(&mut first, "", &[]).unwrap(), "kept");
+}

@@ -53,6 +53,8 @@ pub(super) struct Statements {
     changing_unnamed: Unsettled,
     /// All names were dropped while something was pending.
     is_cleared: bool,
+    /// Two names meant, at some time, one statement: what a server says of it does not tell which.
+    has_namesakes: bool,
 }
 
 /// Messages about one statement that are not settled.
@@ -131,6 +133,8 @@ enum Pending {
     Renew,
     /// The pooler's `Parse` of a name of the client's. If it fails, what uses the name will too.
     Expose(Exposed),
+    /// A message of the client's that uses a statement by this name, if nothing else would tell.
+    Use(Box<[u8]>),
     /// The pooler's `Parse` of a name that nobody else calls anything.
     Placeholder,
     /// The end of a question of the pooler's.
@@ -201,6 +205,8 @@ impl Statements {
 
     fn insert(&mut self, name: &[u8], named: Named) {
         self.remove(name);
+        let mut others = self.named.values();
+        self.has_namesakes |= others.any(|other| Rc::ptr_eq(&other.statement, &named.statement));
         self.bytes += name.len() + named.statement.rest.len();
         self.named.insert(name.into(), named);
     }

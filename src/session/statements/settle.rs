@@ -71,6 +71,7 @@ impl Statements {
                 | Pending::Evict(_)
                 | Pending::Unnamed(..)
                 | Pending::Renew
+                | Pending::Use(_)
                 | Pending::Placeholder,
             )
             | None => {},

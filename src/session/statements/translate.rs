@@ -27,6 +27,8 @@ use crate::session::Client;
 use crate::session::relay::Edits;
 use crate::session::relay::Message;
 use crate::session::relay::Step;
+use crate::session::statements::Change;
+use crate::session::statements::NAME_BYTES_MAX;
 use crate::session::statements::Named;
 use crate::session::statements::Parsing;
 use crate::session::statements::Pending;
@@ -230,8 +232,14 @@ impl Translation<'_, '_> {
         out.extend_from_slice(&own);
         self.edits
             .skip_to(at + FRAME_HEADER_BYTES + before + name.len() + 1);
+        let mut step = Step::Forward;
+        if self.statements.has_namesakes || name.len() > NAME_BYTES_MAX {
+            let pending = &mut self.statements.pending;
+            pending.push_back(Pending::Use(name.into()));
+            step = Step::Mark;
+        }
         Ok(Used {
-            step: Step::Forward,
+            step,
             statement: Some(named.statement),
             is_exposed,
         })
@@ -376,14 +384,21 @@ impl Statements {
         server.prepared.unnamed = pool::Unnamed::None;
     }
 
-    /// The unnamed statement is too long to be kept.
+    /// The unnamed statement is too long to be kept, if it comes to one.
     pub(in crate::session) fn leave_unnamed(&mut self, server: &mut Server) {
-        drop(self.replace_unnamed(Unnamed::OnServer));
+        let pending = self.replace_unnamed(Unnamed::OnServer);
+        self.await_unnamed(pending);
         server.prepared.unnamed = pool::Unnamed::Unknown;
     }
 
     /// An `ErrorResponse` that names a statement as this client does; `None` if it names none.
-    pub(in crate::session) fn in_own_words(&self, server: &Server, body: &[u8]) -> Option<Vec<u8>> {
+    /// `is_marked` if it answers the first pending message.
+    pub(in crate::session) fn in_own_words(
+        &self,
+        server: &Server,
+        body: &[u8],
+        is_marked: bool,
+    ) -> Option<Vec<u8>> {
         let prefix = server.pool.home.statement_prefix().as_bytes();
         let at = body
             .windows(prefix.len())
@@ -394,11 +409,14 @@ impl Statements {
             .ok()?
             .parse()
             .ok()?;
-        let mut named = self.named.iter();
-        let (name, _) = named.find(|(_, named)| {
-            let known = server.prepared.peek(&named.statement);
-            known.is_some_and(|known| known.number == number)
-        })?;
+        let pending = self.pending.front().filter(|_| is_marked);
+        let name = match pending {
+            Some(Pending::Use(name) | Pending::Change(Change { name, .. })) => name,
+            _ => self.named.iter().find_map(|(name, named)| {
+                let known = server.prepared.peek(&named.statement)?;
+                (known.number == number).then_some(name)
+            })?,
+        };
         let own = [body.get(..at)?, name, rest.get(digits..)?].concat();
         let mut message = Vec::new();
         put(&mut message, backend::ERROR_RESPONSE, &[&own]);
