@@ -300,3 +300,83 @@ fn a_setting_of_one_transaction_keeps_nobody() {
         .unwrap();
     assert_eq!(timeout_of(&mut second), "0");
 }
+
+/// What a function does that is called from a text which does not tell.
+fn make_function(pooled: &PooledDatabase, body: &str) {
+    let sql = format!(
+        "drop function if exists unseen(); \
+         create function unseen() returns text language plpgsql as $$ \
+         begin {body}; return 'done'; end $$"
+    );
+    pooled.connect().unwrap().query(&sql).unwrap();
+}
+
+#[test]
+fn what_a_function_sets_unseen_goes_with_its_client_if_the_server_reports_it() {
+    let Some(pooled) = PooledDatabase::start(pool_of(1)).unwrap() else {
+        return;
+    };
+    make_function(
+        &pooled,
+        "perform set_config('TimeZone', 'Asia/Tokyo', false)",
+    );
+    let (mut first, mut second) = (pooled.connect().unwrap(), pooled.connect().unwrap());
+    let before = second.query("show TimeZone").unwrap();
+    assert_eq!(first.query("select unseen()").unwrap(), "done");
+    for _ in 0..2 {
+        assert_eq!(second.query("show TimeZone").unwrap(), before);
+        assert_eq!(first.query("show TimeZone").unwrap(), "Asia/Tokyo");
+    }
+}
+
+#[test]
+fn another_user_whom_a_function_makes_of_a_session_is_nobody_elses() {
+    let Some(pooled) = PooledDatabase::start(pool_of(2)).unwrap() else {
+        return;
+    };
+    let owner = pooled.login().user;
+    pooled
+        .admin(&format!("alter role \"{owner}\" superuser"))
+        .unwrap();
+    let other = format!("{owner}_other");
+    pooled.admin(&format!("create role \"{other}\"")).unwrap();
+    for (what, name) in [
+        ("role", "current_user"),
+        ("session authorization", "session_user"),
+    ] {
+        make_function(&pooled, &format!("set {what} \"{other}\""));
+        let who = format!("select {name}");
+        let (mut first, mut second) = (pooled.connect().unwrap(), pooled.connect().unwrap());
+        assert_eq!(first.query("select unseen()").unwrap(), "done");
+        for _ in 0..3 {
+            assert_eq!(first.query(&who).unwrap(), other, "{what}");
+            assert_eq!(second.query(&who).unwrap(), owner, "{what}");
+        }
+        drop(first);
+        assert_eq!(pooled.connect().unwrap().query(&who).unwrap(), owner);
+    }
+    pooled.admin(&format!("drop role \"{other}\"")).unwrap();
+}
+
+#[test]
+fn nobody_hears_what_a_function_made_a_server_listen_to() {
+    let Some(pooled) = PooledDatabase::start(pool_of(1)).unwrap() else {
+        return;
+    };
+    make_function(&pooled, "listen news");
+    let mut client = pooled.connect().unwrap();
+    assert_eq!(client.query("select unseen()").unwrap(), "done");
+    let mut other = pooled.connect().unwrap();
+    other
+        .send(&wire::query("notify news, 'unseen'").unwrap())
+        .unwrap();
+    let tags: Vec<u8> = std::iter::from_fn(|| {
+        let message = other.message().unwrap();
+        (message.tag() != tag::READY_FOR_QUERY).then_some(message.tag())
+    })
+    .collect();
+    assert_eq!(tags, [tag::COMMAND_COMPLETE]);
+    // The server has forgotten it.
+    let channels = "select count(*) from pg_listening_channels()";
+    assert_eq!(other.query(channels).unwrap(), "0");
+}

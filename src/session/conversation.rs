@@ -187,6 +187,19 @@ impl Conversation {
         }
     }
 
+    /// The server has reported something that nobody sets by its name: whose rights a session has may
+    /// be others, though no text has said so.
+    pub(super) fn reported_of_user(&mut self, client: &Client, name: &str) {
+        match name {
+            "session_authorization" => self.pin(),
+            "is_superuser" if client.mode != PoolMode::Session => self.touch(Touch {
+                name: "role".into(),
+                is_reset: false,
+            }),
+            _ => {},
+        }
+    }
+
     fn touch(&mut self, touch: Touch) {
         let known = self
             .touched

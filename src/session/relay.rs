@@ -123,6 +123,8 @@ pub(super) trait Observer {
     fn command_complete(&mut self, server: &mut Server, tag: &[u8]);
     /// The server reported a parameter to the client: the body of a `ParameterStatus`.
     fn parameter_status(&mut self, body: &[u8]);
+    /// The server tells of a notification; whether the client is to hear it.
+    fn notification(&mut self) -> bool;
     /// The server answered something that the pooler injected: the body of a `DataRow`, or the
     /// beginning of it.
     fn injected_row(&mut self, body: &[u8]);
@@ -300,6 +302,9 @@ fn receive(
     let verdict = server.ledger.received(tag)?;
     match (tag, verdict) {
         (backend::PARAMETER_STATUS, Verdict::Forward) => observer.parameter_status(body),
+        (backend::NOTIFICATION_RESPONSE, Verdict::Forward) if !observer.notification() => {
+            return Ok(Received::Swallow);
+        },
         (backend::DATA_ROW, Verdict::Swallow) => observer.injected_row(body),
         (backend::ERROR_RESPONSE, Verdict::Swallow) if !is_heard => observer.injected_failed(body),
         (backend::ERROR_RESPONSE, Verdict::Forward) => {

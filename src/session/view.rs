@@ -132,6 +132,7 @@ impl Observer for View<'_> {
             return;
         };
         if !can_be_set(name) {
+            self.conversation.reported_of_user(self.client, name);
             return;
         }
         let mut settings = match &self.conversation.changed {
@@ -142,6 +143,13 @@ impl Observer for View<'_> {
         if settings.set(name, value).is_ok() {
             self.conversation.changed = Some(Rc::new(settings));
         }
+    }
+
+    fn notification(&mut self) -> bool {
+        let may_listen = self.client.mode == PoolMode::Session || self.conversation.keeps_server();
+        // Whoever made the server listen, unseen, is perhaps not this client.
+        self.conversation.needs_reset |= !may_listen;
+        may_listen
     }
 
     fn injected_row(&mut self, body: &[u8]) {

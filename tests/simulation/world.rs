@@ -304,6 +304,12 @@ impl World {
                 }
             }
         }
+        for pool in &pools {
+            // Its servers would show it again.
+            if format!("{pool:?}").len() > 1000 {
+                found(format!("{:?} shows itself within itself", pool.key));
+            }
+        }
         self.home.close();
         pass(Duration::from_mins(1)).await;
         for pool in &pools {
