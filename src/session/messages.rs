@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use tidegate_proto::backend::TransactionStatus;
 use tidegate_proto::error::Violation;
 use tidegate_proto::frontend::tag as frontend;
 
@@ -61,11 +62,32 @@ impl View<'_> {
         if self.client.mode == PoolMode::Session || leaves.mentions.is_empty() {
             return Ok(());
         }
+        let is_failed = server.ledger.status() == TransactionStatus::Failed;
+        let ends_block = is_failed && self.executes_behind_block(server, message, leaves);
         let mut translation = self.translation(server, message, edits);
+        if ends_block {
+            translation.expose_behind_block(&leaves.mentions)?;
+        }
         if translation.expose(&leaves.mentions)? {
             self.conversation.pin();
         }
         Ok(())
+    }
+
+    /// Whether a `Query` ends a block, and executes behind that what its server does not know by its
+    /// name.
+    fn executes_behind_block(
+        &self,
+        server: &Server,
+        message: &Message<'_>,
+        leaves: &Leaves,
+    ) -> bool {
+        let statements = self.statements.as_ref();
+        let text = message.body.strip_suffix(b"\0").unwrap_or(message.body);
+        message.tag == frontend::QUERY
+            && !server.ledger.is_open()
+            && statements.is_some_and(|known| known.is_missing_one(&leaves.mentions))
+            && sql::begins_with_block_end(text, self.client)
     }
 
     pub(super) fn query<'a>(
@@ -102,7 +124,11 @@ impl View<'_> {
         }
         let statement = self.read(StatementText::query(), message.body, message.is_whole());
         if let Some(statement) = &statement {
-            if self.mentions_uncertain(&statement.leaves) {
+            // Behind what is under way nobody can tell how the block stands.
+            let leaves = &statement.leaves;
+            let is_block_uncertain =
+                server.ledger.is_busy() && self.executes_behind_block(server, message, leaves);
+            if is_block_uncertain || self.mentions_uncertain(leaves) {
                 return self.wait_for_names(server, message, edits);
             }
             self.expose(server, message, edits, &statement.leaves)?;

@@ -6,6 +6,7 @@
 //!
 //! See "Lexical Structure", <https://www.postgresql.org/docs/current/sql-syntax-lexical.html>.
 
+mod block_end;
 mod deallocate;
 mod lexer;
 mod parameter;
@@ -15,6 +16,7 @@ mod state_effects;
 #[cfg(test)]
 mod tests;
 
+pub use self::block_end::begins_with_block_end;
 pub use self::deallocate::deallocated_name;
 pub use self::state_effects::Effects;
 pub use self::state_effects::Leaves;

@@ -137,3 +137,52 @@ fn a_statement_prepared_in_a_transaction_outlives_its_rollback() {
     client.query("rollback").unwrap();
     assert_eq!(run(&mut client, "t", &[]).unwrap(), "t");
 }
+
+#[test]
+fn a_statement_is_executed_by_its_name_behind_the_end_of_a_failed_block() {
+    let Some(pooled) = PooledDatabase::start(pool_of(1)).unwrap() else {
+        return;
+    };
+    let ends = [
+        "rollback; execute s",
+        "commit work; execute s",
+        "/* so */ end; select 1; execute s",
+        "rollback to a; execute s",
+        "commit and chain; execute s",
+        "execute s",
+        "select 1; rollback; execute s",
+    ];
+    let said = |client: &mut Wire, end: &str| {
+        parse(client, "s", "select 'executed'").unwrap();
+        let setup = "begin; set local TimeZone = 'Asia/Tokyo'; savepoint a";
+        client.query(setup).unwrap();
+        assert_eq!(sqlstate(client.query("select nonsense")), "42703");
+        let heard = client
+            .query(end)
+            .map_err(|error| error.sqlstate().to_owned());
+        let after = client
+            .query("show TimeZone")
+            .map_err(|error| error.sqlstate().to_owned());
+        client.query("rollback").unwrap();
+        (heard, after)
+    };
+    // What fails is under way.
+    let mut client = pooled.connect().unwrap();
+    parse(&mut client, "s", "select 'executed'").unwrap();
+    let texts = ["begin; select nonsense", "rollback; execute s"];
+    let messages = texts.map(|text| wire::query(text).unwrap());
+    client.send(&messages.concat()).unwrap();
+    assert_eq!(sqlstate(client.rows()), "42703");
+    assert_eq!(client.rows().unwrap(), "executed");
+    drop(client);
+    for end in ends {
+        let heard = said(&mut pooled.connect().unwrap(), end);
+        let expected = said(&mut Wire::connect(&pooled.direct_login()).unwrap(), end);
+        if end.contains("to a") || end.contains("chain") {
+            // The server cannot be told of the name while its block has failed.
+            assert_eq!(heard.0.unwrap_err(), "26000", "{end}");
+            continue;
+        }
+        assert_eq!(heard, expected, "{end}");
+    }
+}

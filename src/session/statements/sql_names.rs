@@ -75,6 +75,25 @@ impl Translation<'_, '_> {
         Ok(has_exposed)
     }
 
+    /// A text that ends a failed transaction block, and executes statements behind that, which the
+    /// server does not know by their names: in the block it could not be told of them. So the block
+    /// is over a little earlier, and another one fails in its place.
+    pub(in crate::session) fn expose_behind_block(
+        &mut self,
+        mentions: &[Mention],
+    ) -> Result<(), Violation> {
+        // What is reported at its end is the client's.
+        self.injection().query(b"ROLLBACK", Owner::Behalf)?;
+        for mention in mentions {
+            if let Some(name) = mention.name.as_deref().map(cut) {
+                self.expose_one(name, mention.usage)?;
+            }
+        }
+        self.injection().query(b"BEGIN", Owner::Pooler)?;
+        self.statements.pending.push_back(Pending::Placeholder);
+        self.injection().query_that_fails()
+    }
+
     /// Where only the name matters, it is the name of nothing: a text that is parsed may fail, and
     /// does in a transaction that has.
     fn expose_one(&mut self, name: &[u8], usage: Usage) -> Result<bool, Violation> {
@@ -116,6 +135,18 @@ impl Statements {
     pub(in crate::session) fn left_server(&mut self) {
         self.exposed.clear();
         self.on_server.clear();
+    }
+
+    /// Whether a text executes a statement that the client has parsed, and whose text its server does
+    /// not know by that name.
+    pub(in crate::session) fn is_missing_one(&self, mentions: &[Mention]) -> bool {
+        mentions.iter().any(|mention| {
+            let name = mention.name.as_deref().map(cut).unwrap_or_default();
+            let mut exposed = self.exposed.iter();
+            mention.usage == Usage::Executed
+                && self.named.contains_key(name)
+                && !exposed.any(|exposed| *exposed.name == *name && !exposed.is_empty)
+        })
     }
 
     fn is_exposed(&self, name: &[u8]) -> bool {

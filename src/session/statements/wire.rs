@@ -75,6 +75,22 @@ impl Injection<'_> {
         Ok(())
     }
 
+    /// A text of the pooler's.
+    pub(super) fn query(&mut self, text: &[u8], owner: Owner) -> Result<(), Violation> {
+        put(self.out, frontend::QUERY, &[text, b"\0"]);
+        self.server.card.own_rounds.begin();
+        self.server.ledger.sent(frontend::QUERY, owner)
+    }
+
+    /// The same, and it is known to fail.
+    pub(super) fn query_that_fails(&mut self) -> Result<(), Violation> {
+        put(self.out, frontend::QUERY, &[b"no statement\0"]);
+        self.server.card.own_rounds.begin();
+        self.server
+            .ledger
+            .sent_marked(frontend::QUERY, Owner::Pooler)
+    }
+
     /// `Describe` of a statement under a name of the pooler's.
     pub(super) fn describe(&mut self, name: &[u8]) -> Result<(), Violation> {
         put(self.out, frontend::DESCRIBE, &[b"S", name]);

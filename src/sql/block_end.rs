@@ -1,0 +1,84 @@
+//! Texts that begin with the end of a transaction block.
+//!
+//! See <https://www.postgresql.org/docs/current/sql-commit.html> and its neighbours.
+
+use crate::sql::Session;
+use crate::sql::lexer::Lexer;
+use crate::sql::lexer::Token;
+use crate::sql::state_effects::is_one_of;
+
+/// Whether the first statement of a text ends the transaction block, whatever it was, and begins no
+/// other: `COMMIT`, `ROLLBACK`, but not `ROLLBACK TO`, nor `COMMIT AND CHAIN`.
+pub fn begins_with_block_end(text: &[u8], session: &impl Session) -> bool {
+    let mut words = 0;
+    let mut is_end = false;
+    let mut is_over = false;
+    let mut look = |token: Token<'_>| {
+        if is_over {
+            return;
+        }
+        match token {
+            Token::Mark(b';') => is_over = words > 0,
+            Token::Word(word) if words == 0 => {
+                words += 1;
+                is_end = is_one_of(word, &["abort", "commit", "end", "rollback"]);
+            },
+            Token::Word(word) => is_end &= is_one_of(word, &["transaction", "work"]),
+            Token::Mark(_)
+            | Token::Name(_)
+            | Token::TextWord(_)
+            | Token::TextMark(_)
+            | Token::Doubt => is_end = false,
+        }
+    };
+    let mut lexer = Lexer::new();
+    lexer.feed(text, session, &mut look);
+    lexer.finish(&mut look);
+    is_end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Plain;
+
+    impl Session for Plain {
+        fn is_reported(&self, _name: &str) -> bool {
+            false
+        }
+
+        fn has_backslash_escapes(&self) -> bool {
+            false
+        }
+
+        fn has_backslash_in_characters(&self) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn only_what_ends_a_block_and_nothing_else_is_an_end() {
+        let ends = |text: &str| begins_with_block_end(text.as_bytes(), &Plain);
+        for text in [
+            "COMMIT",
+            " ;/* x */ rollback work; select 1",
+            "end transaction;commit and chain",
+            "abort -- to a\n; execute s",
+        ] {
+            assert!(ends(text), "{text}");
+        }
+        for text in [
+            "",
+            "select 1; commit",
+            "rollback to a",
+            "rollback to savepoint a; execute s",
+            "commit and chain",
+            "commit prepared 'x'",
+            "\"commit\"",
+            "commitment",
+        ] {
+            assert!(!ends(text), "{text}");
+        }
+    }
+}
