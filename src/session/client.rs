@@ -104,9 +104,12 @@ impl Client {
     }
 
     /// Asks the session to end, for this reason, at the next moment it can say so. The first
-    /// reason stays.
+    /// reason stays, unless it lets the session finish its transaction and this one does not.
     pub fn end(&self, ending: Ending) {
-        if self.ending.get().is_none() {
+        let gives_way = |first: Ending| {
+            first.waits_for_the_transaction() && !ending.waits_for_the_transaction()
+        };
+        if self.ending.get().is_none_or(gives_way) {
             self.ending.set(Some(ending));
         }
         self.wake();

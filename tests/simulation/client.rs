@@ -203,6 +203,14 @@ impl Client {
         self.hear_the_end().await;
     }
 
+    /// Hears why it must go, without having said anything.
+    pub(crate) async fn hear_farewell(&mut self) {
+        match self.read().await {
+            Heard::Message(message) => self.hear(&message).await,
+            Heard::End => self.ended(),
+        }
+    }
+
     pub(crate) async fn hear_the_end(&mut self) {
         match self.read().await {
             Heard::End => self.is_over = true,

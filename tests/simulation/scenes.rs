@@ -1,5 +1,6 @@
 //! Single scenes, of what a seed may meet too rarely.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -119,6 +120,37 @@ fn a_server_that_was_reset_gets_its_next_client_s_settings_though_its_last_had_t
             converse(&mut one, &[shows, sets]).await;
         }
     });
+}
+
+#[test]
+fn whoever_may_finish_a_transaction_goes_at_once_when_its_tenant_does() {
+    let goes = |world: Rc<World>, in_the_queue: bool| async move {
+        let mut one = client(&world, 1, &[], |session| session);
+        let mut two = client(&world, 2, &[], |session| session);
+        one.log_in().await;
+        two.log_in().await;
+        one.exchange(&query(1, "BEGIN")).await;
+        let ending = async {
+            pass(Duration::from_millis(1)).await;
+            world.drain();
+            pass(Duration::from_millis(1)).await;
+            world.reload(BTreeMap::new());
+        };
+        if in_the_queue {
+            let asks = query(2, "SELECT 'a'");
+            tokio::join!(two.exchange(&asks), ending);
+        } else {
+            ending.await;
+            two.hear_farewell().await;
+        }
+        one.hear_farewell().await;
+        assert!(one.is_over && two.is_over);
+    };
+    for in_the_queue in [false, true] {
+        play(Weather::calm(), "a tenant goes in a drain", move |world| {
+            goes(world, in_the_queue)
+        });
+    }
 }
 
 #[test]
