@@ -150,6 +150,10 @@ impl Settings {
     ///
     /// [`EncodeError`] if a value cannot be sent; nothing is appended then.
     pub fn transition(&self, target: &Self, out: &mut Vec<u8>) -> Result<bool, EncodeError> {
+        // Most clients of a pool want the same, each in a copy of its own.
+        if self == target {
+            return Ok(false);
+        }
         let query = self.commands(target).join(";");
         if query.is_empty() {
             return Ok(false);
@@ -162,14 +166,11 @@ impl Settings {
     }
 
     fn position(&self, name: &str) -> Result<usize, usize> {
-        let lower = |text: &str| {
-            text.bytes()
-                .map(|byte| byte.to_ascii_lowercase())
-                .collect::<Vec<_>>()
-        };
-        let wanted = lower(name);
+        fn lower(text: &str) -> impl Iterator<Item = u8> {
+            text.bytes().map(|byte| byte.to_ascii_lowercase())
+        }
         self.0
-            .binary_search_by(|setting| lower(&setting.name).cmp(&wanted))
+            .binary_search_by(|setting| lower(&setting.name).cmp(lower(name)))
     }
 }
 

@@ -13,6 +13,7 @@ mod end;
 mod ending;
 mod homes;
 mod learning;
+mod leasing;
 mod line;
 mod login;
 mod mailbox;
@@ -26,12 +27,18 @@ mod statement_text;
 mod statements;
 mod view;
 
+use std::fmt;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
 
 use tidegate_proto::startup::Replication;
 use tokio::io::AsyncWriteExt;
+use tokio::task::coop::Unconstrained;
 use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 
@@ -55,8 +62,10 @@ pub use self::snapshot::PoolView;
 pub use self::snapshot::ServerView;
 pub use self::snapshot::WorkerView;
 
+use self::cancel_keys::Granted;
 use self::client::Facts;
 use self::line::Line;
+use self::registry::Registered;
 use self::run::Session;
 use crate::config::Refusals;
 use crate::net::Socket;
@@ -67,15 +76,36 @@ use crate::restrictions::Report;
 use crate::telemetry::Count;
 use crate::telemetry::Untrusted;
 
-/// Runs one session to its end. The socket must be registered with this worker's runtime.
-pub async fn begin(
-    arrival: Arrival,
-    home: Rc<Home>,
-    registry: Rc<Registry>,
-    keys: Arc<CancelKeys>,
-) {
-    let (client, end) = Box::pin(log_in(arrival, &home, &registry, &keys)).await;
-    log_end(&client, &end);
+/// A session under way: a future that is over when the session is.
+///
+/// A task of its own holds nothing of the login that led to it.
+#[must_use = "a session that is dropped ends"]
+pub struct Live {
+    session: Unconstrained<Session>,
+    client: Rc<Client>,
+    #[expect(
+        dead_code,
+        reason = "its client is cancelled by it until it is dropped"
+    )]
+    key: Granted,
+    #[expect(dead_code, reason = "its client is listed until it is dropped")]
+    registered: Registered,
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Live({})", self.client.id)
+    }
+}
+
+impl Future for Live {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let end = ready!(Pin::new(&mut self.session).poll(context));
+        log_end(&self.client, &end);
+        Poll::Ready(())
+    }
 }
 
 /// Closes the connection of a client that proved who it is, but is not admitted any more: a reload
@@ -116,13 +146,15 @@ async fn bow_out(arrival: Arrival, report: &Report, reason: &str) {
     say_goodbye(&mut socket, &words).await;
 }
 
-async fn log_in(
+/// Logs a client in to where its pool lives. The socket must be registered with this worker's
+/// runtime. `None` if there will be no session: the client has been told why.
+pub async fn begin(
     mut arrival: Arrival,
-    home: &Rc<Home>,
-    registry: &Rc<Registry>,
-    keys: &Arc<CancelKeys>,
-) -> (Rc<Client>, End) {
-    let pool = pool_for(&mut arrival, home);
+    home: Rc<Home>,
+    registry: Rc<Registry>,
+    keys: Arc<CancelKeys>,
+) -> Option<Live> {
+    let pool = pool_for(&mut arrival, &home);
     if let Some(proven) = arrival.client_keys {
         *pool.client_keys.borrow_mut() = Some(proven);
     }
@@ -137,7 +169,7 @@ async fn log_in(
         connected_at: arrival.accepted_at,
     };
     let client = Client::new(facts, arrival.permit, Instant::now());
-    let _registered = registry.register(&client);
+    let registered = registry.register(&client);
     let target = CancelTarget {
         worker: home.worker,
         client: client.id,
@@ -152,12 +184,17 @@ async fn log_in(
         let words = settled.words(&client, &granted.key)?;
         Ok((settled.lease, words, granted))
     });
-    let end = match begun {
-        Ok((lease, words, _granted)) => {
+    match begun {
+        Ok((lease, words, key)) => {
             client.pool.counters.add(Count::Logins, 1);
             let mut session = Session::new(socket, Rc::clone(&client));
             session.begin_with(lease, &words, early);
-            unconstrained(session).await
+            Some(Live {
+                session: unconstrained(session),
+                client,
+                key,
+                registered,
+            })
         },
         Err(end) => {
             if let Some(report) = end.report() {
@@ -165,10 +202,10 @@ async fn log_in(
                 refusal::encode(&report, &mut words);
                 say_goodbye(&mut socket, &words).await;
             }
-            end
+            log_end(&client, &end);
+            None
         },
-    };
-    (client, end)
+    }
 }
 
 /// The client's pool. A replication connection has one of its own, whose server is logged in to with

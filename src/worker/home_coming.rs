@@ -63,7 +63,7 @@ pub(super) async fn arrive(mut arrival: Box<Arrival>, seat: HomeSeat, place: Rc<
     }
 }
 
-/// The session, until its end; the client is counted at this home for as long.
+/// The session, in a task of its own; the client is counted at this home until its end.
 async fn welcome(arrival: Box<Arrival>, seat: HomeSeat, place: Rc<Place>) {
     let home = Rc::clone(&place.home);
     let admission = &place.node.gate.admission;
@@ -79,8 +79,12 @@ async fn welcome(arrival: Box<Arrival>, seat: HomeSeat, place: Rc<Place>) {
     }
     let registry = Rc::clone(&place.registry);
     let keys = Arc::clone(&place.node.cancel_keys);
-    Box::pin(session::begin(*arrival, home, registry, keys)).await;
-    drop(seat);
+    if let Some(live) = Box::pin(session::begin(*arrival, home, registry, keys)).await {
+        tokio::task::spawn_local(async move {
+            live.await;
+            drop(seat);
+        });
+    }
 }
 
 fn count(closed: &Closed, place: &Place) {

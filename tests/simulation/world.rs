@@ -138,7 +138,13 @@ impl World {
             accepted_at: Instant::now(),
         };
         let (home, registry) = (Rc::clone(&self.home), Rc::clone(&self.registry));
-        let session = session::begin(arrival, home, registry, Arc::clone(&self.keys));
+        let keys = Arc::clone(&self.keys);
+        let session = async move {
+            let begun = session::begin(arrival, home, registry, keys).await;
+            if let Some(live) = begun {
+                live.await;
+            }
+        };
         let mut places = self.nature.places.borrow_mut();
         places.insert(client.number, client.place.clone());
         Some(Connection {
