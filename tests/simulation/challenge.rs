@@ -22,10 +22,10 @@ use tidegate_proto::scram::ServerFirst;
 use tidegate_proto::scram::Verdict;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
-use tokio::io::DuplexStream;
 
 use crate::message::Message;
 use crate::nature::Nature;
+use crate::wire::Wire;
 
 /// How a server asks who somebody is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub(crate) fn client_keys(user: &str) -> ClientKeys {
 /// Somebody who wants to be a user.
 pub(crate) struct Applicant<'a> {
     pub(crate) nature: &'a Nature,
-    pub(crate) stream: &'a mut DuplexStream,
+    pub(crate) stream: &'a mut Wire,
     pub(crate) user: &'a str,
 }
 
@@ -150,6 +150,7 @@ impl Applicant<'_> {
     }
 
     async fn say(&mut self, words: &[u8]) -> Result<(), Gone> {
-        self.stream.write_all(words).await.map_err(|_| Gone)
+        self.stream.write_all(words).await.map_err(|_| Gone)?;
+        self.stream.flush().await.map_err(|_| Gone)
     }
 }

@@ -229,7 +229,9 @@ impl Client {
             "57P01" if says("client_lifetime") => nature.weather.patience.is_some(),
             "57P01" if nature.killed.borrow().contains(&self.number) => true,
             // All that waited for a server share the fate of its login.
-            "08006" if says("the connection to the server broke") => nature.deaths.get() > 0,
+            "08006" if says("the connection to the server broke") || says("TLS with") => {
+                nature.deaths.get() > 0
+            },
             "57P01" | "08006" => self.is_bereaved(),
             "57P03" | "53300" => nature.failed_logins.get() > 0,
             "28000" => nature.gone.borrow().contains(&self.tenant),

@@ -7,6 +7,7 @@ use std::sync::Once;
 use std::time::Duration;
 
 use tidegate::config::PoolSettings;
+use tidegate::config::ServerTlsMode;
 use tokio::runtime::Builder;
 use tokio::runtime::LocalOptions;
 
@@ -116,6 +117,10 @@ fn tenants(random: &mut Random, weather: &Weather) -> Tenants {
         let mut tenant = world::tenant(name, &pool);
         if random.chance(250) {
             tenant.max_db_connections = u32::try_from(random.between(1, 4)).unwrap();
+        }
+        if weather.has_server_tls {
+            let endpoint = Arc::make_mut(&mut tenant.endpoints[0]);
+            endpoint.tls.mode = ServerTlsMode::Require;
         }
         tenants.insert((*name).to_owned(), Arc::new(tenant));
     }

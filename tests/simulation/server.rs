@@ -25,7 +25,6 @@ use tidegate_proto::frontend::tag as frontend;
 use tidegate_proto::sqlstate::SqlState;
 use tidegate_proto::startup::CancelRequest;
 use tidegate_proto::startup::Replication;
-use tidegate_proto::startup::Request;
 use tidegate_proto::startup::StartupMessage;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
@@ -37,6 +36,8 @@ use crate::challenge::Applicant;
 use crate::nature::Nature;
 use crate::nature::Place;
 use crate::nature::pass;
+use crate::wire;
+use crate::wire::Wire;
 
 /// Begins every text of a client; its number follows.
 pub(crate) const MARK: &str = "/* client ";
@@ -94,12 +95,8 @@ impl Fate {
 }
 
 /// Serves one connection to its end.
-pub(crate) async fn serve(
-    nature: Rc<Nature>,
-    mut stream: DuplexStream,
-    (tenant, port): (String, u16),
-) {
-    let Some(opening) = opening(&mut stream).await else {
+pub(crate) async fn serve(nature: Rc<Nature>, stream: DuplexStream, (tenant, port): (String, u16)) {
+    let Some((mut stream, opening)) = wire::open(&nature, stream).await else {
         return;
     };
     if nature.chance(nature.weather.delays) {
@@ -111,6 +108,7 @@ pub(crate) async fn serve(
             nature.dawdle().await;
         }
         cancel(&nature, &request);
+        drop(stream.shutdown().await);
         return;
     }
     let startup = StartupMessage::decode(&opening).unwrap();
@@ -156,7 +154,11 @@ pub(crate) async fn serve(
     });
     let (words, is_admitted) = greeting(&nature, &session);
     nature.note(format_args!("server {process_id} {:?}", session.place));
-    if stream.write_all(&words).await.is_err() || !is_admitted {
+    let said = async {
+        stream.write_all(&words).await?;
+        stream.flush().await
+    };
+    if said.await.is_err() || !is_admitted {
         return;
     }
     nature
@@ -178,16 +180,6 @@ pub(crate) async fn serve(
     let end = work.live().await;
     nature.note(format_args!("server {process_id} ends: {end}"));
     nature.servers.borrow_mut().remove(&process_id);
-}
-
-/// The first message of a connection.
-async fn opening(stream: &mut DuplexStream) -> Option<Vec<u8>> {
-    let mut message = vec![0; 8];
-    stream.read_exact(&mut message).await.ok()?;
-    let request = Request::classify(&message).unwrap()?;
-    message.resize(request.bytes(), 0);
-    stream.read_exact(&mut message[8..]).await.ok()?;
-    Some(message)
 }
 
 /// What a server says to a login; and whether it admits it.
@@ -232,7 +224,7 @@ fn cancel(nature: &Nature, request: &CancelRequest<'_>) {
 struct Work<'a> {
     nature: &'a Nature,
     session: &'a ServerSession,
-    stream: DuplexStream,
+    stream: Wire,
     unread: Vec<u8>,
     unsent: Vec<u8>,
     messages: u32,
@@ -316,8 +308,11 @@ impl Work<'_> {
 
     async fn flush(&mut self) -> Result<(), Why> {
         let bytes = std::mem::take(&mut self.unsent);
-        let sent = self.stream.write_all(&bytes).await;
-        sent.map_err(|_gone| "its connection is gone")
+        let sent = async {
+            self.stream.write_all(&bytes).await?;
+            self.stream.flush().await
+        };
+        sent.await.map_err(|_gone| "its connection is gone")
     }
 
     /// A statement that sleeps, until it is over or canceled.

@@ -41,8 +41,12 @@ pub(crate) struct Weather {
     pub(crate) reloads: u32,
     /// How often an operator who looks brings the end of it all: nobody stays.
     pub(crate) drains: u32,
+    /// How many of these bring a new configuration as well.
+    pub(crate) reloads_in_drains: u32,
     /// How servers ask who somebody is.
     pub(crate) challenge: Challenge,
+    /// Whether servers are spoken to under TLS.
+    pub(crate) has_server_tls: bool,
     /// How many clients replicate.
     pub(crate) replications: u32,
     /// The limit of a wait in the queue, if it is short enough to be reached.
@@ -83,6 +87,7 @@ impl Weather {
             kills: fault(60),
             reloads: fault(200),
             drains: fault(20),
+            reloads_in_drains: fault(700),
             delays: fault(500),
             replications: fault(300),
             ..Self::calm()
@@ -95,13 +100,24 @@ impl Weather {
         weather.patience = (!is_calm && random.chance(150)).then_some(millis);
         let challenges = [Challenge::None, Challenge::Md5, Challenge::Scram];
         weather.challenge = *random.pick(&challenges);
+        weather.has_server_tls = random.chance(250);
+        if weather.has_server_tls {
+            // In a handshake nobody listens who has something to say: what both say must fit.
+            weather.pipe_bytes = weather.pipe_bytes.max(64);
+            // It is thousands of bytes, and there is a limit to its time.
+            let piece = weather.pipe_bytes.min(weather.segment_bytes_max);
+            weather.delays = weather.delays.div_ceil(scale(piece));
+        }
         weather
     }
 
     /// The more pieces there are, the fewer of them are late.
     fn pieces_scale(&mut self, random: &mut Random) {
         self.segment_bytes_max = *random.pick(&[1, 5, 50, 1000, 8192]);
-        let scale = u32::try_from(1 + 300 / self.segment_bytes_max).unwrap();
-        self.delays = self.delays.div_ceil(scale);
+        self.delays = self.delays.div_ceil(scale(self.segment_bytes_max));
     }
+}
+
+fn scale(piece_bytes: usize) -> u32 {
+    u32::try_from(1 + 300 / piece_bytes).unwrap()
 }

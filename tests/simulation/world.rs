@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate::config;
+use tidegate::config::Host;
 use tidegate::config::PoolMode;
 use tidegate::config::SecretText;
 use tidegate::config::ServerTlsMode;
@@ -219,6 +220,10 @@ impl World {
             }
             if nature.chance(nature.weather.drains) {
                 self.drain();
+                if nature.chance(nature.weather.reloads_in_drains) {
+                    nature.dawdle().await;
+                    self.reload_somehow();
+                }
             }
         }
     }
@@ -345,6 +350,7 @@ pub(crate) fn tenant(name: &str, pool: &config::PoolSettings) -> config::Tenant 
     let mut endpoint = config::Endpoint {
         name: format!("{name}-primary"),
         region: name.to_owned(),
+        host: Host::Name("localhost".to_owned()),
         ..config::Endpoint::default()
     };
     endpoint.tls.mode = ServerTlsMode::Disable;
