@@ -130,7 +130,10 @@ impl Applicant<'_> {
     async fn ask(&mut self, question: &[u8]) -> Result<Vec<u8>, Gone> {
         self.say(question).await?;
         let mut head = [0; 5];
-        self.stream.read_exact(&mut head).await.map_err(|_| Gone)?;
+        self.stream
+            .read_exact(&mut head)
+            .await
+            .map_err(|_gone| Gone)?;
         let [kind, length @ ..] = head;
         if kind != tag::PASSWORD {
             self.nature
@@ -139,7 +142,10 @@ impl Applicant<'_> {
         }
         let length = usize::try_from(u32::from_be_bytes(length)).unwrap();
         let mut body = vec![0; length - 4];
-        self.stream.read_exact(&mut body).await.map_err(|_| Gone)?;
+        self.stream
+            .read_exact(&mut body)
+            .await
+            .map_err(|_gone| Gone)?;
         if self.nature.chance(self.nature.weather.server_deaths / 8) {
             self.nature
                 .note(format_args!("a server dies over a proof of {}", self.user));
@@ -150,7 +156,7 @@ impl Applicant<'_> {
     }
 
     async fn say(&mut self, words: &[u8]) -> Result<(), Gone> {
-        self.stream.write_all(words).await.map_err(|_| Gone)?;
-        self.stream.flush().await.map_err(|_| Gone)
+        self.stream.write_all(words).await.map_err(|_gone| Gone)?;
+        self.stream.flush().await.map_err(|_gone| Gone)
     }
 }

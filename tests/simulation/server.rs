@@ -111,17 +111,7 @@ pub(crate) async fn serve(nature: Rc<Nature>, stream: DuplexStream, (tenant, por
         drop(stream.shutdown().await);
         return;
     }
-    let startup = StartupMessage::decode(&opening).unwrap();
-    let text = |name: &str| {
-        let value = startup.parameter(name.as_bytes()).unwrap_or_default();
-        String::from_utf8(value.to_vec()).unwrap()
-    };
-    let place = Place {
-        tenant,
-        database: text("database"),
-        user: text("user"),
-        replication: startup.replication().unwrap_or_default(),
-    };
+    let (place, settings) = wish(&nature, tenant, &opening);
     let mut applicant = Applicant {
         nature: &nature,
         stream: &mut stream,
@@ -129,15 +119,6 @@ pub(crate) async fn serve(nature: Rc<Nature>, stream: DuplexStream, (tenant, por
     };
     if applicant.prove().await.is_err() {
         return;
-    }
-    let own = |(name, value): (&[u8], &[u8])| {
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        (text(name), text(value))
-    };
-    // Only a server that replicates is logged in to with a client's.
-    let settings: Vec<_> = startup.settings().map(own).collect();
-    if place.replication == Replication::None && !settings.is_empty() {
-        nature.find(format!("a server of {place:?} begins with {settings:?}"));
     }
     let process_id = nature.number();
     let session = Rc::new(ServerSession {
@@ -180,6 +161,31 @@ pub(crate) async fn serve(nature: Rc<Nature>, stream: DuplexStream, (tenant, por
     let end = work.live().await;
     nature.note(format_args!("server {process_id} ends: {end}"));
     nature.servers.borrow_mut().remove(&process_id);
+}
+
+/// Whom a `StartupMessage` wants the session to be for, and the settings that it begins with.
+fn wish(nature: &Nature, tenant: String, opening: &[u8]) -> (Place, Vec<(String, String)>) {
+    let startup = StartupMessage::decode(opening).unwrap();
+    let text = |name: &str| {
+        let value = startup.parameter(name.as_bytes()).unwrap_or_default();
+        String::from_utf8(value.to_vec()).unwrap()
+    };
+    let place = Place {
+        tenant,
+        database: text("database"),
+        user: text("user"),
+        replication: startup.replication().unwrap_or_default(),
+    };
+    let own = |(name, value): (&[u8], &[u8])| {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        (text(name), text(value))
+    };
+    // Only a server that replicates is logged in to with a client's.
+    let settings: Vec<_> = startup.settings().map(own).collect();
+    if place.replication == Replication::None && !settings.is_empty() {
+        nature.find(format!("a server of {place:?} begins with {settings:?}"));
+    }
+    (place, settings)
 }
 
 /// What a server says to a login; and whether it admits it.
