@@ -1,8 +1,8 @@
 //! What a client of transaction mode leaves in a server: it follows the client, or keeps the client
 //! there, and never shows itself to another.
 //!
-//! What is told apart is text. A function or a procedure of the tenant's own that changes its session
-//! is not seen.
+//! What is told apart is text. Of what a function of the tenant's own does to its session, only what the
+//! server reports by itself is seen.
 #![cfg(test)]
 
 use tidegate_harness::PooledDatabase;
