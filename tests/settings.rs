@@ -325,7 +325,8 @@ fn a_cancel_request_ends_the_query_and_not_the_settings_that_go_before_it() {
                      where datname = current_database() and pid <> pg_backend_pid()";
     pooled.admin(terminate).unwrap();
     let mut lock = Wire::connect(&pooled.direct_login()).unwrap();
-    lock.query("select pg_advisory_lock(7)").unwrap();
+    lock.query("select pg_advisory_lock(7), pg_advisory_lock(8)")
+        .unwrap();
     let waiting = |count: &str, event: &str| {
         let sql = format!(
             "select count(*) from pg_stat_activity \
@@ -339,8 +340,8 @@ fn a_cancel_request_ends_the_query_and_not_the_settings_that_go_before_it() {
                     select pg_advisory_lock(7); commit";
         scope.spawn(|| pooled.admin(hold).unwrap());
         waiting("1", "advisory");
-        let sleep = wire::query("select pg_sleep(600)").unwrap();
-        client.send(&sleep).unwrap();
+        let waits = wire::query("select pg_advisory_xact_lock(8)").unwrap();
+        client.send(&waits).unwrap();
         waiting("1", "relation");
         let mut request = Wire::open(pooled.login().address).unwrap();
         request.send(&client.cancel_request().unwrap()).unwrap();
