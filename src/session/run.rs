@@ -31,6 +31,7 @@ use crate::pool::Waiting;
 use crate::session::Client;
 use crate::session::End;
 use crate::session::carrying::carry_settings;
+use crate::session::carrying::drop_what_is_unnamed;
 use crate::session::conversation::Conversation;
 use crate::session::relay;
 use crate::session::statements::Statements;
@@ -71,11 +72,22 @@ impl Session {
     }
 
     /// The first words to the client, its server if it has one already, and what it said early.
+    ///
+    /// # Errors
+    ///
+    /// [`End`], at its first step: its server cannot be told what it should forget.
     pub(super) fn begin_with(&mut self, lease: Option<Lease>, words: &[u8], early: Vec<u8>) {
         Outgoing::append(&mut self.to_client, words);
-        self.lease = lease;
         self.conversation.restarts = !early.is_empty();
         self.held = early;
+        self.lease = lease;
+        if let Some(lease) = &mut self.lease {
+            let mut injected = Vec::new();
+            self.end = drop_what_is_unnamed(lease, &mut injected).err();
+            if !injected.is_empty() {
+                Outgoing::append(&mut lease.promised.unsent, &injected);
+            }
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod dropped;
 mod ends;
 mod expectation;
 mod life;
+mod mail;
 mod message;
 mod nature;
 mod network;

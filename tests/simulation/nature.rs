@@ -111,6 +111,10 @@ impl Nature {
         self.random.borrow_mut().between(least, most)
     }
 
+    pub(crate) fn pick<'a, T>(&self, items: &'a [T]) -> &'a T {
+        self.random.borrow_mut().pick(items)
+    }
+
     /// Records an event.
     pub(crate) fn note(&self, what: fmt::Arguments<'_>) {
         let micros = self.began.elapsed().as_micros();

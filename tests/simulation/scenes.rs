@@ -72,7 +72,7 @@ fn what_clients_of_a_removed_user_have_proven_is_forgotten() {
         let mut one = client(&world, 1, &[], |session| session);
         one.log_in().await;
         one.exchange(&query(1, "SELECT 'a'")).await;
-        let pool = Rc::clone(&world.home.pools()[0]);
+        let pool = Rc::clone(&world.workers[0].home.pools()[0]);
         let key = format!("{}=", "A".repeat(43));
         let verifier = format!("SCRAM-SHA-256$1:c2FsdA==${key}:{key}");
         *pool.client_keys.borrow_mut() = Some(ClientKeys {
@@ -99,7 +99,7 @@ fn after_the_machine_slept_an_idle_server_is_asked_before_it_is_lent() {
         let asked = || world.nature.asked.get();
         one.exchange(&query(1, "SELECT 'a'")).await;
         assert_eq!(asked(), 0);
-        world.home.resumed();
+        world.workers[0].home.resumed();
         one.exchange(&query(1, "SELECT 'b'")).await;
         assert_eq!(asked(), 1);
         one.exchange(&query(1, "SELECT 'c'")).await;

@@ -47,6 +47,10 @@ pub(crate) struct Weather {
     pub(crate) challenge: Challenge,
     /// Whether servers are spoken to under TLS.
     pub(crate) has_server_tls: bool,
+    /// How many workers the node has: each may have a part of every pool.
+    pub(crate) workers: usize,
+    /// How many letters from one worker to another find no room.
+    pub(crate) full_mailboxes: u32,
     /// How many clients replicate.
     pub(crate) replications: u32,
     /// The limit of a wait in the queue, if it is short enough to be reached.
@@ -62,6 +66,7 @@ impl Weather {
             pipe_bytes: 4096,
             segment_bytes_max: 4096,
             delay_max: Duration::from_millis(5),
+            workers: 1,
             ..Self::default()
         }
     }
@@ -90,6 +95,7 @@ impl Weather {
             reloads_in_drains: fault(700),
             delays: fault(500),
             replications: fault(300),
+            full_mailboxes: fault(500),
             ..Self::calm()
         };
         weather.pieces_scale(random);
@@ -100,6 +106,7 @@ impl Weather {
         weather.patience = (!is_calm && random.chance(150)).then_some(millis);
         let challenges = [Challenge::None, Challenge::Md5, Challenge::Scram];
         weather.challenge = *random.pick(&challenges);
+        weather.workers = *random.pick(&[1, 1, 2, 3]);
         weather.has_server_tls = random.chance(250);
         if weather.has_server_tls {
             // In a handshake nobody listens who has something to say: what both say must fit.

@@ -18,14 +18,15 @@ use tidegate::net::Socket;
 use tidegate::net::Transport;
 use tidegate::pool;
 use tidegate::pool::Home;
+use tidegate::pool::Pool;
 use tidegate::pool::Surroundings;
 use tidegate::pool::statement_prefix;
 use tidegate::session;
 use tidegate::session::Arrival;
 use tidegate::session::CancelKey;
 use tidegate::session::CancelKeys;
+use tidegate::session::Client;
 use tidegate::session::Ending;
-use tidegate::session::Mailboxes;
 use tidegate::session::Registry;
 use tidegate::tenancy::ClientPermit;
 use tidegate::tenancy::Directory;
@@ -38,6 +39,7 @@ use tokio::time::Instant;
 
 use crate::challenge;
 use crate::challenge::Challenge;
+use crate::mail::Mail;
 use crate::nature::Nature;
 use crate::nature::Place;
 use crate::nature::pass;
@@ -56,14 +58,21 @@ pub(crate) type Tenants = BTreeMap<String, Arc<config::Tenant>>;
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) nature: Rc<Nature>,
-    pub(crate) home: Rc<Home>,
-    pub(crate) registry: Rc<Registry>,
+    pub(crate) workers: Vec<Worker>,
+    mail: Mail,
     pub(crate) keys: Arc<CancelKeys>,
     pub(crate) node: Arc<NodeCounts>,
     pub(crate) tenants: RefCell<Tenants>,
     directory: Directory,
     /// Nothing more happens to it.
     pub(crate) is_over: Cell<bool>,
+}
+
+/// One worker of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Worker {
+    pub(crate) home: Rc<Home>,
+    pub(crate) registry: Rc<Registry>,
 }
 
 /// A client's connection.
@@ -83,19 +92,39 @@ pub(crate) struct Introduction {
     pub(crate) parameters: Vec<(String, String)>,
 }
 
+impl Worker {
+    fn reloaded(&self) {
+        self.home.reload(Instant::now());
+        for client in self.registry.clients() {
+            if client.pool.tenant.is_gone() {
+                client.end(Ending::TenantGone);
+            }
+        }
+    }
+}
+
 impl World {
     pub(crate) fn new(nature: Rc<Nature>, tenants: Tenants) -> Rc<Self> {
         random::seed_keys(nature.random.borrow_mut().number());
         let node = Arc::new(NodeCounts::new(&config::Node::default()));
-        let surroundings = Surroundings {
-            random: random::keys,
-            dial: Box::new(Network(Rc::clone(&nature))),
-            post: Box::new(Mailboxes::new(1).0),
-            statement_prefix: statement_prefix(random::keys),
-        };
+        let (mail, prefix) = (Mail::new(&nature), statement_prefix(random::keys));
+        let workers = (0..nature.weather.workers).map(|number| {
+            let surroundings = Surroundings {
+                random: random::keys,
+                dial: Box::new(Network(Rc::clone(&nature))),
+                post: Box::new(mail.clone()),
+                statement_prefix: Arc::clone(&prefix),
+            };
+            let home = Home::new(number, Arc::clone(&node), surroundings);
+            mail.join(&home);
+            Worker {
+                home,
+                registry: Rc::default(),
+            }
+        });
         Rc::new(Self {
-            home: Home::new(0, Arc::clone(&node), surroundings),
-            registry: Rc::default(),
+            workers: workers.collect(),
+            mail,
             keys: Arc::default(),
             directory: Directory::new(&tenants),
             is_over: Cell::new(false),
@@ -138,7 +167,7 @@ impl World {
                 .then(|| challenge::client_keys(user)),
             accepted_at: Instant::now(),
         };
-        let (home, registry) = (Rc::clone(&self.home), Rc::clone(&self.registry));
+        let Worker { home, registry } = self.nature.pick(&self.workers).clone();
         let keys = Arc::clone(&self.keys);
         let session = async move {
             let begun = session::begin(arrival, home, registry, keys).await;
@@ -157,19 +186,33 @@ impl World {
 
     /// A cancel request comes, as a worker takes it.
     pub(crate) fn cancel(&self, key: &CancelKey) {
-        let target = self.keys.target(key);
-        let client = target.and_then(|target| self.registry.client(target.client));
-        if let Some(client) = client
+        if let Some(client) = self.client(key)
             && let Some(card) = client.server.borrow().as_ref()
         {
             pool::cancel_server(&client.pool, card, ());
         }
     }
 
+    fn client(&self, key: &CancelKey) -> Option<Rc<Client>> {
+        let target = self.keys.target(key)?;
+        let worker = self.workers.get(target.worker)?;
+        worker.registry.client(target.client)
+    }
+
+    /// The live sessions.
+    pub(crate) fn clients(&self) -> Vec<Rc<Client>> {
+        let registries = self.workers.iter().map(|worker| &worker.registry);
+        registries.flat_map(|registry| registry.clients()).collect()
+    }
+
+    fn pools(&self) -> Vec<Rc<Pool>> {
+        let homes = self.workers.iter().map(|worker| &worker.home);
+        homes.flat_map(|home| home.pools()).collect()
+    }
+
     /// An operator ends a client.
     pub(crate) fn kill(&self, key: &CancelKey) {
-        let target = self.keys.target(key);
-        if let Some(client) = target.and_then(|target| self.registry.client(target.client)) {
+        if let Some(client) = self.client(key) {
             client.end(Ending::Killed);
         }
     }
@@ -178,7 +221,9 @@ impl World {
     pub(crate) fn drain(&self) {
         self.nature.note(format_args!("the node drains"));
         self.nature.is_draining.set(true);
-        self.registry.end_all(Ending::ShuttingDown);
+        for worker in &self.workers {
+            worker.registry.end_all(Ending::ShuttingDown);
+        }
     }
 
     /// Another configuration, as a worker takes it.
@@ -189,11 +234,18 @@ impl World {
             all.insert(gone.name().to_owned());
         }
         *self.tenants.borrow_mut() = tenants;
-        self.home.reload(Instant::now());
-        for client in self.registry.clients() {
-            if client.pool.tenant.is_gone() {
-                client.end(Ending::TenantGone);
-            }
+        // They do not all hear of it at once.
+        let mut workers = self.workers.iter().cloned();
+        let first = workers.next();
+        for worker in workers {
+            let nature = Rc::clone(&self.nature);
+            tokio::task::spawn_local(async move {
+                nature.dawdle().await;
+                worker.reloaded();
+            });
+        }
+        if let Some(first) = first {
+            first.reloaded();
         }
     }
 
@@ -202,9 +254,11 @@ impl World {
         while !self.is_over.get() {
             pass(TICK_INTERVAL).await;
             let now = Instant::now();
-            // Their names are of use to a node with several workers.
-            drop(self.home.tick(now));
-            self.registry.tick(now);
+            for Worker { home, registry } in &self.workers {
+                // Clients come to any worker here; nobody keeps a list of their homes.
+                drop(home.tick(now));
+                registry.tick(now);
+            }
             self.check_limits();
         }
     }
@@ -256,8 +310,8 @@ impl World {
 
     /// What holds at every moment.
     fn check_limits(&self) {
-        let mut connected = 0;
-        for pool in self.home.pools() {
+        let mut connected = self.mail.servers();
+        for pool in self.pools() {
             let (waiting, _) = pool.waiting();
             let cards = u32::try_from(pool.server_cards().len()).unwrap();
             connected += cards + pool.connecting();
@@ -278,10 +332,10 @@ impl World {
     pub(crate) async fn check_end(&self) {
         pass(Duration::from_mins(1)).await;
         let found = |what: String| self.nature.find(format!("at the end, {what}"));
-        if !self.registry.is_empty() || !self.keys.is_empty() || self.node.clients() != 0 {
+        let sessions = self.clients().len();
+        if sessions > 0 || !self.keys.is_empty() || self.node.clients() != 0 {
             found(format!(
-                "{} sessions, {} cancel keys and {} clients are left",
-                self.registry.len(),
+                "{sessions} sessions, {} cancel keys and {} clients are left",
                 self.keys.len(),
                 self.node.clients()
             ));
@@ -297,7 +351,7 @@ impl World {
                 ));
             }
         }
-        let pools = self.home.pools();
+        let pools = self.pools();
         for pool in &pools {
             let (waiting, _) = pool.waiting();
             if pool.clients.get() != 0 || waiting != 0 || pool.connecting() != 0 {
@@ -321,7 +375,9 @@ impl World {
                 found(format!("{:?} shows itself within itself", pool.key));
             }
         }
-        self.home.close();
+        for worker in &self.workers {
+            worker.home.close();
+        }
         pass(Duration::from_mins(1)).await;
         for pool in &pools {
             if !pool.is_unused() {
