@@ -1,6 +1,7 @@
 //! What clients say: random statements and pipelines, each with a canary of its own.
 
 use tidegate::config::PoolMode;
+use tidegate::limits::STATEMENT_BYTES_MAX;
 use tidegate_model::Backend;
 use tidegate_proto::frontend::tag;
 
@@ -17,6 +18,9 @@ const SETTINGS: [&str; 6] = [
     "lock_timeout",
     "app.tenant",
 ];
+
+/// Words that stand before the names of statements.
+const NAMING: [&str; 3] = ["PREPARE", "EXECUTE", "DEALLOCATE"];
 
 /// The texts that clients share: what is prepared of one may be the same statement as another's.
 const SHARED: [&str; 3] = ["SELECT $1", "SELECT $1 3", "SELECT $1 40"];
@@ -93,6 +97,10 @@ impl Author {
                 let text = statements.join("; ");
                 // Of a name that it does not know, a server cannot be told while a block has failed.
                 let is_hopeless = text.contains("ROLLBACK TO") && text.contains("EXECUTE");
+                // Nor of those in a text that is too long to be held back.
+                let is_long = text.len() > STATEMENT_BYTES_MAX - 100;
+                let is_hopeless =
+                    is_hopeless || is_long && NAMING.iter().any(|word| text.contains(word));
                 let text = self.marked(if is_hopeless { "FAIL" } else { &text });
                 let mut messages = vec![Message::query(&text)];
                 // Into a COPY, nothing else may be said.
