@@ -29,6 +29,12 @@ pub const FAREWELL_TIME_MAX: Duration = Duration::from_secs(2);
 /// The buffer a worker reads into and all its connections share, in bytes.
 pub const SCRATCH_BUFFER_BYTES: usize = 64 * 1024;
 
+/// Buffers that a worker keeps for sessions that hold something back.
+pub const SPARE_BUFFERS_COUNT_MAX: usize = 256;
+
+/// The largest of them, in bytes: a worker keeps 1 MiB at most.
+pub const SPARE_BUFFER_BYTES_MAX: usize = 4096;
+
 /// What one connection may hold back unsent before its other side is no longer read, in bytes.
 pub const HELD_BYTES_MAX: usize = 256 * 1024;
 

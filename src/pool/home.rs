@@ -21,6 +21,7 @@ use crate::pool::PoolKey;
 use crate::pool::Post;
 use crate::pool::ServerSession;
 use crate::pool::ServerTlsCache;
+use crate::pool::SpareBuffers;
 use crate::telemetry::WorkerCounters;
 use crate::tenancy::LimitScope;
 use crate::tenancy::NodeCounts;
@@ -77,13 +78,15 @@ pub fn statement_prefix(random: Randomness) -> Arc<str> {
     format!("tidegate_{own:08x}_").into()
 }
 
-/// Buffers that are used within one poll and never kept across an await.
+/// Buffers that are used within one poll.
 #[derive(Debug)]
 pub struct Scratch {
     /// What was read.
     pub read: Box<[u8]>,
     /// What is injected before it, or replaces it.
     pub injected: Vec<u8>,
+    /// For what must be kept across an await after all.
+    pub spare: SpareBuffers,
 }
 
 impl Home {
@@ -110,6 +113,7 @@ impl Home {
             scratch: RefCell::new(Scratch {
                 read: vec![0; SCRATCH_BUFFER_BYTES].into_boxed_slice(),
                 injected: Vec::new(),
+                spare: SpareBuffers::default(),
             }),
             pools: RefCell::default(),
         })

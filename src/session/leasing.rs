@@ -65,7 +65,11 @@ impl Session {
         scratch.injected.clear();
         self.enter_server(lease, &mut scratch.injected, now)?;
         let held = std::mem::take(&mut self.held);
-        self.forward(&mut scratch.injected, &held, context)
+        let scratch = &mut *scratch;
+        let out = (&mut scratch.injected, &mut scratch.spare);
+        self.forward(out, &held, context)?;
+        scratch.spare.take_back(held);
+        Ok(())
     }
 
     /// Makes the server's session the client's own, in the same write as what the client said.
@@ -100,10 +104,13 @@ impl Session {
         }
         let pool = Rc::clone(&self.client.pool);
         let mut scratch = pool.home.scratch();
+        let scratch = &mut *scratch;
         scratch.injected.clear();
         let held = std::mem::take(&mut self.held);
         if self.obtain(&held, &mut scratch.injected, Instant::now())? {
-            self.forward(&mut scratch.injected, &held, context)?;
+            let out = (&mut scratch.injected, &mut scratch.spare);
+            self.forward(out, &held, context)?;
+            scratch.spare.take_back(held);
         } else {
             self.held = held;
         }

@@ -27,6 +27,7 @@ use crate::net::Outgoing;
 use crate::net::Socket;
 use crate::pool::Lease;
 use crate::pool::Seat;
+use crate::pool::SpareBuffers;
 use crate::pool::Waiting;
 use crate::session::Client;
 use crate::session::End;
@@ -231,7 +232,11 @@ impl Session {
             carry_settings(&self.client, lease, &mut scratch.injected)?;
         }
         let held = std::mem::take(&mut self.held);
-        self.forward(&mut scratch.injected, &held, context)
+        let scratch = &mut *scratch;
+        let out = (&mut scratch.injected, &mut scratch.spare);
+        self.forward(out, &held, context)?;
+        scratch.spare.take_back(held);
+        Ok(())
     }
 
     /// What a server's words may have led to: a refused setting, the end of a transaction.
@@ -319,17 +324,17 @@ impl Session {
         };
         pool.counters.add(Count::ReceivedBytes, count as u64);
         if self.waiting.is_some() {
-            self.held
-                .extend_from_slice(room.get(..count).unwrap_or_default());
+            let more = room.get(..count).unwrap_or_default();
+            scratch.spare.append(&mut self.held, more);
             return Ok(true);
         }
         front.copy_from_slice(&self.held);
-        self.held.clear();
+        scratch.spare.take_back(std::mem::take(&mut self.held));
         let bytes = scratch.read.get(..held + count).unwrap_or_default();
         scratch.injected.clear();
         let now = Instant::now();
         if self.lease.is_none() && !self.obtain(bytes, &mut scratch.injected, now)? {
-            self.held.extend_from_slice(bytes);
+            scratch.spare.append(&mut self.held, bytes);
             return Ok(true);
         }
         if let Some(lease) = &mut self.lease
@@ -339,14 +344,15 @@ impl Session {
         }
         self.client.since.set(now);
         self.client.is_idle_in_transaction.set(false);
-        self.forward(&mut scratch.injected, bytes, context)?;
+        let out = (&mut scratch.injected, &mut scratch.spare);
+        self.forward(out, bytes, context)?;
         Ok(true)
     }
 
     /// Sends on what the client said, behind what is injected.
     pub(super) fn forward(
         &mut self,
-        out: &mut Vec<u8>,
+        (out, spare): (&mut Vec<u8>, &mut SpareBuffers),
         bytes: &[u8],
         context: &mut Context<'_>,
     ) -> Result<(), End> {
@@ -373,7 +379,7 @@ impl Session {
         self.note_deafness(sent.is_err());
         self.conversation.is_over = read.is_over;
         if !read.is_over {
-            self.held.extend_from_slice(staying);
+            spare.append(&mut self.held, staying);
         }
         // Nothing may be owed for what it said: a stray CopyData, a Flush.
         self.after_server()

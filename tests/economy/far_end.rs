@@ -1,0 +1,132 @@
+//! A server that knows one answer for each message, and needs no memory to give it.
+
+use tidegate_proto::backend::Authentication;
+use tidegate_proto::backend::BackendKeyData;
+use tidegate_proto::backend::ParameterStatus;
+use tidegate_proto::backend::ReadyForQuery;
+use tidegate_proto::backend::TransactionStatus;
+use tidegate_proto::fields::CancelKey;
+use tidegate_proto::frontend::tag;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::io::DuplexStream;
+
+/// What a client says once, then over and over, and how many bytes it hears to the latter.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Script {
+    pub(crate) first: &'static [u8],
+    pub(crate) again: &'static [u8],
+    pub(crate) again_answered_bytes: usize,
+    pub(crate) first_answered_bytes: usize,
+}
+
+const PARSE_COMPLETE: &[u8] = b"1\0\0\0\x04";
+const BIND_COMPLETE: &[u8] = b"2\0\0\0\x04";
+const CLOSE_COMPLETE: &[u8] = b"3\0\0\0\x04";
+const NO_DATA: &[u8] = b"n\0\0\0\x04";
+const NO_PARAMETERS: &[u8] = b"t\0\0\0\x06\0\0";
+const ROW: &[u8] = b"D\0\0\0\x0b\0\x01\0\0\0\x011";
+const COLUMN: &[u8] =
+    b"T\0\0\0\x21\0\x01?column?\0\0\0\0\0\0\0\0\0\0\x17\0\x04\xff\xff\xff\xff\0\0";
+const COMPLETE: &[u8] = b"C\0\0\0\x0dSELECT 1\0";
+const READY: &[u8] = b"Z\0\0\0\x05I";
+
+const QUERY: &[u8] = b"Q\0\0\0\x0dSELECT 1\0";
+const SYNC: &[u8] = b"S\0\0\0\x04";
+
+impl Script {
+    pub(crate) const SIMPLE: Self = Self {
+        first: QUERY,
+        again: QUERY,
+        first_answered_bytes: COLUMN.len() + ROW.len() + COMPLETE.len() + READY.len(),
+        again_answered_bytes: COLUMN.len() + ROW.len() + COMPLETE.len() + READY.len(),
+    };
+
+    pub(crate) const EXTENDED: Self = Self {
+        first: Self::UNNAMED,
+        again: Self::UNNAMED,
+        first_answered_bytes: PARSE_COMPLETE.len() + Self::EXECUTED_BYTES,
+        again_answered_bytes: PARSE_COMPLETE.len() + Self::EXECUTED_BYTES,
+    };
+
+    pub(crate) const PREPARED: Self = Self {
+        first: b"P\0\0\0\x11s\0SELECT 1\0\0\0S\0\0\0\x04",
+        again: b"B\0\0\0\x0d\0s\0\0\0\0\0\0\0E\0\0\0\x09\0\0\0\0\0S\0\0\0\x04",
+        first_answered_bytes: PARSE_COMPLETE.len() + READY.len(),
+        again_answered_bytes: Self::EXECUTED_BYTES,
+    };
+
+    const UNNAMED: &[u8] =
+        b"P\0\0\0\x10\0SELECT 1\0\0\0B\0\0\0\x0c\0\0\0\0\0\0\0\0E\0\0\0\x09\0\0\0\0\0S\0\0\0\x04";
+
+    const EXECUTED_BYTES: usize = BIND_COMPLETE.len() + ROW.len() + COMPLETE.len() + READY.len();
+}
+
+/// One connection, until its end.
+pub(crate) async fn serve(mut stream: DuplexStream) {
+    // The startup packet: nobody is asked for anything.
+    let Ok(length) = stream.read_u32().await else {
+        return;
+    };
+    let mut buffer = vec![0; 64 * 1024];
+    let body = usize::try_from(length).unwrap() - 4;
+    stream.read_exact(&mut buffer[..body]).await.unwrap();
+    stream.write_all(&greeting()).await.unwrap();
+    let mut answer = Vec::with_capacity(64 * 1024);
+    loop {
+        let Ok(tag) = stream.read_u8().await else {
+            return;
+        };
+        let length = stream.read_u32().await.unwrap();
+        let body = usize::try_from(length).unwrap() - 4;
+        stream.read_exact(&mut buffer[..body]).await.unwrap();
+        reply(tag, buffer.first().copied(), &mut answer);
+        if matches!(tag, tag::SYNC | tag::QUERY | tag::FLUSH) {
+            stream.write_all(&answer).await.unwrap();
+            answer.clear();
+        }
+    }
+}
+
+fn reply(tag: u8, first: Option<u8>, answer: &mut Vec<u8>) {
+    let replies: &[&[u8]] = match tag {
+        tag::QUERY => &[COLUMN, ROW, COMPLETE, READY],
+        tag::PARSE => &[PARSE_COMPLETE],
+        tag::BIND => &[BIND_COMPLETE],
+        tag::DESCRIBE if first == Some(b'S') => &[NO_PARAMETERS, COLUMN],
+        tag::DESCRIBE => &[NO_DATA],
+        tag::EXECUTE => &[ROW, COMPLETE],
+        tag::CLOSE => &[CLOSE_COMPLETE],
+        tag::SYNC => &[READY],
+        _ => &[],
+    };
+    for reply in replies {
+        answer.extend_from_slice(reply);
+    }
+}
+
+fn greeting() -> Vec<u8> {
+    let mut out = Vec::new();
+    Authentication::Ok.encode(&mut out).unwrap();
+    for (name, value) in [
+        ("application_name", ""),
+        ("client_encoding", "UTF8"),
+        ("server_version", "18.0"),
+        ("standard_conforming_strings", "on"),
+    ] {
+        let (name, value) = (name.as_bytes(), value.as_bytes());
+        ParameterStatus { name, value }.encode(&mut out).unwrap();
+    }
+    let key = CancelKey::new(&[1, 2, 3, 4]).unwrap();
+    BackendKeyData { process_id: 1, key }
+        .encode(&mut out)
+        .unwrap();
+    ReadyForQuery {
+        status: TransactionStatus::Idle,
+    }
+    .encode(&mut out);
+    out
+}
+
+// What is said once, and what ends a pipeline, are what the protocol says.
+const _: () = assert!(QUERY.len() == 14 && SYNC.len() == 5);

@@ -1,0 +1,145 @@
+//! What a transaction may cost: no allocation, once its session is under way.
+//!
+//! A world in memory on one thread: clients and a server that need no memory themselves, so that
+//! whatever is allocated, the pooler allocates.
+#![cfg(test)]
+
+mod far_end;
+mod world;
+
+use dhat::HeapStats;
+use dhat::Profiler;
+use tidegate::config::PoolMode;
+use tokio::runtime::Builder;
+use tokio::runtime::LocalOptions;
+
+use crate::far_end::Script;
+use crate::world::Guest;
+use crate::world::World;
+
+#[global_allocator]
+static ALLOCATOR: dhat::Alloc = dhat::Alloc;
+
+/// Until every buffer and table has the size that it keeps.
+const TO_WARM_UP: u32 = 200;
+
+const ROUNDS: u32 = 500;
+
+/// How clients take their turns.
+#[derive(Debug, Clone, Copy)]
+enum Turns {
+    /// The one waits for its answer before the other speaks.
+    OneByOne,
+    /// Both speak before either hears: there is one server, and one of them waits.
+    AtOnce,
+}
+
+/// What is said, by whom, and how.
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    name: &'static str,
+    mode: PoolMode,
+    script: Script,
+    turns: Turns,
+    /// The application names of the two.
+    names: [&'static str; 2],
+}
+
+const SIMPLE: Case = Case {
+    name: "a simple query",
+    mode: PoolMode::Transaction,
+    script: Script::SIMPLE,
+    turns: Turns::OneByOne,
+    names: ["app", "app"],
+};
+
+const CASES: [Case; 6] = [
+    SIMPLE,
+    Case {
+        name: "a simple query that waits for a server",
+        turns: Turns::AtOnce,
+        ..SIMPLE
+    },
+    Case {
+        name: "the extended protocol with an unnamed statement",
+        script: Script::EXTENDED,
+        ..SIMPLE
+    },
+    Case {
+        name: "a prepared statement",
+        script: Script::PREPARED,
+        ..SIMPLE
+    },
+    Case {
+        name: "a prepared statement of a client that waits for a server",
+        script: Script::PREPARED,
+        turns: Turns::AtOnce,
+        ..SIMPLE
+    },
+    Case {
+        name: "a query in session mode",
+        mode: PoolMode::Session,
+        ..SIMPLE
+    },
+];
+
+#[test]
+fn a_transaction_allocates_nothing() {
+    let _profiler = Profiler::builder().testing().build();
+    let told: Vec<String> = CASES
+        .into_iter()
+        .filter_map(|case| {
+            let allocated = allocations(case);
+            (allocated > 0).then(|| format!("{}: {allocated} in {ROUNDS} rounds", case.name))
+        })
+        .collect();
+    assert!(told.is_empty(), "allocations: {told:#?}");
+}
+
+/// How often something is allocated in so many rounds.
+fn allocations(case: Case) -> u64 {
+    let runtime = Builder::new_current_thread()
+        .enable_time()
+        .build_local(LocalOptions::default())
+        .unwrap();
+    let (mut guests, world) = runtime.block_on(async {
+        let world = World::new(case.mode);
+        let mut guests = Vec::new();
+        for name in case.names {
+            guests.push(world.connect(name, case.script).await);
+        }
+        (guests, world)
+    });
+    let mut run = |rounds| {
+        runtime.block_on(async {
+            for _ in 0..rounds {
+                round(&mut guests, case.turns).await;
+            }
+        });
+    };
+    run(TO_WARM_UP);
+    let before = HeapStats::get().total_blocks;
+    run(ROUNDS);
+    let after = HeapStats::get().total_blocks;
+    drop((guests, world));
+    after - before
+}
+
+async fn round(guests: &mut [Guest], turns: Turns) {
+    match turns {
+        Turns::OneByOne => {
+            for guest in guests {
+                guest.say().await;
+                guest.hear().await;
+            }
+        },
+        Turns::AtOnce => {
+            for guest in &mut *guests {
+                guest.say().await;
+            }
+            for guest in guests {
+                guest.hear().await;
+            }
+        },
+    }
+}

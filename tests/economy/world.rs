@@ -1,0 +1,186 @@
+//! A node with one worker, one tenant and one server, all in memory.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU8;
+use std::sync::atomic::Ordering;
+
+use tidegate::config;
+use tidegate::config::Endpoint;
+use tidegate::config::PoolMode;
+use tidegate::config::ServerTlsMode;
+use tidegate::net::Socket;
+use tidegate::net::Transport;
+use tidegate::pool::Dial;
+use tidegate::pool::Dialing;
+use tidegate::pool::Home;
+use tidegate::pool::Surroundings;
+use tidegate::session;
+use tidegate::session::Arrival;
+use tidegate::session::CancelKeys;
+use tidegate::session::Mailboxes;
+use tidegate::session::Registry;
+use tidegate::tenancy::ClientPermit;
+use tidegate::tenancy::Directory;
+use tidegate::tenancy::NodeCounts;
+use tidegate::tenancy::Origin;
+use tidegate::tenancy::PeerAddress;
+use tidegate_proto::startup::Replication;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::io::DuplexStream;
+use tokio::time::Instant;
+
+use crate::far_end;
+use crate::far_end::Script;
+
+const PIPE_BYTES: usize = 64 * 1024;
+
+/// The node.
+#[derive(Debug)]
+pub(crate) struct World {
+    home: Rc<Home>,
+    registry: Rc<Registry>,
+    keys: Arc<CancelKeys>,
+    node: Arc<NodeCounts>,
+    directory: Directory,
+    mode: PoolMode,
+}
+
+/// A client.
+#[derive(Debug)]
+pub(crate) struct Guest {
+    stream: DuplexStream,
+    script: Script,
+    answer: Vec<u8>,
+}
+
+/// Every connection leads to a server of its own.
+#[derive(Debug)]
+struct Servers;
+
+impl Dial for Servers {
+    fn dial<'a>(&'a self, _endpoint: &'a Endpoint, _only: Option<SocketAddr>) -> Dialing<'a> {
+        let (near, far) = tokio::io::duplex(PIPE_BYTES);
+        tokio::task::spawn_local(far_end::serve(far));
+        Box::pin(async { Ok(Transport::Memory(near)) })
+    }
+}
+
+/// No two clients may be given the same key.
+fn different(bytes: &mut [u8]) {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    bytes.fill(NEXT.fetch_add(1, Ordering::Relaxed));
+}
+
+impl World {
+    /// A session that keeps its server needs one of its own.
+    pub(crate) fn new(mode: PoolMode) -> Self {
+        let pool_size = if mode == PoolMode::Session { 2 } else { 1 };
+        let tenants = BTreeMap::from([("acme".to_owned(), Arc::new(tenant(pool_size)))]);
+        let node = Arc::new(NodeCounts::new(&config::Node::default()));
+        let surroundings = Surroundings {
+            random: different,
+            dial: Box::new(Servers),
+            post: Box::new(Mailboxes::new(1).0),
+            statement_prefix: "tidegate_07070707_".into(),
+        };
+        Self {
+            home: Home::new(0, Arc::clone(&node), surroundings),
+            registry: Rc::default(),
+            keys: Arc::default(),
+            directory: Directory::new(&tenants),
+            node,
+            mode,
+        }
+    }
+
+    /// A client logs in and says what it says once.
+    pub(crate) async fn connect(&self, name: &str, script: Script) -> Guest {
+        let tenant = self.directory.find("acme").unwrap();
+        let (near, stream) = tokio::io::duplex(PIPE_BYTES);
+        let address = SocketAddr::from(([10, 0, 0, 1], 4711));
+        let arrival = Arrival {
+            socket: Socket::Plain(Transport::Memory(near)),
+            origin: Arc::new(Origin::direct(PeerAddress::from_socket(address))),
+            user: Arc::clone(&tenant.config().users["app"]),
+            permit: ClientPermit::try_acquire(&self.node, &tenant, "app").unwrap(),
+            tenant,
+            database: "app".to_owned(),
+            database_label: "app".to_owned(),
+            parameters: vec![("application_name".to_owned(), name.to_owned())],
+            replication: Replication::None,
+            protocol_minor: 0,
+            pool_mode: self.mode,
+            client_keys: None,
+            accepted_at: Instant::now(),
+        };
+        let (home, registry) = (Rc::clone(&self.home), Rc::clone(&self.registry));
+        let keys = Arc::clone(&self.keys);
+        tokio::task::spawn_local(async move {
+            let begun = session::begin(arrival, home, registry, keys).await;
+            begun.unwrap().await;
+        });
+        let mut guest = Guest {
+            stream,
+            script,
+            answer: vec![0; PIPE_BYTES],
+        };
+        guest.until_ready().await;
+        guest.stream.write_all(script.first).await.unwrap();
+        guest.take(script.first_answered_bytes).await;
+        guest
+    }
+}
+
+impl Guest {
+    pub(crate) async fn say(&mut self) {
+        self.stream.write_all(self.script.again).await.unwrap();
+    }
+
+    pub(crate) async fn hear(&mut self) {
+        self.take(self.script.again_answered_bytes).await;
+    }
+
+    /// Takes an answer of so many bytes, the last of which says that more may be asked.
+    async fn take(&mut self, bytes: usize) {
+        let answer = &mut self.answer[..bytes];
+        self.stream.read_exact(answer).await.unwrap();
+        assert!(answer.ends_with(b"Z\0\0\0\x05I"), "{answer:?}");
+    }
+
+    async fn until_ready(&mut self) {
+        let mut length = 0;
+        while !self.answer[..length].ends_with(b"Z\0\0\0\x05I") {
+            let read = self.stream.read(&mut self.answer[length..]).await.unwrap();
+            assert!(read > 0, "the login failed");
+            length += read;
+        }
+    }
+}
+
+fn tenant(pool_size: u32) -> config::Tenant {
+    let pool = config::PoolSettings {
+        pool_size,
+        ..config::PoolSettings::default()
+    };
+    let user = config::User {
+        name: "app".to_owned(),
+        pool: pool.clone(),
+        ..config::User::default()
+    };
+    let mut endpoint = Endpoint {
+        name: "primary".to_owned(),
+        ..Endpoint::default()
+    };
+    endpoint.tls.mode = ServerTlsMode::Disable;
+    config::Tenant {
+        name: "acme".to_owned(),
+        endpoints: vec![Arc::new(endpoint)],
+        users: BTreeMap::from([("app".to_owned(), Arc::new(user))]),
+        pool,
+        ..config::Tenant::default()
+    }
+}
