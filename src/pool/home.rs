@@ -65,6 +65,7 @@ pub struct Home {
     pub(super) derived_keys: RefCell<DerivedKeys>,
     statement_prefix: Arc<str>,
     scratch: RefCell<Scratch>,
+    sql: RefCell<String>,
     /// In an order of their own, so that what happens to all of them happens in the same order each
     /// time: a simulated world can be replayed.
     pools: RefCell<BTreeMap<PoolKey, Rc<Pool>>>,
@@ -115,6 +116,7 @@ impl Home {
                 injected: Vec::new(),
                 spare: SpareBuffers::default(),
             }),
+            sql: RefCell::default(),
             pools: RefCell::default(),
         })
     }
@@ -123,6 +125,11 @@ impl Home {
     #[inline]
     pub fn scratch(&self) -> std::cell::RefMut<'_, Scratch> {
         self.scratch.borrow_mut()
+    }
+
+    /// Room to write a query of the pooler's own in.
+    pub fn sql(&self) -> std::cell::RefMut<'_, String> {
+        self.sql.borrow_mut()
     }
 
     /// What the names of statements on servers begin with: no client's own name does.

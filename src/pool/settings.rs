@@ -116,53 +116,79 @@ impl Settings {
     /// The commands that take a session from these settings to `target`. Another role may set less,
     /// so a role is left first and taken last.
     pub fn commands(&self, target: &Self) -> Vec<String> {
-        let is_gone = |name: &str| target.value(name).is_none();
-        let other_role = self
-            .value(ROLE)
-            .filter(|role| target.value(ROLE) != Some(role));
-        let roles = other_role.map(|_| ROLE).into_iter();
-        let others = self.iter().map(|(name, _)| name);
-        let others = others.filter(|name| is_gone(name) && !is_role(name));
-        let mut commands: Vec<String> = roles.chain(others).map(reset).collect();
-        let (roles, others): (Vec<_>, Vec<_>) = target
-            .iter()
-            .filter(|(name, value)| self.value(name) != Some(value))
-            .partition(|(name, _)| is_role(name));
-        let mut calls = String::new();
-        for (name, value) in others.into_iter().chain(roles) {
-            calls.push_str(if calls.is_empty() { "SELECT " } else { "," });
-            calls.push_str("pg_catalog.set_config(");
-            push_literal(&mut calls, name);
-            calls.push(',');
-            push_literal(&mut calls, value);
-            calls.push_str(",false)");
-        }
-        if !calls.is_empty() {
-            commands.push(calls);
-        }
+        let mut commands = Vec::new();
+        self.write_commands(target, &mut String::new(), |command| {
+            commands.push(std::mem::take(command));
+        });
         commands
     }
 
     /// Appends to `out` one `Query` that takes a session from these settings to `target`, and says
-    /// whether there was anything to do.
+    /// whether there was anything to do. `sql` is the room to write it in.
     ///
     /// # Errors
     ///
     /// [`EncodeError`] if a value cannot be sent; nothing is appended then.
-    pub fn transition(&self, target: &Self, out: &mut Vec<u8>) -> Result<bool, EncodeError> {
+    pub fn transition(
+        &self,
+        target: &Self,
+        sql: &mut String,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, EncodeError> {
         // Most clients of a pool want the same, each in a copy of its own.
         if self == target {
             return Ok(false);
         }
-        let query = self.commands(target).join(";");
-        if query.is_empty() {
+        sql.clear();
+        self.write_commands(target, sql, |sql| sql.push(';'));
+        if sql.is_empty() {
             return Ok(false);
         }
+        sql.pop();
         Query {
-            query: query.as_bytes(),
+            query: sql.as_bytes(),
         }
         .encode(out)?;
         Ok(true)
+    }
+
+    /// Writes the commands of [`Settings::commands`] into `sql`, and says after each that it is there.
+    fn write_commands(
+        &self,
+        target: &Self,
+        sql: &mut String,
+        mut is_there: impl FnMut(&mut String),
+    ) {
+        if let Some(role) = self.value(ROLE)
+            && target.value(ROLE) != Some(role)
+        {
+            push_reset(sql, ROLE);
+            is_there(sql);
+        }
+        for (name, _) in self.iter() {
+            if target.value(name).is_none() && !is_role(name) {
+                push_reset(sql, name);
+                is_there(sql);
+            }
+        }
+        let others = target.iter().filter(|(name, _)| !is_role(name));
+        let roles = target.iter().filter(|(name, _)| is_role(name));
+        let mut is_first = true;
+        for (name, value) in others.chain(roles) {
+            if self.value(name) == Some(value) {
+                continue;
+            }
+            sql.push_str(if is_first { "SELECT " } else { "," });
+            sql.push_str("pg_catalog.set_config(");
+            push_literal(sql, name);
+            sql.push(',');
+            push_literal(sql, value);
+            sql.push_str(",false)");
+            is_first = false;
+        }
+        if !is_first {
+            is_there(sql);
+        }
     }
 
     fn position(&self, name: &str) -> Result<usize, usize> {
@@ -178,10 +204,9 @@ fn is_role(name: &str) -> bool {
     name.eq_ignore_ascii_case(ROLE)
 }
 
-fn reset(name: &str) -> String {
-    let mut command = String::from("RESET ");
-    push_name(&mut command, name);
-    command
+fn push_reset(sql: &mut String, name: &str) {
+    sql.push_str("RESET ");
+    push_name(sql, name);
 }
 
 /// A parameter's name as identifiers: `"a"`, or `"a"."b"` for a customized option.
@@ -191,7 +216,12 @@ fn push_name(query: &mut String, name: &str) {
             query.push('.');
         }
         query.push('"');
-        query.push_str(&part.replace('"', "\"\""));
+        for character in part.chars() {
+            if character == '"' {
+                query.push('"');
+            }
+            query.push(character);
+        }
         query.push('"');
     }
 }
@@ -226,7 +256,7 @@ mod tests {
     fn transition(from: &[(&str, &str)], to: &[(&str, &str)]) -> Option<String> {
         let mut out = Vec::new();
         settings(from)
-            .transition(&settings(to), &mut out)
+            .transition(&settings(to), &mut String::new(), &mut out)
             .unwrap()
             .then(|| String::from_utf8(out[5..out.len() - 1].to_vec()).unwrap())
     }

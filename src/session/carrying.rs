@@ -103,7 +103,9 @@ pub(super) fn carry_settings(
 ) -> Result<(), End> {
     let settings = Rc::clone(&client.settings.borrow());
     if !Rc::ptr_eq(&settings, &lease.settings) {
-        if lease.settings.transition(&settings, injected)? {
+        let pool = Rc::clone(&lease.pool);
+        let mut sql = pool.home.sql();
+        if lease.settings.transition(&settings, &mut sql, injected)? {
             lease
                 .ledger
                 .sent(frontend::QUERY, Owner::Pooler)

@@ -241,7 +241,7 @@ async fn try_out(lease: &mut Lease, asked: &Settings, baseline: &Reported) -> Re
     let before = Rc::clone(&lease.settings);
     let mut messages = Vec::new();
     let mut reported = Reported::new();
-    if before.transition(asked, &mut messages)? {
+    if before.transition(asked, &mut String::new(), &mut messages)? {
         let sent = lease.ledger.sent(frontend::tag::QUERY, Owner::Pooler);
         sent.map_err(End::ClientViolation)?;
         let observed = injected::converse(lease, &messages, |tag, body| {

@@ -53,7 +53,7 @@ const SIMPLE: Case = Case {
     names: ["app", "app"],
 };
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 7] = [
     SIMPLE,
     Case {
         name: "a simple query that waits for a server",
@@ -74,6 +74,11 @@ const CASES: [Case; 6] = [
         name: "a prepared statement of a client that waits for a server",
         script: Script::PREPARED,
         turns: Turns::AtOnce,
+        ..SIMPLE
+    },
+    Case {
+        name: "queries of clients with settings of their own",
+        names: ["this", "that"],
         ..SIMPLE
     },
     Case {

@@ -39,7 +39,6 @@ use crate::client::Client;
 use crate::client::Tally;
 use crate::gauges::Gauges;
 
-const CLIENTS: usize = 200;
 const SERVERS: usize = 5;
 const SECONDS: u64 = 8;
 const SEED: u64 = 20_261_129;
@@ -49,6 +48,8 @@ type Act = fn(&mut Client<'_>);
 /// How a pool is used, and what its clients do.
 struct Crowd {
     mode: &'static str,
+    /// How many there are at once.
+    clients: usize,
     /// What a client may do, and how often in proportion.
     acts: &'static [(u32, Act)],
     /// The same, less often: these cost a server, or keep one for long.
@@ -61,6 +62,7 @@ struct Crowd {
 
 const IN_TRANSACTION_MODE: Crowd = Crowd {
     mode: "transaction",
+    clients: 200,
     acts: &[
         (8, queries::several_rows),
         (4, queries::several_queries),
@@ -89,9 +91,11 @@ const IN_TRANSACTION_MODE: Crowd = Crowd {
     quarters: 2,
 };
 
-/// The same acts: what is a client's for its transaction is its for as long as it stays.
+/// The same acts: what is a client's for its transaction is its for as long as it stays. Each waits
+/// at its login until all before it have gone.
 const IN_SESSION_MODE: Crowd = Crowd {
     mode: "session",
+    clients: 40,
     leaving_percent: 40,
     quarters: 1,
     ..IN_TRANSACTION_MODE
@@ -100,6 +104,7 @@ const IN_SESSION_MODE: Crowd = Crowd {
 /// Without transaction blocks, which this mode does not know.
 const IN_STATEMENT_MODE: Crowd = Crowd {
     mode: "statement",
+    clients: 200,
     acts: &[
         (8, queries::several_rows),
         (4, queries::several_queries),
@@ -236,7 +241,7 @@ fn gather(crowd: &Crowd, login: &Login) {
     let (alarm, tally) = (Alarm::default(), Tally::default());
     thread::scope(|scope| {
         let (alarm, tally) = (&alarm, &tally);
-        let clients = (0..CLIENTS).map(|number| {
+        let clients = (0..crowd.clients).map(|number| {
             let life = move || live(Client::new(number, seed, login, tally), crowd, alarm);
             scope.spawn(life)
         });
