@@ -43,12 +43,26 @@ fn commit(clients: &mut [Wire]) {
 }
 
 /// The server processes of the database, but for the one that is asked.
-fn backends(pooled: &PooledDatabase) -> BTreeSet<String> {
+fn backends(direct: &mut Wire) -> BTreeSet<String> {
     let sql = "select string_agg(pid::text, ' ') from pg_stat_activity \
                where datname = current_database() and pid <> pg_backend_pid() \
                and backend_type = 'client backend'";
-    let pids = pooled.admin(sql).unwrap();
+    let pids = direct.query(sql).unwrap();
     pids.split_whitespace().map(str::to_owned).collect()
+}
+
+/// A way to the database past the pooler.
+fn direct(pooled: &PooledDatabase) -> Wire {
+    Wire::connect(&pooled.direct_login()).unwrap()
+}
+
+/// Ends what goes on beside a test, also when that fails.
+struct Bell<'a>(&'a AtomicBool);
+
+impl Drop for Bell<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Asks for one thing after the other. Returns how many answers there were.
@@ -87,12 +101,13 @@ fn servers_that_are_idle_at_one_worker_go_to_the_clients_of_another() {
     let Some(pooled) = start(configure) else {
         return;
     };
+    let mut direct = direct(&pooled);
     let (mut here, mut there, mut servers) = two_parts(&pooled);
     let taken: BTreeSet<_> = there.iter_mut().map(begin).collect();
     assert_eq!(taken.len(), SHARD);
     servers.extend(taken.iter().cloned());
     assert!(servers.len() <= 11, "nine have moved: {servers:?}");
-    assert!(backends(&pooled).is_subset(&servers));
+    assert!(backends(&mut direct).is_subset(&servers));
     // Nothing of their former clients has come along.
     for client in &mut there {
         let name = client.query("show application_name").unwrap();
@@ -114,7 +129,7 @@ fn servers_that_are_idle_at_one_worker_go_to_the_clients_of_another() {
         client.send(&rest.concat()).unwrap();
         assert_eq!(client.rows().unwrap(), "here!");
     }
-    assert!(backends(&pooled).is_subset(&servers));
+    assert!(backends(&mut direct).is_subset(&servers));
 }
 
 #[test]
@@ -123,8 +138,9 @@ fn a_worker_whose_clients_have_every_server_gives_some_to_those_that_wait_elsewh
     let Some(pooled) = start(configure) else {
         return;
     };
-    let is_over = AtomicBool::new(false);
+    let (is_over, mut direct) = (AtomicBool::new(false), direct(&pooled));
     let seen = thread::scope(|scope| {
+        let bell = Bell(&is_over);
         // Nobody here is ever idle: each of eleven clients and more waits for its next turn.
         let here = connect(&pooled.login(), SHARD);
         let there = connect(&pooled.login(), SHARD);
@@ -135,15 +151,15 @@ fn a_worker_whose_clients_have_every_server_gives_some_to_those_that_wait_elsewh
             .chain(more)
             .map(|client| scope.spawn(|| keep_busy(client, &is_over)))
             .collect();
-        let full = || Ok((backends(&pooled).len() == 11).then_some(()));
+        let mut full = || Ok((backends(&mut direct).len() == 11).then_some(()));
         polling::until("every server at work", LIMIT, full).unwrap();
         let mut seen = BTreeSet::new();
         for _ in 0..20 {
-            let now = backends(&pooled);
+            let now = backends(&mut direct);
             assert!(now.len() <= 11, "{now:?}");
             seen.extend(now);
         }
-        is_over.store(true, Ordering::Relaxed);
+        drop(bell);
         for thread in threads {
             assert!(thread.join().unwrap() > 0, "a client had no turn");
         }
@@ -163,23 +179,24 @@ fn a_busy_pool_gives_another_of_its_tenant_a_share_of_their_limit() {
     };
     let mut quiet = pooled.login();
     "postgres".clone_into(&mut quiet.database);
-    let is_over = AtomicBool::new(false);
+    let (is_over, mut direct) = (AtomicBool::new(false), direct(&pooled));
     thread::scope(|scope| {
+        let bell = Bell(&is_over);
         let threads: Vec<_> = connect(&pooled.login(), 9)
             .into_iter()
             .map(|client| scope.spawn(|| keep_busy(client, &is_over)))
             .collect();
-        let full = || Ok((backends(&pooled).len() == 4).then_some(()));
+        let mut full = || Ok((backends(&mut direct).len() == 4).then_some(()));
         polling::until("every server at work", LIMIT, full).unwrap();
         // Half of them, while it needs as many.
         let mut clients = connect(&quiet, 4);
         begin(&mut clients[0]);
         begin(&mut clients[1]);
-        let left = || Ok((backends(&pooled).len() <= 2).then_some(()));
+        let mut left = || Ok((backends(&mut direct).len() <= 2).then_some(()));
         polling::until("half of the servers", LIMIT, left).unwrap();
         commit(&mut clients[..2]);
         drop(clients);
-        is_over.store(true, Ordering::Relaxed);
+        drop(bell);
         for thread in threads {
             assert!(thread.join().unwrap() > 0, "a client had no turn");
         }
