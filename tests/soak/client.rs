@@ -1,6 +1,7 @@
 //! One client of the crowd: its connection, what it believes of its session, and its canaries.
 
 use std::collections::BTreeMap;
+use std::net::Shutdown;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
@@ -61,6 +62,8 @@ impl<'a> Client<'a> {
     /// Leaves the connection as it is, and comes again as a new client.
     pub(crate) fn come_again(&mut self) {
         count(&self.tally.departures);
+        // First of all: in session mode it would wait for a server while it has one.
+        drop(self.wire.socket().shutdown(Shutdown::Both));
         self.wire = Self::connect(self.login, self.tally);
         self.forget();
     }

@@ -95,7 +95,7 @@ const IN_TRANSACTION_MODE: Crowd = Crowd {
 /// at its login until all before it have gone.
 const IN_SESSION_MODE: Crowd = Crowd {
     mode: "session",
-    clients: 40,
+    clients: 200,
     leaving_percent: 40,
     quarters: 1,
     ..IN_TRANSACTION_MODE
