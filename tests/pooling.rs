@@ -315,3 +315,16 @@ fn an_idle_server_that_does_not_answer_is_replaced() {
     signal("-CONT");
     assert_ne!(other, server);
 }
+
+#[test]
+fn a_server_whose_life_is_over_at_once_is_of_use_once() {
+    let configure = |config: &mut PoolerConfig| {
+        config.pool = "pool_size = 1\nserver_lifetime = 0".to_owned();
+    };
+    let Some(pooled) = PooledDatabase::start(configure).unwrap() else {
+        return;
+    };
+    let mut client = pooled.connect().unwrap();
+    let (first, second) = (process_id(&mut client), process_id(&mut client));
+    assert_ne!(first, second);
+}

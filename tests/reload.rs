@@ -456,3 +456,29 @@ fn a_user_that_is_removed_loses_its_sessions_and_nobody_else_does() {
     let is_gone = || pooled.admin(&servers).unwrap() == "0";
     polling::until_true("its servers to go", LIMIT, is_gone).unwrap();
 }
+
+#[test]
+fn a_tenant_that_loses_its_primary_but_should_keep_servers_harms_nobody() {
+    let configure = |config: &mut PoolerConfig| {
+        config.pool = "min_pool_size = 1".to_owned();
+        config.more = globex();
+    };
+    let Some(mut pooled) = start(configure) else {
+        return;
+    };
+    let mut client = pooled.connect().unwrap();
+    assert_eq!(client.query("select 1").unwrap(), "1");
+    reload(&mut pooled, |config| {
+        config.endpoint = "role = \"replica\"".to_owned();
+    });
+    // A worker that is busy with what cannot be would not say why not, and let nobody wait for another.
+    let mut other = Wire::connect(&of_globex(&pooled)).unwrap();
+    for _ in 0..3 {
+        let told = match pooled.connect() {
+            Ok(mut again) => again.query("select 1").unwrap_err(),
+            Err(told) => told,
+        };
+        assert!(!told.sqlstate().is_empty(), "{told}");
+        assert_eq!(other.query("select pg_sleep(0.3)").unwrap(), "");
+    }
+}

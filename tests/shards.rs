@@ -151,7 +151,7 @@ fn a_worker_whose_clients_have_every_server_gives_some_to_those_that_wait_elsewh
             .chain(more)
             .map(|client| scope.spawn(|| keep_busy(client, &is_over)))
             .collect();
-        let mut full = || Ok((backends(&mut direct).len() == 11).then_some(()));
+        let full = || Ok((backends(&mut direct).len() == 11).then_some(()));
         polling::until("every server at work", LIMIT, full).unwrap();
         let mut seen = BTreeSet::new();
         for _ in 0..20 {
@@ -186,13 +186,13 @@ fn a_busy_pool_gives_another_of_its_tenant_a_share_of_their_limit() {
             .into_iter()
             .map(|client| scope.spawn(|| keep_busy(client, &is_over)))
             .collect();
-        let mut full = || Ok((backends(&mut direct).len() == 4).then_some(()));
+        let full = || Ok((backends(&mut direct).len() == 4).then_some(()));
         polling::until("every server at work", LIMIT, full).unwrap();
         // Half of them, while it needs as many.
         let mut clients = connect(&quiet, 4);
         begin(&mut clients[0]);
         begin(&mut clients[1]);
-        let mut left = || Ok((backends(&mut direct).len() <= 2).then_some(()));
+        let left = || Ok((backends(&mut direct).len() <= 2).then_some(()));
         polling::until("half of the servers", LIMIT, left).unwrap();
         commit(&mut clients[..2]);
         drop(clients);

@@ -265,11 +265,9 @@ impl World {
     /// Time passes, then everybody looks at what has come of it until nothing more does.
     async fn tick(&mut self, tenths: u8) {
         tokio::time::advance(Duration::from_millis(100) * u32::from(tenths)).await;
-        for _ in 0..4 {
+        for _ in 0..3 {
             self.settle().await;
-            if self.servers.has_given_up() {
-                self.failed_at = Some(Instant::now());
-            }
+            self.note_failures();
             for home in &self.homes {
                 drop(home.tick(Instant::now()));
             }
@@ -280,6 +278,18 @@ impl World {
                     self.deliver(worker, Instant::now());
                 }
             }
+        }
+        self.settle().await;
+        self.note_failures();
+        // What has become free since then is seen at the next tick, and used at the one after.
+        for home in self.homes.iter().chain(&self.homes) {
+            drop(home.tick(Instant::now()));
+        }
+    }
+
+    fn note_failures(&mut self) {
+        if self.servers.has_given_up() {
+            self.failed_at = Some(Instant::now());
         }
     }
 

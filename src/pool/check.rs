@@ -14,7 +14,7 @@ use crate::pool::injected;
 use crate::pool::release;
 use crate::pool::reset::within;
 
-/// A server that is being asked, and the client that waits for it.
+/// A server that is being asked, most often because a client waits for it.
 struct Checking(Rc<Pool>);
 
 impl Drop for Checking {
@@ -63,7 +63,10 @@ impl Pool {
                 Err(error) => {
                     tracing::info!(tenant = lease.pool.tenant.name(), error = %error.chain(), "an idle server does not answer");
                     // Nobody's query runs there that could be canceled.
-                    drop(lease);
+                    if let Some(server) = lease.into_server() {
+                        let pool = Rc::clone(&server.pool);
+                        pool.abandon(server);
+                    }
                 },
             }
         });

@@ -48,7 +48,8 @@ impl Pool {
 
     /// The reason why no server can be had, while the endpoint is down and its next try not due.
     fn outage_now(&self, now: Instant) -> Option<Rc<PoolError>> {
-        if self.opened.get() > 0 {
+        // On another worker it may have some, which come here if clients wait.
+        if self.shard.counts().servers() > 0 {
             return None;
         }
         let outage = self.outage.borrow();

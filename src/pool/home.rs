@@ -180,6 +180,11 @@ impl Home {
         Rc::clone(pool)
     }
 
+    /// Whether there is a pool of this name here.
+    pub fn has_pool(&self, key: &PoolKey) -> bool {
+        self.pools.borrow().contains_key(key)
+    }
+
     /// All pools of this worker.
     pub fn pools(&self) -> Vec<Rc<Pool>> {
         self.pools.borrow().values().map(Rc::clone).collect()
@@ -192,7 +197,8 @@ impl Home {
         let mut forgotten = Vec::new();
         for pool in self.pools() {
             pool.tick(now);
-            if pool.is_unused() {
+            // A task may still need it: a cancel request on its way, a check.
+            if pool.is_unused() && Rc::strong_count(&pool) == 2 {
                 self.pools.borrow_mut().remove(&pool.key);
                 let (key, is_gone) = (pool.key.clone(), pool.tenant.is_gone());
                 drop(pool);
@@ -261,7 +267,7 @@ impl Home {
     /// Closes every idle server and forgets every pool: the end of the worker.
     pub fn close(&self) {
         for pool in self.pools() {
-            pool.close_idle();
+            pool.close_unused();
         }
         self.pools.borrow_mut().clear();
     }

@@ -28,7 +28,14 @@ impl Pool {
     /// come back.
     fn pay_claims(self: &Rc<Self>) {
         let idle = u32::try_from(self.idle.borrow().len()).unwrap_or(u32::MAX);
-        let mut owed = self.account.promise(idle, self.live());
+        // What was owed and has not come back since the last tick may not come for hours: nobody is
+        // promised it again.
+        let live = if self.owed.get() > 0 {
+            idle
+        } else {
+            self.live()
+        };
+        let mut owed = self.account.promise(idle, live);
         while owed > 0 && self.evict_idle() {
             owed -= 1;
         }
@@ -57,6 +64,8 @@ impl Pool {
         };
         let minimum = if self.clients.get() > 0 { minimum } else { 0 };
         let mut spare = self.shard.counts().servers().saturating_sub(minimum);
+        // Nobody will ever come for what a client left that had them for itself.
+        let is_abandoned = self.key.is_dedicated() && self.clients.get() == 0;
         let mut expired = VecDeque::new();
         let mut idle = self.idle.borrow_mut();
         let mut kept = std::mem::take(&mut *idle);
@@ -67,7 +76,7 @@ impl Pool {
                 && spare > 0
                 && now.duration_since(card.used_at.get()) >= idle_timeout;
             let is_over = now.duration_since(card.connected_at) >= lifetime;
-            if is_idle_too_long || is_over || card.close_needed.get() || !is_quiet {
+            if is_abandoned || is_idle_too_long || is_over || card.close_needed.get() || !is_quiet {
                 spare = spare.saturating_sub(1);
                 expired.push_back(server);
             } else {
@@ -91,6 +100,15 @@ impl Pool {
     pub(super) fn close_idle(self: &Rc<Self>) {
         let idle = std::mem::take(&mut *self.idle.borrow_mut());
         for server in idle {
+            self.close(server);
+        }
+    }
+
+    /// Closes every server that nobody uses, one that a cancel request is on its way to as well.
+    pub(super) fn close_unused(self: &Rc<Self>) {
+        self.close_idle();
+        let canceled = std::mem::take(&mut *self.canceled.borrow_mut());
+        for server in canceled {
             self.close(server);
         }
     }

@@ -29,16 +29,22 @@ impl Pool {
         if self.is_full.get() {
             return;
         }
-        let wanted = if self.is_before_retry(now) {
-            0
-        } else {
-            self.missing()
-        };
+        let missing = self.missing();
+        if missing > 0 && self.is_before_retry(now) {
+            // Where others of this pool reach a server, there are some.
+            self.go_short(NoRoom::Pool, missing, 0);
+            return;
+        }
         let size = self.size(now);
-        for opened in 0..wanted {
-            if let Err(no_room) = self.open(size, now) {
-                self.is_full.set(true);
-                self.go_short(no_room, wanted - opened);
+        for opened in 0..missing {
+            let mut is_opened = self.open(size, now);
+            if let Err(NoRoom::Limit(reached)) = is_opened
+                && self.home.evict_idle(reached.scope, self)
+            {
+                is_opened = self.open(size, now);
+            }
+            if let Err(no_room) = is_opened {
+                self.go_short(no_room, missing - opened, size);
                 return;
             }
         }
@@ -46,16 +52,22 @@ impl Pool {
     }
 
     /// Clients wait, and no more servers may be opened: whoever has some to spare is asked.
-    fn go_short(self: &Rc<Self>, no_room: NoRoom, missing: u32) {
+    fn go_short(self: &Rc<Self>, no_room: NoRoom, missing: u32, size: u32) {
+        self.is_full.set(true);
+        // It may not use more than its size allows.
+        let missing = match size {
+            0 => missing,
+            size => missing.min(size.saturating_sub(self.shard.counts().servers())),
+        };
         let mut claim = self.claim.borrow_mut();
         match (no_room, &*claim) {
             (NoRoom::Limit(reached), Some(known)) if known.scope() == reached.scope => {
                 known.renew(missing);
             },
-            (NoRoom::Limit(reached), _) => {
+            (NoRoom::Limit(reached), _) if missing > 0 => {
                 *claim = self.account.claim(reached.scope, missing);
             },
-            (NoRoom::Pool, _) => *claim = None,
+            (NoRoom::Limit(_) | NoRoom::Pool, _) => *claim = None,
         }
         drop(claim);
         self.ask_siblings();
@@ -77,7 +89,8 @@ impl Pool {
             0 => minimum,
             size => size.min(minimum),
         };
-        while size > 0 && self.open(size, now).is_ok() {}
+        // Nobody waits for these: not in the place of others' servers, nor before who waits for theirs.
+        while size > 0 && !self.account.is_claimed() && self.open(size, now).is_ok() {}
     }
 
     fn is_before_retry(&self, now: Instant) -> bool {
@@ -107,35 +120,27 @@ impl Pool {
     /// Begins to open one server, unless the pool has `size` of them, or a limit of the user, the
     /// tenant or the node is reached.
     fn open(self: &Rc<Self>, size: u32, now: Instant) -> Result<(), NoRoom> {
-        let mut permit = self.account.open(size);
-        if let Err(NoRoom::Limit(reached)) = permit
-            && self.home.evict_idle(reached.scope, self)
-        {
-            permit = self.account.open(size);
-        }
-        let permit = permit.inspect_err(|no_room| {
+        let Some(endpoint) = self.endpoint() else {
+            self.open_failed(PoolError::NoEndpoint, now);
+            return Err(NoRoom::Pool);
+        };
+        let permit = self.account.open(size).inspect_err(|no_room| {
             if self.opened.get() == 0 {
                 tracing::debug!(%no_room, pool = ?self.key, "no server can be opened");
             }
         })?;
-        let Some(endpoint) = self.endpoint() else {
-            drop(permit);
-            self.open_failed(PoolError::NoEndpoint, now);
-            // The next try has its time, as after any failure.
-            return Ok(());
-        };
         self.opened.set(self.opened.get() + 1);
         self.connecting.set(self.connecting.get() + 1);
+        let opening = Opening(Rc::clone(self));
         let (pool, reconnects) = (Rc::clone(self), self.reconnects.get());
         tokio::task::spawn_local(async move {
-            let opening = Opening(Rc::clone(&pool));
             let connected = Box::pin(connect::connect(&pool, &endpoint)).await;
             drop(opening);
             let now = Instant::now();
             if pool.reconnects.get() != reconnects {
                 // It is where servers were, or who they were, before a reload.
                 drop((connected, permit));
-                pool.refill(now);
+                pool.has_room(now);
                 return;
             }
             match connected {
@@ -143,6 +148,7 @@ impl Pool {
                 Err(error) => {
                     drop(permit);
                     pool.open_failed(error, now);
+                    pool.has_room(now);
                 },
             }
         });
@@ -175,7 +181,8 @@ impl Pool {
     /// A server is here that was not.
     pub(super) fn take_in_new(self: &Rc<Self>, server: Box<Server>, now: Instant) {
         self.count_in(&server);
-        self.take_back(server, now);
+        // However short its life may be, it is of use once.
+        self.put(server, now);
     }
 
     /// A server counts here from now on.
@@ -206,7 +213,7 @@ impl Pool {
             failures,
             retry_at,
         });
-        if self.live() == 0 && self.connecting.get() == 0 {
+        if self.shard.counts().servers() == 0 {
             self.refuse_waiting(&error, |_| true);
         }
     }
@@ -221,20 +228,29 @@ impl Pool {
         drop(server.socket.poll_flush(&mut context));
         self.forget(&server);
         drop(server);
+        self.has_room(Instant::now());
+    }
+
+    /// There may be room for another server now.
+    pub(super) fn has_room(self: &Rc<Self>, now: Instant) {
         self.is_full.set(false);
-        self.refill(Instant::now());
+        self.refill(now);
     }
 
     /// Closes a server in whatever state it is, and cancels what it may still be running.
     pub(super) fn discard(self: &Rc<Self>, server: Box<Server>) {
-        self.counters.add(Count::ServersDiscarded, 1);
         if server.ledger.is_busy() {
             cancel::send(self, &server.card, ());
         }
+        self.abandon(server);
+    }
+
+    /// Closes a server that runs nothing worth canceling.
+    pub(super) fn abandon(self: &Rc<Self>, server: Box<Server>) {
+        self.counters.add(Count::ServersDiscarded, 1);
         self.forget(&server);
         drop(server);
-        self.is_full.set(false);
-        self.refill(Instant::now());
+        self.has_room(Instant::now());
     }
 
     /// A server is here no more.

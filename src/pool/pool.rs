@@ -83,7 +83,7 @@ pub struct Pool {
     /// Servers here, whether connecting, idle, lent or otherwise.
     pub(super) opened: Cell<u32>,
     pub(super) connecting: Cell<u32>,
-    /// Idle servers that are asked whether they live, each for a client that waits.
+    /// Servers that are asked whether they live.
     pub(super) checking: Cell<u32>,
     pub(super) outage: RefCell<Option<Outage>>,
     /// How often its servers were all let go: one that was being opened meanwhile is of no use.

@@ -25,14 +25,21 @@ pub fn release(lease: Lease, now: Instant) {
 }
 
 impl Pool {
-    pub(super) fn take_back(self: &Rc<Self>, mut server: Box<Server>, now: Instant) {
+    /// A server comes back from its use.
+    pub(super) fn take_back(self: &Rc<Self>, server: Box<Server>, now: Instant) {
+        if self.is_over_age(&server, now) || self.pays_with_one() {
+            self.close(server);
+        } else {
+            self.put(server, now);
+        }
+    }
+
+    /// A server is there: for the client that waits longest, else for whoever comes.
+    pub(super) fn put(self: &Rc<Self>, mut server: Box<Server>, now: Instant) {
         debug_assert!(server.is_clean(), "only a clean server comes back");
         server.card.client.set(None);
         server.card.used_at.set(now);
-        let is_unwanted = server.card.close_needed.get()
-            || self.is_over_age(&server, now)
-            || self.tenant.is_gone()
-            || self.pays_with_one();
+        let is_unwanted = server.card.close_needed.get() || self.tenant.is_gone();
         // What it says now belongs to nobody.
         if is_unwanted || !server.is_quiet() {
             self.close(server);
@@ -43,7 +50,13 @@ impl Pool {
             self.canceled.borrow_mut().push_back(server);
             return;
         }
+        if server.is_doubted && !self.queue.is_empty() {
+            self.check(server, now);
+            return;
+        }
         let Some(server) = self.share(server, now) else {
+            // It may have been on its way to a client of this worker.
+            self.refill(now);
             return;
         };
         if let Some(seat) = self.next_waiting() {

@@ -107,7 +107,7 @@ impl Drop for Waiting {
         let granted = self.seat.outcome.borrow_mut().take();
         if let Some(Ok(lease)) = granted {
             // Nobody has used it: it goes to whoever waits next.
-            crate::pool::release(lease, self.seat.since());
+            crate::pool::release(lease, Instant::now());
         }
     }
 }

@@ -39,8 +39,8 @@ struct Ask {
 }
 
 impl Pool {
-    /// Asks other workers for servers, in a task of its own, while clients wait here and none is on
-    /// its way to them.
+    /// Asks other workers for servers, in a task of its own, whenever clients wait here and no more may
+    /// be opened for them.
     pub(super) fn ask_siblings(self: &Rc<Self>) {
         if self.asks.is_asking.get() || self.shard.sibling(0).is_none() {
             return;
@@ -50,10 +50,13 @@ impl Pool {
         tokio::task::spawn_local(async move {
             loop {
                 tokio::time::sleep(SIBLING_ASK_INTERVAL).await;
-                if !pool.is_full.get() || !pool.is_short() {
+                // The next tick looks again whether it is.
+                if !pool.is_full.get() {
                     break;
                 }
-                pool.ask_one(Instant::now());
+                if pool.is_short() {
+                    pool.ask_one(Instant::now());
+                }
             }
             pool.asks.is_asking.set(false);
         });
@@ -91,12 +94,15 @@ impl Pool {
         if self.queue.is_empty()
             && let Some(server) = self.pop_idle(now)
         {
-            self.take_back(server, now);
+            self.put(server, now);
         }
     }
 
     /// Gives a server to another worker whose clients wait, if it should. Returns the one that stays.
     pub(super) fn share(self: &Rc<Self>, server: Box<Server>, now: Instant) -> Option<Box<Server>> {
+        if server.is_doubted {
+            return Some(server);
+        }
         let Some(to) = self.whom_to_give(now) else {
             return Some(server);
         };
@@ -146,7 +152,8 @@ impl Pool {
         }
     }
 
-    fn lost(&self, error: &PoolError) {
+    fn lost(self: &Rc<Self>, error: &PoolError) {
+        self.has_room(Instant::now());
         let tenant = self.tenant.name();
         tracing::warn!(tenant, error = %error.chain(), "a server was lost on the way to another worker");
     }

@@ -107,6 +107,18 @@ impl Homes {
     }
 }
 
+impl HomeSeat {
+    /// The client goes. If `is_left` says that nothing of its pool is left there, the next may be at
+    /// home elsewhere.
+    pub fn leave(self, is_left: impl FnOnce(&PoolKey) -> bool) {
+        let (homes, key, worker) = (Arc::clone(&self.homes), self.key.clone(), self.worker);
+        drop(self);
+        if is_left(&key) {
+            homes.forget(&key, worker);
+        }
+    }
+}
+
 impl Drop for HomeSeat {
     fn drop(&mut self) {
         if let Some(mut shards) = self.homes.assigned.get_mut(&self.key)
@@ -179,6 +191,18 @@ mod tests {
             "the pool may still have servers"
         );
         homes.forget(&key("a"), worker);
+        assert!(homes.assigned.is_empty());
+    }
+
+    #[test]
+    fn a_client_that_leaves_nothing_behind_leaves_no_home() {
+        let homes = Homes::new(2);
+        let (first, second) = (homes.assign(key("a"), 10), homes.assign(key("a"), 10));
+        first.leave(|_| true);
+        assert!(homes.assigned.contains_key(&key("a")), "another is there");
+        second.leave(|_| false);
+        assert!(homes.assigned.contains_key(&key("a")));
+        homes.assign(key("a"), 10).leave(|_| true);
         assert!(homes.assigned.is_empty());
     }
 

@@ -67,20 +67,30 @@ pub(super) struct Compared {
 }
 
 impl Claims {
-    /// How many servers to leave free for claimants who have fewer.
+    /// How many servers to leave free for claimants who have fewer, or as many and claimed before.
     ///
     /// `compare` is `None` for claims of one's own.
     pub(super) fn reserved(&self, compare: impl Fn(&Entry) -> Option<Compared>) -> u32 {
         if self.is_empty() {
             return 0;
         }
-        let entries = self.lock();
-        let reserved = entries.iter().filter_map(|entry| {
-            let Compared { theirs, mine } = compare(entry)?;
+        let (mut reserved, mut is_before_mine) = (0_u32, true);
+        for entry in self.lock().iter() {
+            let Some(Compared { theirs, mine }) = compare(entry) else {
+                is_before_mine = false;
+                continue;
+            };
+            // Of those who have as many, whoever claimed first comes first.
+            let with_one_more = mine.saturating_add(u32::from(is_before_mine));
             let wanted = entry.wanted.load(Ordering::Acquire);
-            Some(mine.saturating_sub(theirs).min(wanted))
-        });
-        reserved.fold(0, u32::saturating_add)
+            reserved = reserved.saturating_add(with_one_more.saturating_sub(theirs).min(wanted));
+        }
+        reserved
+    }
+
+    /// Whether anybody but oneself claims anything.
+    pub(super) fn are_others(&self, compare: impl Fn(&Entry) -> Option<Compared>) -> bool {
+        !self.is_empty() && self.lock().iter().any(|entry| compare(entry).is_some())
     }
 
     /// Promises servers to claimants: of the `idle` ones as many as are wanted, of the others what
@@ -91,7 +101,7 @@ impl Claims {
         most: u32,
         compare: impl Fn(&Entry) -> Option<Compared>,
     ) -> u32 {
-        if self.is_empty() {
+        if most == 0 || self.is_empty() {
             return 0;
         }
         let mut given = 0;
@@ -99,7 +109,9 @@ impl Claims {
             let Some(Compared { theirs, mine }) = compare(entry) else {
                 continue;
             };
-            let fair = mine.saturating_sub(given).saturating_sub(theirs) / 2;
+            let more = mine.saturating_sub(given).saturating_sub(theirs);
+            // Whoever has none gets a turn, were it the only one of another.
+            let fair = (more / 2).max(u32::from(theirs == 0 && more > 0));
             let to_give = fair.max(idle.saturating_sub(given)).min(most - given);
             given += entry.promise(to_give);
         }

@@ -65,7 +65,11 @@ impl Shard {
 
 impl Drop for Shard {
     fn drop(&mut self) {
-        self.counts.lock().retain(|worker| *worker != self.worker);
+        // A worker may have a new part already while its former one is still in use by a task.
+        let mut workers = self.counts.lock();
+        if let Some(at) = workers.iter().position(|worker| *worker == self.worker) {
+            workers.remove(at);
+        }
     }
 }
 
@@ -86,7 +90,10 @@ mod tests {
         );
         drop(second);
         assert_eq!(third.sibling(0), Some(4));
+        let again = third.counts().join(4);
         drop(first);
+        assert_eq!(third.sibling(0), Some(4), "its other part is still there");
+        drop(again);
         assert_eq!(third.sibling(0), None);
     }
 }

@@ -51,7 +51,10 @@ async fn bring_home(mut arrival: Box<Arrival>, place: Rc<Place>) {
                 tracing::debug!(worker = home, "a client came while its worker was leaving");
             }
         },
-        Err(error) => tracing::warn!(%error, "a client was lost on the way to its home"),
+        Err(error) => {
+            seat.leave(|_| true);
+            tracing::warn!(%error, "a client was lost on the way to its home");
+        },
     }
 }
 
@@ -59,7 +62,10 @@ async fn bring_home(mut arrival: Box<Arrival>, place: Rc<Place>) {
 pub(super) async fn arrive(mut arrival: Box<Arrival>, seat: HomeSeat, place: Rc<Place>) {
     match arrival.socket.transport_mut().unpark() {
         Ok(()) => welcome(arrival, seat, place).await,
-        Err(error) => tracing::warn!(%error, "a client was lost on the way to its home"),
+        Err(error) => {
+            seat.leave(|key| !place.home.has_pool(key));
+            tracing::warn!(%error, "a client was lost on the way to its home");
+        },
     }
 }
 
@@ -72,18 +78,26 @@ async fn welcome(arrival: Box<Arrival>, seat: HomeSeat, place: Rc<Place>) {
     if let Err(denial) = admission.check_network(&arrival.tenant, &arrival.origin) {
         let refusals = home.counters.tenant(arrival.tenant.slot());
         refusals.refuse(denial.reason());
+        seat.leave(|key| !home.has_pool(key));
         return Box::pin(session::turn_away(*arrival, &denial)).await;
     }
     if !arrival.tenant.config().may_have(&arrival.user.name) {
+        seat.leave(|key| !home.has_pool(key));
         return Box::pin(session::dismiss(*arrival, Ending::UserGone)).await;
     }
     let registry = Rc::clone(&place.registry);
     let keys = Arc::clone(&place.node.cancel_keys);
-    if let Some(live) = Box::pin(session::begin(*arrival, home, registry, keys)).await {
-        tokio::task::spawn_local(async move {
-            live.await;
-            drop(seat);
-        });
+    let begun = Box::pin(session::begin(*arrival, Rc::clone(&home), registry, keys)).await;
+    // A client that replicates has had a pool of its own.
+    let leave = move |seat: HomeSeat| seat.leave(|key| !home.has_pool(key));
+    match begun {
+        Some(live) => {
+            tokio::task::spawn_local(async move {
+                live.await;
+                leave(seat);
+            });
+        },
+        None => leave(seat),
     }
 }
 

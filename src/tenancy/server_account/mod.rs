@@ -98,6 +98,22 @@ impl ServerAccount {
         Some(Claim::new(limit, &self.tenant, &self.pool, wanted))
     }
 
+    /// Whether others claim servers of its limits.
+    pub fn is_claimed(&self) -> bool {
+        let claimed = |occupancy: &Occupancy, scope| {
+            occupancy
+                .claims
+                .are_others(|entry| self.compare(scope, entry))
+        };
+        let mut is_users = false;
+        self.tenant.with_user(&self.user, |counts| {
+            is_users = claimed(&counts.occupancy, LimitScope::User);
+        });
+        is_users
+            || claimed(&self.tenant.occupancy, LimitScope::Tenant)
+            || claimed(&self.node.occupancy, LimitScope::Node)
+    }
+
     /// How many of its servers to give up to those who have a better claim: of the `idle` ones as many
     /// as are wanted, of all `live` ones what is fair.
     pub fn promise(&self, idle: u32, live: u32) -> u32 {
