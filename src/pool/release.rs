@@ -54,7 +54,8 @@ impl Pool {
             self.check(server, now);
             return;
         }
-        let Some(server) = self.share(server, now) else {
+        let is_spare = self.queue.is_empty();
+        let Some(server) = self.share(server, is_spare, now) else {
             // It may have been on its way to a client of this worker.
             self.refill(now);
             return;

@@ -91,19 +91,27 @@ impl Pool {
                 at: now,
             });
         }
-        if self.queue.is_empty()
+        // One that is idle although clients wait is none of theirs: others are on their way to them.
+        if !self.is_short()
             && let Some(server) = self.pop_idle(now)
+            && let Some(server) = self.share(server, true, now)
         {
-            self.put(server, now);
+            self.idle.borrow_mut().push_back(server);
         }
     }
 
-    /// Gives a server to another worker whose clients wait, if it should. Returns the one that stays.
-    pub(super) fn share(self: &Rc<Self>, server: Box<Server>, now: Instant) -> Option<Box<Server>> {
+    /// Gives a server to another worker whose clients wait, if it should: one that `is_spare` here, or
+    /// that makes both even. Returns the one that stays.
+    pub(super) fn share(
+        self: &Rc<Self>,
+        server: Box<Server>,
+        is_spare: bool,
+        now: Instant,
+    ) -> Option<Box<Server>> {
         if server.is_doubted {
             return Some(server);
         }
-        let Some(to) = self.whom_to_give(now) else {
+        let Some(to) = self.whom_to_give(is_spare, now) else {
             return Some(server);
         };
         self.forget(&server);
@@ -132,13 +140,12 @@ impl Pool {
     }
 
     /// The first that asked and should have a server of this worker. It has asked for one.
-    fn whom_to_give(&self, now: Instant) -> Option<usize> {
+    fn whom_to_give(&self, is_spare: bool, now: Instant) -> Option<usize> {
         let mut received = self.asks.received.borrow_mut();
         if received.is_empty() {
             return None;
         }
         received.retain(|ask| now.duration_since(ask.at) < SIBLING_ASK_LIFETIME);
-        let is_spare = self.queue.is_empty();
         let has_more = |ask: &Ask| self.opened.get() >= ask.held.saturating_add(2);
         let at = received.iter().position(|ask| is_spare || has_more(ask))?;
         Some(received.remove(at).from)
