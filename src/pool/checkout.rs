@@ -87,7 +87,7 @@ impl Pool {
         loop {
             let mut server = self.idle.borrow_mut().pop_back()?;
             if !server.is_quiet() || server.card.close_needed.get() {
-                self.close(server);
+                self.part_from(server);
             } else if self.wants_check(&server, now) {
                 self.check(server, now);
                 return None;

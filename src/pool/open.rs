@@ -219,7 +219,13 @@ impl Pool {
     }
 
     /// Closes a server politely: it said nothing wrong.
-    pub(super) fn close(self: &Rc<Self>, mut server: Box<Server>) {
+    pub(super) fn close(self: &Rc<Self>, server: Box<Server>) {
+        self.part_from(server);
+        self.has_room(Instant::now());
+    }
+
+    /// The same, for whoever looks for another one next.
+    pub(super) fn part_from(&self, mut server: Box<Server>) {
         let mut goodbye = Vec::new();
         Terminate.encode(&mut goodbye);
         let mut context = Context::from_waker(Waker::noop());
@@ -227,13 +233,13 @@ impl Pool {
         drop(server.socket.poll_write(&mut context, &goodbye, &[]));
         drop(server.socket.poll_flush(&mut context));
         self.forget(&server);
-        drop(server);
-        self.has_room(Instant::now());
+        self.is_full.set(false);
     }
 
-    /// There may be room for another server now.
+    /// There may be room for another server now, and somebody whose server does not come after all.
     pub(super) fn has_room(self: &Rc<Self>, now: Instant) {
         self.is_full.set(false);
+        self.use_idle(now);
         self.refill(now);
     }
 
