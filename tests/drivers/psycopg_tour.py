@@ -9,6 +9,7 @@ import concurrent.futures
 import os
 import socket
 import sys
+import uuid
 
 import psycopg
 
@@ -121,11 +122,13 @@ def cancel(dsn):
     async def run():
         connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True)
         async with connection:
-            waiting = asyncio.create_task(connection.execute("select pg_sleep(30)"))
+            # Others may sleep at the same time, and servers that are idle tell what they ran last.
+            sleep = f"select pg_sleep(30), '{uuid.uuid4()}'"
+            waiting = asyncio.create_task(connection.execute(sleep))
             # The cancel must meet the query: wait until the server runs it.
             async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as other:
-                running = "select count(*) from pg_stat_activity where query = 'select pg_sleep(30)'"
-                while (await (await other.execute(running)).fetchone())[0] == 0:
+                running = "select count(*) from pg_stat_activity where query = %s and state = 'active'"
+                while (await (await other.execute(running, (sleep,))).fetchone())[0] == 0:
                     pass
             connection.cancel()
             try:
