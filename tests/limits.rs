@@ -16,6 +16,7 @@ use tidegate_harness::wire::Login;
 use tidegate_harness::wire::ServerReport;
 use tidegate_harness::wire::Wire;
 use tidegate_harness::wire::proxied;
+use tidegate_harness::wire::query;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -437,4 +438,30 @@ fn connections_that_do_not_log_in_are_limited_by_address_and_in_all() {
     for address in ["203.0.113.7", "203.0.113.8", "203.0.113.10"] {
         until_admitted(&from(address));
     }
+}
+
+#[test]
+fn a_server_that_cannot_be_had_is_not_asked_for_without_a_pause_while_others_serve() {
+    let configure = |config: &mut PoolerConfig| {
+        config.pool = "pool_size = 2\nserver_login_retry = 0".to_owned();
+    };
+    let Some(pooled) = start(configure) else {
+        return;
+    };
+    let user = &pooled.database.user;
+    let alone = format!("alter role {user} connection limit 1");
+    pooled.admin(&alone).unwrap();
+    let mut holder = Wire::connect(&pooled.login()).unwrap();
+    holder.query("begin").unwrap();
+    let mut waiting = Wire::connect(&pooled.login()).unwrap();
+    waiting.send(&query("select 'served'").unwrap()).unwrap();
+    assert_eq!(holder.query("select pg_sleep(1)").unwrap(), "");
+    holder.query("commit").unwrap();
+    assert_eq!(waiting.rows().unwrap(), "served");
+    let log = pooled.pooler.log_lines();
+    let tries = log
+        .iter()
+        .filter(|line| line.contains("could not be opened"));
+    let tries = tries.count();
+    assert!((1..100).contains(&tries), "{tries} tries");
 }

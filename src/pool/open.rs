@@ -148,7 +148,9 @@ impl Pool {
                 Err(error) => {
                     drop(permit);
                     pool.open_failed(error, now);
-                    pool.has_room(now);
+                    // Not opened again at once: the pause may be set to nothing.
+                    pool.is_full.set(false);
+                    pool.use_idle(now);
                 },
             }
         });

@@ -65,11 +65,7 @@ impl Session {
         scratch.injected.clear();
         self.enter_server(lease, &mut scratch.injected, now)?;
         let held = std::mem::take(&mut self.held);
-        let scratch = &mut *scratch;
-        let out = (&mut scratch.injected, &mut scratch.spare);
-        self.forward(out, &held, context)?;
-        scratch.spare.take_back(held);
-        Ok(())
+        self.forward_held(&mut scratch, held, context)
     }
 
     /// Makes the server's session the client's own, in the same write as what the client said.
@@ -108,9 +104,7 @@ impl Session {
         scratch.injected.clear();
         let held = std::mem::take(&mut self.held);
         if self.obtain(&held, &mut scratch.injected, Instant::now())? {
-            let out = (&mut scratch.injected, &mut scratch.spare);
-            self.forward(out, &held, context)?;
-            scratch.spare.take_back(held);
+            self.forward_held(scratch, held, context)?;
         } else {
             self.held = held;
         }

@@ -26,6 +26,7 @@ use crate::limits::SESSION_STEPS_MAX;
 use crate::net::Outgoing;
 use crate::net::Socket;
 use crate::pool::Lease;
+use crate::pool::Scratch;
 use crate::pool::Seat;
 use crate::pool::SpareBuffers;
 use crate::pool::Waiting;
@@ -232,7 +233,16 @@ impl Session {
             carry_settings(&self.client, lease, &mut scratch.injected)?;
         }
         let held = std::mem::take(&mut self.held);
-        let scratch = &mut *scratch;
+        self.forward_held(&mut scratch, held, context)
+    }
+
+    /// Sends on what was held, and gives its buffer back.
+    pub(super) fn forward_held(
+        &mut self,
+        scratch: &mut Scratch,
+        held: Vec<u8>,
+        context: &mut Context<'_>,
+    ) -> Result<(), End> {
         let out = (&mut scratch.injected, &mut scratch.spare);
         self.forward(out, &held, context)?;
         scratch.spare.take_back(held);
@@ -350,7 +360,7 @@ impl Session {
     }
 
     /// Sends on what the client said, behind what is injected.
-    pub(super) fn forward(
+    fn forward(
         &mut self,
         (out, spare): (&mut Vec<u8>, &mut SpareBuffers),
         bytes: &[u8],

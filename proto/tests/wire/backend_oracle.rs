@@ -36,8 +36,8 @@ fn read(bytes: &[u8]) -> Vec<Message> {
     messages
 }
 
-#[test]
-fn a_login_is_understood() {
+/// Every message that a login may have, with a way to prove who somebody is after the other.
+fn a_login() -> Vec<u8> {
     let mut buffer = Vec::new();
     Authentication::encode_sasl(&["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"], &mut buffer).unwrap();
     Authentication::SaslContinue { data: b"r=1" }
@@ -66,8 +66,12 @@ fn a_login_is_understood() {
         status: TransactionStatus::Idle,
     }
     .encode(&mut buffer);
+    buffer
+}
 
-    let messages = read(&buffer);
+#[test]
+fn a_login_is_understood() {
+    let messages = read(&a_login());
     let Message::AuthenticationSasl(sasl) = &messages[0] else {
         panic!("not SASL")
     };
