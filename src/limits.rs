@@ -176,6 +176,10 @@ pub const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a cancel request may take to be delivered.
 pub const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a server that has answered a round of the pooler's own has to begin with what its client
+/// asked for, before a cancel request for that is sent.
+pub const CANCEL_AFTER_OWN_ROUND: Duration = Duration::from_millis(20);
+
 /// How many cancel requests may be on their way to one server. Each is a connection of its own, and
 /// nothing but this keeps a client from asking for them as fast as it can.
 pub const CANCELS_PER_SERVER_COUNT_MAX: u32 = 4;

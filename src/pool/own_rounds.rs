@@ -4,6 +4,9 @@
 use std::cell::Cell;
 
 use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use crate::limits::CANCEL_AFTER_OWN_ROUND;
 
 /// How many rounds of the pooler's own a server has not answered, and who waits for that.
 #[derive(Debug, Default)]
@@ -32,10 +35,12 @@ impl OwnRounds {
         self.over.notify_waiters();
     }
 
-    /// Waits until there are none.
+    /// Waits until there are none, and then until the server has turned to what comes next: a
+    /// cancel request that finds a server between two rounds is forgotten.
     pub(super) async fn over(&self) {
         while self.count.get() > 0 {
             self.over.notified().await;
+            sleep(CANCEL_AFTER_OWN_ROUND).await;
         }
     }
 }
