@@ -3,38 +3,52 @@
 //! See <https://www.postgresql.org/docs/current/sql-commit.html> and its neighbours.
 
 use crate::sql::Session;
+use crate::sql::keywords::is_one_of;
 use crate::sql::lexer::Lexer;
+use crate::sql::lexer::Sink;
 use crate::sql::lexer::Token;
-use crate::sql::state_effects::is_one_of;
 
 /// Whether the first statement of a text ends the transaction block, whatever it was, and begins no
 /// other: `COMMIT`, `ROLLBACK`, but not `ROLLBACK TO`, nor `COMMIT AND CHAIN`.
 pub fn begins_with_block_end(text: &[u8], session: &impl Session) -> bool {
-    let mut words = 0;
-    let mut is_end = false;
-    let mut is_over = false;
-    let mut look = |token: Token<'_>| {
-        if is_over {
+    let mut beginning = Beginning::default();
+    let mut lexer = Lexer::new();
+    lexer.feed(text, session, &mut beginning);
+    lexer.finish(&mut beginning);
+    beginning.is_end
+}
+
+/// The first statement of a text.
+#[derive(Debug, Default)]
+struct Beginning {
+    words: u32,
+    is_end: bool,
+    is_over: bool,
+}
+
+impl Sink for Beginning {
+    fn token(&mut self, token: Token<'_>) {
+        if self.is_over {
             return;
         }
         match token {
-            Token::Mark(b';') => is_over = words > 0,
-            Token::Word(word) if words == 0 => {
-                words += 1;
-                is_end = is_one_of(word, &["abort", "commit", "end", "rollback"]);
+            Token::Mark(b';') => self.is_over = self.words > 0,
+            Token::Word(word) if self.words == 0 => {
+                self.words += 1;
+                self.is_end = is_one_of(word, &["abort", "commit", "end", "rollback"]);
             },
-            Token::Word(word) => is_end &= is_one_of(word, &["transaction", "work"]),
+            Token::Word(word) => self.is_end &= is_one_of(word, &["transaction", "work"]),
             Token::Mark(_)
             | Token::Name(_)
             | Token::TextWord(_)
             | Token::TextMark(_)
-            | Token::Doubt => is_end = false,
+            | Token::Doubt => self.is_end = false,
         }
-    };
-    let mut lexer = Lexer::new();
-    lexer.feed(text, session, &mut look);
-    lexer.finish(&mut look);
-    is_end
+    }
+
+    fn reads_texts(&self) -> bool {
+        !self.is_over
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Tokens of SQL, byte by byte. Knows texts, quoted names, dollar quotes and comments as the server
+//! Tokens of SQL, in pieces cut anywhere. Knows texts, quoted names, dollar quotes and comments as the server
 //! does; everything else is a word or a mark.
 
 use crate::sql::Session;
@@ -21,6 +21,15 @@ pub(super) enum Token<'a> {
     Mark(u8),
     /// The text cannot be told from code with certainty.
     Doubt,
+}
+
+/// Who is told the tokens.
+pub(super) trait Sink {
+    /// The next one.
+    fn token(&mut self, token: Token<'_>);
+
+    /// Whether it wants to know, at the moment, what stands in a text between quotes.
+    fn reads_texts(&self) -> bool;
 }
 
 /// Where the reading stands.
@@ -81,48 +90,89 @@ impl Lexer {
     }
 
     /// Reads the next piece of the text.
-    pub(super) fn feed(
-        &mut self,
-        bytes: &[u8],
-        session: &impl Session,
-        sink: &mut impl FnMut(Token<'_>),
-    ) {
-        for &byte in bytes {
-            match self.mode {
-                Mode::Base => self.base(byte, sink),
-                Mode::Word => self.in_word(byte, sink),
-                Mode::Number if is_word_byte(byte) && byte != b'$' || byte == b'.' => {},
-                Mode::Number => self.base(byte, sink),
-                Mode::Name if byte == b'"' => {
-                    self.mode = Mode::Base;
-                    sink(Token::Name(self.read()));
-                    self.word_bytes = 0;
+    pub(super) fn feed(&mut self, bytes: &[u8], session: &impl Session, sink: &mut impl Sink) {
+        let mut rest = bytes;
+        while let Some((&byte, after)) = rest.split_first() {
+            rest = match self.mode {
+                Mode::Base => self.base(rest, sink),
+                Mode::Word => self.in_word(rest, sink),
+                Mode::Number => self.in_number(rest),
+                Mode::Text { escapes } if !sink.reads_texts() => {
+                    self.over_text(rest, escapes, session, sink)
                 },
-                Mode::Name => self.push(byte),
-                Mode::Text { escapes } => self.in_text(byte, escapes, session, sink),
-                Mode::Escaped => self.mode = Mode::Text { escapes: true },
-                Mode::TextEnd {
-                    escapes,
-                    has_newline,
-                } => self.behind_text(byte, escapes, has_newline, sink),
-                Mode::LineComment if matches!(byte, b'\n' | b'\r') => self.mode = Mode::Base,
-                Mode::LineComment => {},
-                Mode::BlockComment => self.in_comment(byte),
-                Mode::Tag => self.in_tag(byte, sink),
-                Mode::Dollar => self.in_dollar(byte, sink),
-            }
+                _ => {
+                    self.step(byte, session, sink);
+                    after
+                },
+            };
+        }
+    }
+
+    /// The next byte, where every byte counts.
+    fn step(&mut self, byte: u8, session: &impl Session, sink: &mut impl Sink) {
+        match self.mode {
+            Mode::Base | Mode::Word | Mode::Number => self.mark(byte, sink),
+            Mode::Name if byte == b'"' => {
+                self.mode = Mode::Base;
+                sink.token(Token::Name(self.read()));
+                self.word_bytes = 0;
+            },
+            Mode::Name => self.push(byte),
+            Mode::Text { escapes } => self.in_text(byte, escapes, session, sink),
+            Mode::Escaped => self.mode = Mode::Text { escapes: true },
+            Mode::TextEnd {
+                escapes,
+                has_newline,
+            } => self.behind_text(byte, escapes, has_newline, sink),
+            Mode::LineComment if matches!(byte, b'\n' | b'\r') => self.mode = Mode::Base,
+            Mode::LineComment => {},
+            Mode::BlockComment => self.in_comment(byte),
+            Mode::Tag => self.in_tag(byte, sink),
+            Mode::Dollar => self.in_dollar(byte, sink),
         }
     }
 
     /// The text is over.
-    pub(super) fn finish(&mut self, sink: &mut impl FnMut(Token<'_>)) {
+    pub(super) fn finish(&mut self, sink: &mut impl Sink) {
         if self.mode == Mode::Word {
-            sink(Token::Word(self.read()));
+            sink.token(Token::Word(self.read()));
             self.word_bytes = 0;
         }
     }
 
-    fn base(&mut self, byte: u8, sink: &mut impl FnMut(Token<'_>)) {
+    /// What stands between words, or a word with what is behind it: one that the piece does not cut
+    /// is read where it stands. Returns what is left.
+    fn base<'a>(&mut self, rest: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
+        let spaces = run(rest, SPACE);
+        if spaces > 0 {
+            self.previous = 0;
+        }
+        let rest = rest.get(spaces..).unwrap_or_default();
+        let Some((&byte, after)) = rest.split_first() else {
+            return rest;
+        };
+        if class(byte) & WORD_START == 0 {
+            self.mark(byte, sink);
+            return after;
+        }
+        self.previous = 0;
+        let (word, after) = rest.split_at(run(rest, WORD));
+        if after.is_empty() {
+            self.mode = Mode::Word;
+            word.iter().for_each(|byte| self.push(*byte));
+            return after;
+        }
+        if let ([b'e' | b'E'], Some((b'\'', text))) = (word, after.split_first()) {
+            self.mode = self.text(true);
+            return text;
+        }
+        sink.token(Token::Word(word.get(..WORD_BYTES).unwrap_or(word)));
+        after
+    }
+
+    /// One byte that begins no word, or whatever follows something that turned out not to be what
+    /// it looked like.
+    fn mark(&mut self, byte: u8, sink: &mut impl Sink) {
         let previous = std::mem::take(&mut self.previous);
         self.mode = match byte {
             b'-' if previous == b'-' => Mode::LineComment,
@@ -141,32 +191,63 @@ impl Lexer {
                 Mode::Tag
             },
             b'0'..=b'9' => Mode::Number,
-            byte if is_word_byte(byte) => {
+            byte if class(byte) & WORD != 0 => {
                 self.push(byte);
                 Mode::Word
             },
-            b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => Mode::Base,
+            byte if class(byte) & SPACE != 0 => Mode::Base,
             byte => {
-                sink(Token::Mark(byte));
+                sink.token(Token::Mark(byte));
                 Mode::Base
             },
         };
     }
 
-    fn in_word(&mut self, byte: u8, sink: &mut impl FnMut(Token<'_>)) {
-        if is_word_byte(byte) {
-            return self.push(byte);
-        }
+    /// The rest of a word that began in an earlier piece, or of one of a single byte so far.
+    fn in_word<'a>(&mut self, rest: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
+        let (more, after) = rest.split_at(run(rest, WORD));
+        more.iter().for_each(|byte| self.push(*byte));
+        let Some((&byte, behind)) = after.split_first() else {
+            return after;
+        };
         let is_escape = byte == b'\'' && matches!(self.read(), b"e" | b"E");
         if is_escape {
             self.word_bytes = 0;
             self.mode = self.text(true);
-            return;
+            return behind;
         }
         self.mode = Mode::Base;
-        sink(Token::Word(self.read()));
+        sink.token(Token::Word(self.read()));
         self.word_bytes = 0;
-        self.base(byte, sink);
+        after
+    }
+
+    fn in_number<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
+        let is_of_number = |byte: &u8| class(*byte) & WORD != 0 && *byte != b'$' || *byte == b'.';
+        let end = rest.iter().position(|byte| !is_of_number(byte));
+        if end.is_some() {
+            self.mode = Mode::Base;
+        }
+        rest.get(end.unwrap_or(rest.len())..).unwrap_or_default()
+    }
+
+    /// A text that nobody reads, up to the next byte that may end it.
+    fn over_text<'a>(
+        &mut self,
+        rest: &'a [u8],
+        escapes: bool,
+        session: &impl Session,
+        sink: &mut impl Sink,
+    ) -> &'a [u8] {
+        self.word_bytes = 0;
+        let stop = rest.iter().position(|byte| matches!(byte, b'\'' | b'\\'));
+        let (over, rest) = rest.split_at(stop.unwrap_or(rest.len()));
+        self.previous = over.last().copied().unwrap_or(self.previous);
+        let Some((&byte, after)) = rest.split_first() else {
+            return rest;
+        };
+        self.in_text(byte, escapes, session, sink);
+        after
     }
 
     fn text(&mut self, escapes: bool) -> Mode {
@@ -174,17 +255,11 @@ impl Lexer {
         Mode::Text { escapes }
     }
 
-    fn in_text(
-        &mut self,
-        byte: u8,
-        escapes: bool,
-        session: &impl Session,
-        sink: &mut impl FnMut(Token<'_>),
-    ) {
+    fn in_text(&mut self, byte: u8, escapes: bool, session: &impl Session, sink: &mut impl Sink) {
         let previous = std::mem::replace(&mut self.previous, byte);
         if byte == b'\\' && (escapes || session.has_backslash_escapes()) {
             if previous >= 0x80 && session.has_backslash_in_characters() {
-                sink(Token::Doubt);
+                sink.token(Token::Doubt);
             }
             self.mode = Mode::Escaped;
         } else if byte == b'\'' {
@@ -198,13 +273,7 @@ impl Lexer {
         self.text_byte(byte, sink);
     }
 
-    fn behind_text(
-        &mut self,
-        byte: u8,
-        escapes: bool,
-        has_newline: bool,
-        sink: &mut impl FnMut(Token<'_>),
-    ) {
+    fn behind_text(&mut self, byte: u8, escapes: bool, has_newline: bool, sink: &mut impl Sink) {
         let is_newline = matches!(byte, b'\n' | b'\r');
         // `''` is a quote within the text. A text on the next line is the rest of this one.
         if byte == b'\'' && (has_newline || self.previous == b'\'') {
@@ -217,7 +286,7 @@ impl Lexer {
             };
         } else {
             self.previous = 0;
-            self.base(byte, sink);
+            self.mark(byte, sink);
         }
     }
 
@@ -239,7 +308,7 @@ impl Lexer {
         }
     }
 
-    fn in_tag(&mut self, byte: u8, sink: &mut impl FnMut(Token<'_>)) {
+    fn in_tag(&mut self, byte: u8, sink: &mut impl Sink) {
         let may_follow = if self.tag_bytes == 0 {
             !byte.is_ascii_digit()
         } else {
@@ -247,7 +316,7 @@ impl Lexer {
         };
         if byte == b'$' {
             if self.tag_bytes > WORD_BYTES {
-                sink(Token::Doubt);
+                sink.token(Token::Doubt);
             }
             self.matched = 0;
             self.mode = Mode::Dollar;
@@ -259,11 +328,11 @@ impl Lexer {
         } else {
             // A parameter, or an operator of somebody's own.
             self.mode = Mode::Base;
-            self.base(byte, sink);
+            self.mark(byte, sink);
         }
     }
 
-    fn in_dollar(&mut self, byte: u8, sink: &mut impl FnMut(Token<'_>)) {
+    fn in_dollar(&mut self, byte: u8, sink: &mut impl Sink) {
         // The closing quote is `$`, the tag, `$`; no tag has a `$` in it.
         let expected = match self.matched {
             0 => b'$',
@@ -287,18 +356,18 @@ impl Lexer {
         self.text_byte(byte, sink);
     }
 
-    fn text_byte(&mut self, byte: u8, sink: &mut impl FnMut(Token<'_>)) {
+    fn text_byte(&mut self, byte: u8, sink: &mut impl Sink) {
         if is_word_byte(byte) {
             self.push(byte);
         } else {
             self.end_text_word(sink);
-            sink(Token::TextMark(byte));
+            sink.token(Token::TextMark(byte));
         }
     }
 
-    fn end_text_word(&mut self, sink: &mut impl FnMut(Token<'_>)) {
+    fn end_text_word(&mut self, sink: &mut impl Sink) {
         if self.word_bytes > 0 {
-            sink(Token::TextWord(self.read()));
+            sink.token(Token::TextWord(self.read()));
             self.word_bytes = 0;
         }
     }
@@ -315,7 +384,42 @@ impl Lexer {
     }
 }
 
+/// How many bytes, from the first on, are of a class.
+#[inline]
+fn run(bytes: &[u8], wanted: u8) -> usize {
+    let end = bytes.iter().position(|byte| class(*byte) & wanted == 0);
+    end.unwrap_or(bytes.len())
+}
+
 /// What a word may consist of behind its first byte.
 fn is_word_byte(byte: u8) -> bool {
-    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'$' | 0x80..)
+    class(byte) & WORD != 0
 }
+
+/// What a word may begin with.
+const WORD_START: u8 = 1;
+/// What it may go on with.
+const WORD: u8 = 2;
+const SPACE: u8 = 4;
+
+#[inline]
+fn class(byte: u8) -> u8 {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = u8::MAX;
+    loop {
+        classes[byte as usize] = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => WORD_START | WORD,
+            b'0'..=b'9' | b'$' => WORD,
+            b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => SPACE,
+            _ => 0,
+        };
+        if byte == 0 {
+            break classes;
+        }
+        byte -= 1;
+    }
+};

@@ -8,6 +8,7 @@
 
 mod block_end;
 mod deallocate;
+mod keywords;
 mod lexer;
 mod parameter;
 mod set_config;

@@ -2,9 +2,9 @@
 //!
 //! See <https://www.postgresql.org/docs/current/sql-set.html>.
 
+use crate::sql::keywords::is;
 use crate::sql::lexer::WORD_BYTES;
 use crate::sql::state_effects::Touch;
-use crate::sql::state_effects::is;
 
 /// Names are read up to this many bytes: two of PostgreSQL's, and the dot between them.
 pub(super) const NAME_BYTES_MAX: usize = 127;

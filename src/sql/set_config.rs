@@ -2,10 +2,10 @@
 //!
 //! See <https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-SET>.
 
+use crate::sql::keywords::is;
 use crate::sql::lexer::Token;
 use crate::sql::lexer::WORD_BYTES;
 use crate::sql::parameter::NAME_BYTES_MAX;
-use crate::sql::state_effects::is;
 
 /// A call, while it is read.
 #[derive(Debug, Default)]

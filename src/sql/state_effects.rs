@@ -5,7 +5,11 @@
 //! not tell.
 
 use crate::sql::Session;
+use crate::sql::keywords::Filter;
+use crate::sql::keywords::is;
+use crate::sql::keywords::is_one_of;
 use crate::sql::lexer::Lexer;
+use crate::sql::lexer::Sink;
 use crate::sql::lexer::Token;
 use crate::sql::parameter::Parameter;
 use crate::sql::set_config::Called;
@@ -102,13 +106,13 @@ impl StateEffects {
     pub fn feed(&mut self, bytes: &[u8], session: &impl Session) {
         let reader = &mut self.reader;
         self.lexer
-            .feed(bytes, session, &mut |token| reader.token(token, session));
+            .feed(bytes, session, &mut Reading { reader, session });
     }
 
     /// What the whole text leaves behind.
     pub fn finish(mut self, session: &impl Session) -> Leaves {
         let reader = &mut self.reader;
-        self.lexer.finish(&mut |token| reader.token(token, session));
+        self.lexer.finish(&mut Reading { reader, session });
         self.reader.end_statement(session);
         Leaves {
             effects: self.reader.effects,
@@ -162,6 +166,22 @@ struct Reader {
     call: Option<SetConfig>,
 }
 
+/// A reader, and what it knows of the session.
+struct Reading<'a, S> {
+    reader: &'a mut Reader,
+    session: &'a S,
+}
+
+impl<S: Session> Sink for Reading<'_, S> {
+    fn token(&mut self, token: Token<'_>) {
+        self.reader.token(token, self.session);
+    }
+
+    fn reads_texts(&self) -> bool {
+        self.reader.place == Place::Do || self.reader.call.is_some()
+    }
+}
+
 impl Reader {
     fn token(&mut self, token: Token<'_>, session: &impl Session) {
         self.follow_call(token);
@@ -189,6 +209,14 @@ impl Reader {
 
     fn word(&mut self, word: &[u8], is_name: bool) {
         self.place = match self.place {
+            Place::Inside if !WITHIN.may_have(word) => {
+                self.makes = false;
+                Place::Inside
+            },
+            Place::Start if !COMMANDS.may_have(word) => {
+                self.begin();
+                Place::Inside
+            },
             Place::Start => self.command(word),
             Place::Set if is(word, "session") && !is_name => Place::SetSession,
             Place::Set if is_one_of(word, &OF_THE_TRANSACTION) && !is_name => Place::Inside,
@@ -216,19 +244,17 @@ impl Reader {
         };
     }
 
+    /// A statement begins.
+    fn begin(&mut self) {
+        self.updates = false;
+        self.declares = false;
+        self.makes = false;
+        self.usage = Usage::Executed;
+    }
+
     /// The first word of a statement.
     fn command(&mut self, word: &[u8]) -> Place {
-        const COMMANDS: [(&str, Place); 7] = [
-            ("set", Place::Set),
-            ("reset", Place::Reset),
-            ("discard", Place::Discard),
-            ("prepare", Place::Statement),
-            ("execute", Place::Statement),
-            ("deallocate", Place::Statement),
-            ("do", Place::Do),
-        ];
-        // What a procedure does is not known.
-        self.effects.pins |= is_one_of(word, &["listen", "load", "call"]);
+        self.effects.pins |= is_one_of(word, &PINNING);
         self.effects.blocks |= is_one_of(word, &BLOCKS);
         self.updates = is(word, "update");
         self.declares = is(word, "declare");
@@ -238,8 +264,14 @@ impl Reader {
             word if is(word, "deallocate") => Usage::Deallocated,
             _ => Usage::Executed,
         };
-        let found = COMMANDS.iter().find(|(command, _)| is(word, command));
-        found.map_or(Place::Inside, |(_, place)| *place)
+        match word {
+            word if is(word, "set") => Place::Set,
+            word if is(word, "reset") => Place::Reset,
+            word if is(word, "discard") => Place::Discard,
+            word if is_one_of(word, &OF_STATEMENTS) => Place::Statement,
+            word if is(word, "do") => Place::Do,
+            _ => Place::Inside,
+        }
     }
 
     /// A word where a statement's name is expected.
@@ -304,7 +336,7 @@ impl Reader {
             return;
         }
         self.updates |= is(word, "update");
-        self.effects.pins |= self.makes && is_one_of(word, &["temp", "temporary"]);
+        self.effects.pins |= self.makes && is_one_of(word, &TEMPORARY);
         self.effects.pins |= self.declares && is(word, "hold");
         self.makes = is_one_of(word, &BEFORE_TEMPORARY);
     }
@@ -340,6 +372,33 @@ impl Reader {
         }
     }
 }
+
+/// Which first words of statements matter.
+const COMMANDS: Filter = Filter::of(&[
+    &PINNING,
+    &BLOCKS,
+    &OF_STATEMENTS,
+    &[
+        "update", "declare", "create", "set", "reset", "discard", "do",
+    ],
+]);
+
+/// Which words matter wherever they stand in a statement.
+const WITHIN: Filter = Filter::of(&[
+    &BEFORE_TEMPORARY,
+    &TEMPORARY,
+    &["execute", "set_config", "pg_settings", "update", "hold"],
+    // See `is_state_anywhere`; longer ones are never ruled out.
+    &["pg_temp"],
+]);
+
+/// Commands after which the client must stay. What a procedure does is not known.
+const PINNING: [&str; 3] = ["listen", "load", "call"];
+
+/// Commands behind which the name of a statement stands.
+const OF_STATEMENTS: [&str; 3] = ["prepare", "execute", "deallocate"];
+
+const TEMPORARY: [&str; 2] = ["temp", "temporary"];
 
 /// What may stand before `TEMPORARY` where that makes something: `CREATE OR REPLACE LOCAL TEMP …`,
 /// `SELECT … INTO TEMP …`.
@@ -392,12 +451,4 @@ fn is_state_anywhere(word: &[u8]) -> bool {
         start.is_some_and(|start| is(start, prefix))
     };
     begins("pg_advisory_lock") || begins("pg_try_advisory_lock") || is(word, "pg_temp")
-}
-
-pub(super) fn is_one_of(word: &[u8], keywords: &[&str]) -> bool {
-    keywords.iter().any(|keyword| is(word, keyword))
-}
-
-pub(super) fn is(word: &[u8], keyword: &str) -> bool {
-    word.eq_ignore_ascii_case(keyword.as_bytes())
 }

@@ -356,4 +356,47 @@ proptest! {
         let single: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
         prop_assert_eq!(leaves_in(&Known::default(), &single), whole);
     }
+
+    #[test]
+    fn pieces_of_statements_in_any_order_mean_the_same_cut_anywhere(
+        pieces in prop::collection::vec(prop::sample::select(FRAGMENTS.to_vec()), 0..12),
+        has_backslash_escapes: bool,
+        has_backslash_in_characters: bool,
+    ) {
+        let session = Known { has_backslash_escapes, has_backslash_in_characters };
+        let text = pieces.concat();
+        let single: Vec<&[u8]> = text.chunks(1).collect();
+        let whole = leaves_in(&session, &[&text]);
+        prop_assert_eq!(leaves_in(&session, &single), whole);
+    }
 }
+
+/// What statements are made of, and what makes them hard to read.
+const FRAGMENTS: [&[u8]; 26] = [
+    b"SELECT ",
+    b"set_config(",
+    b"'app.a', 'b', ",
+    b"true)",
+    b"false)",
+    b"'it''s'",
+    b"E'it\\'s; listen a'",
+    b"e",
+    b"'",
+    b"\\",
+    b"\x95\\",
+    b"\"",
+    b"$$",
+    b"$tag$",
+    b"$1",
+    b"; ",
+    b"-- c\n",
+    b"/* c */",
+    b"SET a.b = 'x'",
+    b" TO DEFAULT",
+    b"create temp table ",
+    b"DO ",
+    b"listen",
+    b"12.5e3",
+    b"a_name_that_is_longer_than_any_that_a_server_would_keep_as_it_is_written ",
+    b" ",
+];
