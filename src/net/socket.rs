@@ -114,6 +114,16 @@ impl Socket {
         self.transport().may_have_input()
     }
 
+    /// Whether a connection that the last read found empty is empty still, told without a system
+    /// call. False if that cannot be told: TLS may hold what it has read.
+    #[inline]
+    pub fn is_still_empty(&self) -> bool {
+        match self {
+            Self::Plain(transport) => !transport.may_have_input(),
+            Self::Tls(_) => false,
+        }
+    }
+
     /// What TLS was agreed on, as `SHOW CLIENTS` and `SHOW SERVERS` print it; `None` without TLS.
     pub fn tls(&self) -> Option<String> {
         let Self::Tls(stream) = self else {

@@ -115,6 +115,7 @@ impl Transport {
     }
 
     /// Whether something may have arrived, told without a system call: bytes, or the end.
+    #[inline]
     pub fn may_have_input(&self) -> bool {
         match self {
             Self::Tcp(stream) => stream.try_io(Interest::READABLE, || Ok(())).is_ok(),

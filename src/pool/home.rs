@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::auth::DerivedKeys;
 use crate::config;
 use crate::limits::SCRATCH_BUFFER_BYTES;
+use crate::pool::Clock;
 use crate::pool::Dial;
 use crate::pool::Parcel;
 use crate::pool::Pool;
@@ -53,6 +54,8 @@ pub struct Home {
     pub node: Arc<NodeCounts>,
     /// Counters by tenant, of this worker alone.
     pub counters: Rc<WorkerCounters>,
+    /// What the sessions of this worker are timed by.
+    pub clock: Clock,
     /// Where keys come from.
     pub random: Randomness,
     /// How servers are reached.
@@ -107,6 +110,7 @@ impl Home {
             worker,
             node,
             counters: Rc::default(),
+            clock: Clock::default(),
             random,
             dial,
             post,

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::FixedState;
 use tidegate_proto::backend::tag;
 use tidegate_proto::exchange::Shape;
 use tidegate_proto::exchange::ShapeReader;
@@ -14,7 +15,8 @@ use crate::pool::Statement;
 /// What one server has prepared.
 #[derive(Debug, Default)]
 pub struct Prepared {
-    known: HashMap<u64, Known>,
+    /// By their ids, which are counted: nobody chooses them.
+    known: HashMap<u64, Known, FixedState>,
     /// Numbers of statements that are to be closed, at the next chance.
     pub closing: Vec<u32>,
     /// Its unnamed statement.

@@ -7,10 +7,11 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::hash::DefaultHasher;
-use std::hash::Hasher;
+use std::hash::BuildHasher;
 use std::rc::Rc;
 
+use foldhash::fast::FixedState;
+use foldhash::quality::RandomState;
 use tidegate_proto::exchange::Shape;
 
 use crate::limits::SHARED_STATEMENTS_BYTES_MAX;
@@ -36,7 +37,9 @@ pub struct Statement {
 /// The statements of one pool, by text.
 #[derive(Debug, Default)]
 pub struct Statements {
-    by_text: HashMap<u64, Vec<Rc<Statement>>>,
+    by_text: HashMap<u64, Vec<Rc<Statement>>, FixedState>,
+    /// What texts are hashed with: whoever writes them does not know it.
+    hashing: RandomState,
     bytes: usize,
     last_id: u64,
     /// How often something hinted that a plan may no longer fit what it was made for. A statement
@@ -67,7 +70,7 @@ impl Statements {
 
     /// A statement of this text, types and settings that is known already, whatever its shape.
     pub fn find(&self, rest: &[u8], settings: &Rc<Settings>) -> Option<&Rc<Statement>> {
-        let known = self.by_text.get(&hash(rest))?;
+        let known = self.by_text.get(&self.hashing.hash_one(rest))?;
         known
             .iter()
             .rev()
@@ -99,7 +102,10 @@ impl Statements {
             self.bytes += statement.rest.len();
         }
         if self.bytes <= SHARED_STATEMENTS_BYTES_MAX {
-            let known = self.by_text.entry(hash(&statement.rest)).or_default();
+            let known = self
+                .by_text
+                .entry(self.hashing.hash_one(&statement.rest))
+                .or_default();
             known.push(Rc::clone(statement));
         }
     }
@@ -108,7 +114,7 @@ impl Statements {
     /// shape use is this, or one that was known before.
     pub fn share(&mut self, statement: &Rc<Statement>, shape: Shape) -> Shared {
         statement.shape.set(Some(shape));
-        let known = self.by_text.get(&hash(&statement.rest));
+        let known = self.by_text.get(&self.hashing.hash_one(&statement.rest));
         let known = known.map(Vec::as_slice).unwrap_or_default();
         let Some(settings) = &statement.settings else {
             return Shared {
@@ -151,12 +157,6 @@ impl Statement {
         let own = self.settings.as_ref();
         *self.rest == *rest && own.is_some_and(|own| own.mean_the_same_as(settings))
     }
-}
-
-fn hash(rest: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(rest);
-    hasher.finish()
 }
 
 #[cfg(test)]

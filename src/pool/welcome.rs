@@ -33,6 +33,8 @@ pub struct Welcomes {
     /// What the last server raised at its login.
     notices: Rc<Notices>,
     known: VecDeque<(Settings, Welcome)>,
+    /// Settings of clients that have logged in: those who have the same share them.
+    shared: VecDeque<Rc<Settings>>,
 }
 
 impl Welcomes {
@@ -61,6 +63,16 @@ impl Welcomes {
         let welcome = found.1.clone();
         self.known.push_front(found);
         Some(welcome)
+    }
+
+    /// The same settings, as another client has them if one was seen lately: they take no room of
+    /// their own then, and a server that has them is seen to have them at a glance.
+    pub fn shared(&mut self, settings: Rc<Settings>) -> Rc<Settings> {
+        let at = self.shared.iter().position(|known| *known == settings);
+        let settings = at.and_then(|at| self.shared.remove(at)).unwrap_or(settings);
+        self.shared.truncate(WELCOMES_COUNT_MAX - 1);
+        self.shared.push_front(Rc::clone(&settings));
+        settings
     }
 
     /// Keeps what the asked-for settings came to.
@@ -113,6 +125,25 @@ impl Welcomes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clients_with_the_same_settings_share_them_and_nothing_is_kept_for_ever() {
+        let settings = |name: &str| {
+            let mut settings = Settings::default();
+            settings.set("application_name", name).unwrap();
+            Rc::new(settings)
+        };
+        let mut welcomes = Welcomes::default();
+        let first = welcomes.shared(settings("a"));
+        let other = welcomes.shared(settings("b"));
+        assert!(Rc::ptr_eq(&welcomes.shared(settings("a")), &first));
+        assert!(!Rc::ptr_eq(&first, &other));
+        for number in 0..WELCOMES_COUNT_MAX {
+            drop(welcomes.shared(settings(&number.to_string())));
+        }
+        assert_eq!(welcomes.shared.len(), WELCOMES_COUNT_MAX);
+        assert!(!Rc::ptr_eq(&welcomes.shared(settings("a")), &first));
+    }
 
     #[test]
     fn what_a_parameter_is_stays_known_while_the_next_servers_may_be_others() {

@@ -146,6 +146,12 @@ impl Client {
         }
     }
 
+    /// The time, within a poll of its session.
+    #[inline]
+    pub(super) fn now(&self) -> Instant {
+        self.pool.home.clock.now()
+    }
+
     /// Keeps the waker of the session's task, which never changes.
     pub(super) fn listen(&self, waker: &Waker) {
         *self.waker.borrow_mut() = Some(waker.clone());

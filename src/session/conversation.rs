@@ -71,7 +71,7 @@ pub(super) struct Conversation {
     /// The client's settings, if the server reported a change.
     pub(super) changed: Option<Rc<Settings>>,
     /// The server refused what was injected.
-    pub(super) refused: Option<PoolError>,
+    pub(super) refused: Option<Box<PoolError>>,
 }
 
 /// A parameter that the client may have changed.

@@ -51,7 +51,7 @@ impl Session {
 
     /// The queue has come to this client: what it said meanwhile goes on.
     pub(super) fn granted(&mut self, lease: Lease, context: &mut Context<'_>) -> Result<(), End> {
-        let now = Instant::now();
+        let now = self.client.now();
         if let Some(waiting) = self.waiting.take() {
             let waited = now.duration_since(waiting.since());
             let waited = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
@@ -85,6 +85,7 @@ impl Session {
         self.client.enter(ClientState::Active, now);
         self.client.pool.counters.add(Count::ServerAssignments, 1);
         self.lease = Some(lease);
+        self.is_server_watched = false;
         Ok(())
     }
 
@@ -103,7 +104,7 @@ impl Session {
         let scratch = &mut *scratch;
         scratch.injected.clear();
         let held = std::mem::take(&mut self.held);
-        if self.obtain(&held, &mut scratch.injected, Instant::now())? {
+        if self.obtain(&held, &mut scratch.injected, self.client.now())? {
             self.forward_held(scratch, held, context)?;
         } else {
             self.held = held;
@@ -121,7 +122,7 @@ impl Session {
 
     pub(super) fn give_back(&mut self) {
         if let Some(lease) = self.lease.take() {
-            let now = Instant::now();
+            let now = self.client.now();
             let needs_reset = self.conversation.needs_reset();
             let goes_on = self.conversation.waits || self.conversation.resumes;
             let restarts = goes_on && !self.held.is_empty();

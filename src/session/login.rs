@@ -116,6 +116,7 @@ impl Settled {
         let mut settings = Rc::clone(&self.welcome.settings);
         if let Some(name) = &self.application_name {
             Rc::make_mut(&mut settings).set(APPLICATION_NAME, name)?;
+            settings = client.pool.welcomes.borrow_mut().shared(settings);
         }
         *client.startup_settings.borrow_mut() = Rc::clone(&settings);
         *client.settings.borrow_mut() = settings;

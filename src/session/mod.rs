@@ -101,6 +101,7 @@ impl fmt::Debug for Live {
 impl Future for Live {
     type Output = ();
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let end = ready!(Pin::new(&mut self.session).poll(context));
         log_end(&self.client, &end);

@@ -52,7 +52,7 @@ impl Message<'_> {
 
     /// The string that the body begins with and its zero byte, in bytes; of what is there.
     pub(super) fn name_bytes(&self) -> usize {
-        let end = self.body.iter().position(|byte| *byte == 0);
+        let end = memchr::memchr(0, self.body);
         end.map_or(self.body.len(), |end| end + 1)
     }
 }

@@ -17,7 +17,6 @@ use std::task::Context;
 use std::task::Poll;
 
 use tidegate_proto::backend::TransactionStatus;
-use tokio::time::Instant;
 
 use crate::config::PoolMode;
 use crate::limits::HELD_BYTES_MAX;
@@ -54,6 +53,9 @@ pub(super) struct Session {
     pub(super) statements: Option<Box<Statements>>,
     pub(super) end: Option<End>,
     is_listening: bool,
+    is_client_watched: bool,
+    /// Its socket was read until nothing was left, by this task: when more comes, the task is woken.
+    pub(super) is_server_watched: bool,
 }
 
 impl Session {
@@ -70,6 +72,8 @@ impl Session {
             statements: None,
             end: None,
             is_listening: false,
+            is_client_watched: false,
+            is_server_watched: false,
         }
     }
 
@@ -102,6 +106,7 @@ impl Future for Session {
             session.client.listen(context.waker());
             session.is_listening = true;
         }
+        session.client.pool.home.clock.goes_on();
         for _ in 0..SESSION_STEPS_MAX {
             if session.end.is_some() {
                 return session.close(context);
@@ -123,18 +128,24 @@ impl Session {
     fn step(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
         self.check_ending()?;
         let mut has_moved = false;
-        let flushed = Outgoing::flush(&mut self.to_client, &mut self.socket, context);
-        let is_client_taking = flushed.map_err(End::ClientBroke)?.is_ready();
+        let is_client_taking = self.to_client.is_none() || {
+            let flushed = Outgoing::flush(&mut self.to_client, &mut self.socket, context);
+            flushed.map_err(End::ClientBroke)?.is_ready()
+        };
         if let Some(lease) = &mut self.lease {
             let server = &mut **lease;
-            let unsent = &mut server.promised.unsent;
-            let flushed = Outgoing::flush(unsent, &mut server.socket, context);
-            self.note_deafness(flushed.is_err());
+            if server.promised.unsent.is_some() {
+                let unsent = &mut server.promised.unsent;
+                let flushed = Outgoing::flush(unsent, &mut server.socket, context);
+                self.note_deafness(flushed.is_err());
+            }
             if is_client_taking {
                 has_moved |= self.read_server(context)?;
             }
         }
-        has_moved |= self.restart(context)?;
+        if self.conversation.restarts {
+            has_moved |= self.restart(context)?;
+        }
         if let Some(waiting) = &self.waiting
             && let Poll::Ready(outcome) = waiting.poll(context)
         {
@@ -181,6 +192,9 @@ impl Session {
         let Some(lease) = &mut self.lease else {
             return Ok(false);
         };
+        if self.is_server_watched && lease.socket.is_still_empty() {
+            return Ok(false);
+        }
         let pool = Rc::clone(&lease.pool);
         let mut scratch = pool.home.scratch();
         let held = lease.incoming.held.len();
@@ -189,7 +203,9 @@ impl Session {
                 has_said_why: false,
             });
         };
-        let count = match lease.socket.poll_read(context, room) {
+        let polled = lease.socket.poll_read(context, room);
+        self.is_server_watched = polled.is_pending();
+        let count = match polled {
             Poll::Pending => return Ok(false),
             Poll::Ready(Ok(0)) => return Err(self.server_gone()),
             Poll::Ready(Err(_broken)) => return Err(self.server_gone()),
@@ -252,7 +268,7 @@ impl Session {
     /// What a server's words may have led to: a refused setting, the end of a transaction.
     fn after_server(&mut self) -> Result<(), End> {
         if let Some(error) = self.conversation.refused.take() {
-            return Err(End::SettingsRefused(error));
+            return Err(End::SettingsRefused(*error));
         }
         self.take_reported();
         self.learn()?;
@@ -314,6 +330,9 @@ impl Session {
     }
 
     fn read_client(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
+        if self.is_client_watched && self.socket.is_still_empty() {
+            return Ok(false);
+        }
         let pool = Rc::clone(&self.client.pool);
         let mut scratch = pool.home.scratch();
         let scratch = &mut *scratch;
@@ -326,7 +345,9 @@ impl Session {
         let Some((front, room)) = scratch.read.split_at_mut_checked(held) else {
             return Ok(false);
         };
-        let count = match self.socket.poll_read(context, room) {
+        let polled = self.socket.poll_read(context, room);
+        self.is_client_watched = polled.is_pending();
+        let count = match polled {
             Poll::Pending => return Ok(false),
             Poll::Ready(Ok(0)) => return Err(End::ClientGone),
             Poll::Ready(Err(error)) => return Err(End::ClientBroke(error)),
@@ -342,7 +363,7 @@ impl Session {
         scratch.spare.take_back(std::mem::take(&mut self.held));
         let bytes = scratch.read.get(..held + count).unwrap_or_default();
         scratch.injected.clear();
-        let now = Instant::now();
+        let now = self.client.now();
         if self.lease.is_none() && !self.obtain(bytes, &mut scratch.injected, now)? {
             scratch.spare.append(&mut self.held, bytes);
             return Ok(true);
@@ -370,7 +391,7 @@ impl Session {
             return Ok(());
         };
         if self.client.transaction_since.get().is_none() {
-            self.client.transaction_since.set(Some(Instant::now()));
+            self.client.transaction_since.set(Some(self.client.now()));
         }
         let mut view = View {
             client: &self.client,

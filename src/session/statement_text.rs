@@ -59,7 +59,7 @@ impl StatementText {
     pub(super) fn feed(&mut self, piece: &[u8], client: &Client) {
         let mut rest = piece;
         while !rest.is_empty() && self.part != Part::Rest {
-            let end = rest.iter().position(|byte| *byte == 0);
+            let end = memchr::memchr(0, rest);
             let (read, after) = rest.split_at(end.unwrap_or(rest.len()));
             let ended = end.is_some();
             match self.part {

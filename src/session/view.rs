@@ -162,7 +162,7 @@ impl Observer for View<'_> {
             self.conversation.pin();
             return;
         }
-        self.conversation.refused = Some(PoolError::refused_by_server(body));
+        self.conversation.refused = Some(Box::new(PoolError::refused_by_server(body)));
     }
 
     fn error(&mut self, server: &Server, body: &[u8], is_marked: bool) -> Option<Vec<u8>> {
@@ -191,7 +191,7 @@ impl Observer for View<'_> {
             statements.round_ended();
         }
         let (client, counters) = (self.client, &self.client.pool.counters);
-        let now = Instant::now();
+        let now = client.now();
         let micros = |since: Instant| {
             u64::try_from(now.duration_since(since).as_micros()).unwrap_or(u64::MAX)
         };

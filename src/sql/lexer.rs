@@ -100,7 +100,14 @@ impl Lexer {
                 Mode::Text { escapes } if !sink.reads_texts() => {
                     self.over_text(rest, escapes, session, sink)
                 },
-                _ => {
+                Mode::Name
+                | Mode::Text { .. }
+                | Mode::Escaped
+                | Mode::TextEnd { .. }
+                | Mode::LineComment
+                | Mode::BlockComment
+                | Mode::Tag
+                | Mode::Dollar => {
                     self.step(byte, session, sink);
                     after
                 },
@@ -159,7 +166,9 @@ impl Lexer {
         let (word, after) = rest.split_at(run(rest, WORD));
         if after.is_empty() {
             self.mode = Mode::Word;
-            word.iter().for_each(|byte| self.push(*byte));
+            for byte in word {
+                self.push(*byte);
+            }
             return after;
         }
         if let ([b'e' | b'E'], Some((b'\'', text))) = (word, after.split_first()) {
@@ -206,7 +215,9 @@ impl Lexer {
     /// The rest of a word that began in an earlier piece, or of one of a single byte so far.
     fn in_word<'a>(&mut self, rest: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
         let (more, after) = rest.split_at(run(rest, WORD));
-        more.iter().for_each(|byte| self.push(*byte));
+        for byte in more {
+            self.push(*byte);
+        }
         let Some((&byte, behind)) = after.split_first() else {
             return after;
         };
@@ -240,7 +251,7 @@ impl Lexer {
         sink: &mut impl Sink,
     ) -> &'a [u8] {
         self.word_bytes = 0;
-        let stop = rest.iter().position(|byte| matches!(byte, b'\'' | b'\\'));
+        let stop = memchr::memchr2(b'\'', b'\\', rest);
         let (over, rest) = rest.split_at(stop.unwrap_or(rest.len()));
         self.previous = over.last().copied().unwrap_or(self.previous);
         let Some((&byte, after)) = rest.split_first() else {
@@ -407,6 +418,10 @@ fn class(byte: u8) -> u8 {
     CLASSES.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, which refuses what is out of bounds"
+)]
 static CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
     let mut byte = u8::MAX;

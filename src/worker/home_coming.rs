@@ -1,8 +1,12 @@
 //! From the edge to the home: a client that has proven who it is moves, once, to the worker that
 //! owns its pool.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
 
 use crate::admin::console;
 use crate::edge;
@@ -11,12 +15,14 @@ use crate::edge::Closed;
 use crate::edge::ClosedReason;
 use crate::edge::ListenerRuntime;
 use crate::edge::Outcome;
+use crate::pool::Home;
 use crate::pool::PoolKey;
 use crate::session;
 use crate::session::Arrival;
 use crate::session::Ending;
 use crate::session::HomeSeat;
 use crate::session::Letter;
+use crate::session::Live;
 use crate::worker::thread::Place;
 
 /// Takes a connection from accept to the end of its session, here or at its home.
@@ -88,16 +94,42 @@ async fn welcome(arrival: Box<Arrival>, seat: HomeSeat, place: Rc<Place>) {
     let registry = Rc::clone(&place.registry);
     let keys = Arc::clone(&place.node.cancel_keys);
     let begun = Box::pin(session::begin(*arrival, Rc::clone(&home), registry, keys)).await;
-    // A client that replicates has had a pool of its own.
-    let leave = move |seat: HomeSeat| seat.leave(|key| !home.has_pool(key));
-    match begun {
-        Some(live) => {
-            tokio::task::spawn_local(async move {
-                live.await;
-                leave(seat);
-            });
-        },
-        None => leave(seat),
+    let at_home = AtHome {
+        live: begun,
+        seat: Some(seat),
+        home,
+    };
+    if at_home.live.is_some() {
+        tokio::task::spawn_local(at_home);
+    }
+}
+
+/// A session, and its client's seat at its home until it is over.
+struct AtHome {
+    live: Option<Live>,
+    seat: Option<HomeSeat>,
+    home: Rc<Home>,
+}
+
+impl Future for AtHome {
+    type Output = ();
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        match &mut self.live {
+            Some(live) => Pin::new(live).poll(context),
+            None => Poll::Ready(()),
+        }
+    }
+}
+
+impl Drop for AtHome {
+    fn drop(&mut self) {
+        // What it has of a pool goes first. A client that replicates has had one of its own.
+        drop(self.live.take());
+        if let Some(seat) = self.seat.take() {
+            seat.leave(|key| !self.home.has_pool(key));
+        }
     }
 }
 

@@ -15,6 +15,8 @@ use std::collections::HashSet;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use foldhash::quality::RandomState;
+
 pub(super) use self::settle::Settled;
 pub(super) use self::translate::Translation;
 
@@ -29,7 +31,7 @@ const NAME_BYTES_MAX: usize = 63;
 /// The statements of one client.
 #[derive(Debug, Default)]
 pub(super) struct Statements {
-    named: HashMap<Box<[u8]>, Named>,
+    named: HashMap<Box<[u8]>, Named, RandomState>,
     /// Of names and texts together.
     bytes: usize,
     unnamed: Unnamed,
@@ -49,7 +51,7 @@ pub(super) struct Statements {
     pending: VecDeque<Pending>,
     /// Which of these change which name, or whether the server knows it, and which of them the
     /// unnamed statement.
-    changing: HashMap<Box<[u8]>, Unsettled>,
+    changing: HashMap<Box<[u8]>, Unsettled, RandomState>,
     changing_unnamed: Unsettled,
     /// All names were dropped while something was pending.
     is_cleared: bool,
