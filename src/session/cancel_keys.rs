@@ -14,9 +14,21 @@ use crate::tenancy::Tenant;
 /// Bytes of the secret of protocol 3.0, and of 3.2.
 const SECRET_BYTES: [usize; 2] = [4, 32];
 
-/// What a client was given in its `BackendKeyData`. Kept as the bytes of both fields.
+/// The longest key that is given out, in bytes of both fields.
+const KEY_BYTES: usize = 36;
+
+/// What a client was given in its `BackendKeyData`. Kept as the bytes of both fields, once for the
+/// session and whoever looks it up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct CancelKey(Box<[u8]>);
+pub struct CancelKey(Arc<KeyBytes>);
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct KeyBytes {
+    /// A key longer than [`KEY_BYTES`] is cut, and nobody's.
+    length: usize,
+    /// Zero behind the length.
+    bytes: [u8; KEY_BYTES],
+}
 
 /// The session that a key cancels.
 #[derive(Debug, Clone)]
@@ -45,18 +57,26 @@ pub(super) struct Granted {
 impl CancelKey {
     /// The key of a `CancelRequest`.
     pub fn new(process_id: u32, secret: &[u8]) -> Self {
-        Self([&process_id.to_be_bytes(), secret].concat().into())
+        let mut bytes = [0; KEY_BYTES];
+        let key = process_id.to_be_bytes().into_iter();
+        let key = key.chain(secret.iter().copied());
+        for (place, byte) in bytes.iter_mut().zip(key) {
+            *place = byte;
+        }
+        Self(Arc::new(KeyBytes {
+            length: 4 + secret.len(),
+            bytes,
+        }))
     }
 
     pub(super) fn process_id(&self) -> u32 {
-        self.0
-            .first_chunk()
-            .map_or(0, |word| u32::from_be_bytes(*word))
+        let word = self.0.bytes.first_chunk();
+        word.map_or(0, |word| u32::from_be_bytes(*word))
     }
 
     /// The secret, as `BackendKeyData` carries it; `None` for a length that no key has.
     pub(super) fn secret(&self) -> Option<WireKey<'_>> {
-        WireKey::new(self.0.get(4..)?)
+        WireKey::new(self.0.bytes.get(4..self.0.length)?)
     }
 }
 
@@ -88,7 +108,7 @@ impl CancelKeys {
     ) -> Granted {
         let [short, long] = SECRET_BYTES;
         loop {
-            let mut bytes = [0; 36];
+            let mut bytes = [0; KEY_BYTES];
             random(&mut bytes);
             let secret_bytes = if is_long { long } else { short };
             let bytes = bytes.get(..4 + secret_bytes).unwrap_or_default();
@@ -131,6 +151,19 @@ mod tests {
         let drawn = DRAWN.get();
         DRAWN.set(drawn + 1);
         bytes.fill(drawn / 2);
+    }
+
+    #[test]
+    fn a_key_is_told_from_those_that_begin_or_end_like_it() {
+        let key = |secret: &[u8]| CancelKey::new(7, secret);
+        let long = [1; 32];
+        assert_eq!(key(&long), key(&long));
+        assert_eq!(key(&long).secret().unwrap().as_bytes(), long);
+        for other in [&[1; 31][..], &[1; 33], &[1; 256], &[1; 4], &[]] {
+            assert_ne!(key(&long), key(other));
+        }
+        assert_ne!(key(&[1, 0, 0, 0]), key(&[1, 0, 0, 0, 0]));
+        assert_eq!(key(&[1; 256]).secret(), None);
     }
 
     #[test]

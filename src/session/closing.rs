@@ -70,12 +70,13 @@ impl Session {
         }
         self.client.enter(ClientState::Idle, now);
         self.client.begin_closing(now);
-        self.end = Some(end);
+        self.end = Some(Box::new(end));
     }
 
     /// Sends what is left to say, then the end of the stream.
     pub(super) fn close(&mut self, context: &mut Context<'_>) -> Poll<End> {
-        let is_heard = !matches!(self.end, Some(End::ClientGone | End::ClientBroke(_)));
+        let end = self.end.as_deref();
+        let is_heard = !matches!(end, Some(End::ClientGone | End::ClientBroke(_)));
         if is_heard && !self.client.is_abandoned() {
             let flushed = Outgoing::flush(&mut self.to_client, &mut self.socket, context);
             if matches!(flushed, Ok(Poll::Pending)) {
@@ -85,7 +86,7 @@ impl Session {
                 return Poll::Pending;
             }
         }
-        Poll::Ready(self.end.take().unwrap_or(End::Terminated))
+        Poll::Ready(self.end.take().map_or(End::Terminated, |end| *end))
     }
 
     pub(super) fn server_gone(&self) -> End {

@@ -88,6 +88,12 @@ impl Conversation {
         self.is_pinned
     }
 
+    /// Whether something is to be done, or may go on, before the server has answered all.
+    #[inline]
+    pub(super) fn has_news(&self) -> bool {
+        self.waits || self.is_answered || self.changed.is_some()
+    }
+
     /// Whether the server must be reset before somebody else may have it.
     pub(super) fn needs_reset(&self) -> bool {
         self.is_pinned || self.needs_reset || !self.touched.is_empty() || self.question.is_some()

@@ -50,7 +50,10 @@ impl Homes {
     /// has more clients than its homes are meant for. The client is counted there until the seat
     /// is dropped.
     pub fn assign(self: &Arc<Self>, key: PoolKey, pool_size: u32) -> HomeSeat {
-        let mut shards = self.assigned.entry(key.clone()).or_default();
+        let entry = self.assigned.entry(key);
+        // What is in the name is there already, but for the first client.
+        let key = entry.key().clone();
+        let mut shards = entry.or_default();
         let emptiest = shards.iter_mut().min_by_key(|shard| shard.clients);
         let is_room = emptiest.is_some_and(|shard| shard.clients < POOL_SHARD_SERVERS as usize);
         if !is_room && shards.len() < self.shards_max(pool_size) {

@@ -82,19 +82,24 @@ use crate::telemetry::Untrusted;
 #[must_use = "a session that is dropped ends"]
 pub struct Live {
     session: Unconstrained<Session>,
-    client: Rc<Client>,
     #[expect(
         dead_code,
         reason = "its client is cancelled by it until it is dropped"
     )]
     key: Granted,
-    #[expect(dead_code, reason = "its client is listed until it is dropped")]
     registered: Registered,
+}
+
+impl Live {
+    /// Where it lives.
+    pub fn home(&self) -> &Rc<Home> {
+        &self.registered.client.pool.home
+    }
 }
 
 impl fmt::Debug for Live {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Live({})", self.client.id)
+        write!(formatter, "Live({})", self.registered.client.id)
     }
 }
 
@@ -104,7 +109,7 @@ impl Future for Live {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let end = ready!(Pin::new(&mut self.session).poll(context));
-        log_end(&self.client, &end);
+        log_end(&self.registered.client, &end);
         Poll::Ready(())
     }
 }
@@ -188,11 +193,10 @@ pub async fn begin(
     match begun {
         Ok((lease, words, key)) => {
             client.pool.counters.add(Count::Logins, 1);
-            let mut session = Session::new(socket, Rc::clone(&client));
+            let mut session = Session::new(socket, client);
             session.begin_with(lease, &words, early);
             Some(Live {
                 session: unconstrained(session),
-                client,
                 key,
                 registered,
             })

@@ -23,7 +23,7 @@ pub struct Registry {
 #[derive(Debug)]
 pub(super) struct Registered {
     registry: Rc<Registry>,
-    id: u64,
+    pub(super) client: Rc<Client>,
 }
 
 impl Registry {
@@ -33,7 +33,7 @@ impl Registry {
             .insert(client.id, Rc::clone(client));
         Registered {
             registry: Rc::clone(self),
-            id: client.id,
+            client: Rc::clone(client),
         }
     }
 
@@ -122,6 +122,6 @@ fn transaction_overdue(
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.registry.clients.borrow_mut().remove(&self.id);
+        self.registry.clients.borrow_mut().remove(&self.client.id);
     }
 }

@@ -51,7 +51,7 @@ pub(super) struct Session {
     pub(super) held: Vec<u8>,
     pub(super) conversation: Conversation,
     pub(super) statements: Option<Box<Statements>>,
-    pub(super) end: Option<End>,
+    pub(super) end: Option<Box<End>>,
     is_listening: bool,
     is_client_watched: bool,
     /// Its socket was read until nothing was left, by this task: when more comes, the task is woken.
@@ -89,7 +89,8 @@ impl Session {
         self.lease = lease;
         if let Some(lease) = &mut self.lease {
             let mut injected = Vec::new();
-            self.end = drop_what_is_unnamed(lease, &mut injected).err();
+            let told = drop_what_is_unnamed(lease, &mut injected);
+            self.end = told.err().map(Box::new);
             if !injected.is_empty() {
                 Outgoing::append(&mut lease.promised.unsent, &injected);
             }
@@ -269,6 +270,12 @@ impl Session {
     fn after_server(&mut self) -> Result<(), End> {
         if let Some(error) = self.conversation.refused.take() {
             return Err(End::SettingsRefused(*error));
+        }
+        let Some(lease) = &self.lease else {
+            return Ok(());
+        };
+        if lease.ledger.is_under_way() && !self.conversation.has_news() {
+            return Ok(());
         }
         self.take_reported();
         self.learn()?;

@@ -78,7 +78,7 @@ impl StatementText {
     }
 
     /// What the whole body came to.
-    pub(super) fn finish(self, client: &Client) -> Statement {
+    pub(super) fn finish(&mut self, client: &Client) -> Statement {
         Statement {
             is_named: self.is_named,
             leaves: self.effects.finish(client),

@@ -193,7 +193,8 @@ impl Observer for View<'_> {
         let (client, counters) = (self.client, &self.client.pool.counters);
         let now = client.now();
         let micros = |since: Instant| {
-            u64::try_from(now.duration_since(since).as_micros()).unwrap_or(u64::MAX)
+            let time = now.duration_since(since);
+            time.as_secs() * 1_000_000 + u64::from(time.subsec_micros())
         };
         counters.add(Count::Queries, 1);
         counters.add(Count::QueryMicroseconds, micros(client.since.get()));

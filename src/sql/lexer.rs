@@ -150,16 +150,15 @@ impl Lexer {
     /// What stands between words, or a word with what is behind it: one that the piece does not cut
     /// is read where it stands. Returns what is left.
     fn base<'a>(&mut self, rest: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
-        let spaces = run(rest, SPACE);
-        if spaces > 0 {
-            self.previous = 0;
-        }
-        let rest = rest.get(spaces..).unwrap_or_default();
         let Some((&byte, after)) = rest.split_first() else {
             return rest;
         };
         if class(byte) & WORD_START == 0 {
-            self.mark(byte, sink);
+            if byte == b' ' {
+                self.previous = 0;
+            } else {
+                self.mark(byte, sink);
+            }
             return after;
         }
         self.previous = 0;

@@ -109,15 +109,15 @@ impl StateEffects {
             .feed(bytes, session, &mut Reading { reader, session });
     }
 
-    /// What the whole text leaves behind.
-    pub fn finish(mut self, session: &impl Session) -> Leaves {
+    /// What the whole text leaves behind. Nothing more is read.
+    pub fn finish(&mut self, session: &impl Session) -> Leaves {
         let reader = &mut self.reader;
         self.lexer.finish(&mut Reading { reader, session });
         self.reader.end_statement(session);
         Leaves {
             effects: self.reader.effects,
-            touches: self.reader.touches,
-            mentions: self.reader.mentions,
+            touches: std::mem::take(&mut self.reader.touches),
+            mentions: std::mem::take(&mut self.reader.mentions),
         }
     }
 }
@@ -173,7 +173,17 @@ struct Reading<'a, S> {
 }
 
 impl<S: Session> Sink for Reading<'_, S> {
+    #[inline]
     fn token(&mut self, token: Token<'_>) {
+        // Of most statements, all words but the first are none that matter.
+        if self.reader.place == Place::Inside
+            && self.reader.call.is_none()
+            && let Token::Word(word) = token
+            && !WITHIN.may_have(word)
+        {
+            self.reader.makes = false;
+            return;
+        }
         self.reader.token(token, self.session);
     }
 
@@ -209,10 +219,6 @@ impl Reader {
 
     fn word(&mut self, word: &[u8], is_name: bool) {
         self.place = match self.place {
-            Place::Inside if !WITHIN.may_have(word) => {
-                self.makes = false;
-                Place::Inside
-            },
             Place::Start if !COMMANDS.may_have(word) => {
                 self.begin();
                 Place::Inside
@@ -354,6 +360,7 @@ impl Reader {
         self.place = Place::Start;
     }
 
+    #[inline]
     fn follow_call(&mut self, token: Token<'_>) {
         let Some(call) = &mut self.call else { return };
         if call.follow(token) {

@@ -15,7 +15,6 @@ use crate::edge::Closed;
 use crate::edge::ClosedReason;
 use crate::edge::ListenerRuntime;
 use crate::edge::Outcome;
-use crate::pool::Home;
 use crate::pool::PoolKey;
 use crate::session;
 use crate::session::Arrival;
@@ -94,13 +93,14 @@ async fn welcome(arrival: Box<Arrival>, seat: HomeSeat, place: Rc<Place>) {
     let registry = Rc::clone(&place.registry);
     let keys = Arc::clone(&place.node.cancel_keys);
     let begun = Box::pin(session::begin(*arrival, Rc::clone(&home), registry, keys)).await;
-    let at_home = AtHome {
-        live: begun,
-        seat: Some(seat),
-        home,
-    };
-    if at_home.live.is_some() {
-        tokio::task::spawn_local(at_home);
+    match begun {
+        Some(live) => {
+            tokio::task::spawn_local(AtHome {
+                live: Some(live),
+                seat: Some(seat),
+            });
+        },
+        None => seat.leave(|key| !home.has_pool(key)),
     }
 }
 
@@ -108,7 +108,6 @@ async fn welcome(arrival: Box<Arrival>, seat: HomeSeat, place: Rc<Place>) {
 struct AtHome {
     live: Option<Live>,
     seat: Option<HomeSeat>,
-    home: Rc<Home>,
 }
 
 impl Future for AtHome {
@@ -125,13 +124,19 @@ impl Future for AtHome {
 
 impl Drop for AtHome {
     fn drop(&mut self) {
+        let Some((live, seat)) = self.live.take().zip(self.seat.take()) else {
+            return;
+        };
+        let home = Rc::clone(live.home());
         // What it has of a pool goes first. A client that replicates has had one of its own.
-        drop(self.live.take());
-        if let Some(seat) = self.seat.take() {
-            seat.leave(|key| !self.home.has_pool(key));
-        }
+        drop(live);
+        seat.leave(|key| !home.has_pool(key));
     }
 }
+
+/// A task takes memory in steps of 128 bytes, of which some are the runtime's own: one byte more
+/// than this costs every client of a worker a step.
+const _: () = assert!(size_of::<AtHome>() <= 280);
 
 fn count(closed: &Closed, place: &Place) {
     if let ClosedReason::Failed(error) = &closed.reason

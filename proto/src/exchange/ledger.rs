@@ -250,6 +250,12 @@ impl Ledger {
         !self.owed.is_empty()
     }
 
+    /// Whether something is owed, and nothing about it is out of the ordinary: no COPY, no doubt.
+    #[inline]
+    pub fn is_under_way(&self) -> bool {
+        !self.owed.is_empty() && self.copy == Copy::None && self.doubt == Doubt::None
+    }
+
     /// Whether nothing more need come of what is owed unless the client says more: a COPY waits
     /// for data, or a pipeline for its `Sync`.
     pub fn awaits_client(&self) -> bool {
