@@ -91,7 +91,7 @@ impl Conversation {
     /// Whether something is to be done, or may go on, before the server has answered all.
     #[inline]
     pub(super) fn has_news(&self) -> bool {
-        self.waits || self.is_answered || self.changed.is_some()
+        self.waits || self.is_answered || self.changed.is_some() || self.refused.is_some()
     }
 
     /// Whether the server must be reset before somebody else may have it.

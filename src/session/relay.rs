@@ -224,10 +224,11 @@ pub(super) fn from_server(
 ) -> Result<ToClient, Violation> {
     let mut kept = Kept::default();
     let mut at = skip_body(&mut server.incoming.body_bytes, 0, bytes.len());
+    // What goes on from here to `at` is kept at once.
+    let mut going = 0;
     if server.incoming.swallows {
         describe(server, bytes.get(..at).unwrap_or_default());
-    } else {
-        kept.keep(bytes, 0..at);
+        going = at;
     }
     settle(server, observer);
     while at < bytes.len() {
@@ -241,7 +242,7 @@ pub(super) fn from_server(
         if body.len() < server_bytes_needed(header, is_ours) {
             break;
         }
-        let verdict = receive(server, header, body, observer)?;
+        let received = receive(server, header, body, observer)?;
         let start = at;
         server.incoming.body_bytes = header.body_bytes();
         at = skip_body(
@@ -249,9 +250,13 @@ pub(super) fn from_server(
             at + FRAME_HEADER_BYTES,
             bytes.len(),
         );
-        server.incoming.swallows = matches!(verdict, Received::Swallow);
-        match verdict {
-            Received::Forward => kept.keep(bytes, start..at),
+        server.incoming.swallows = matches!(received, Received::Swallow);
+        if !matches!(received, Received::Forward) {
+            kept.keep(bytes, going..start);
+            going = at;
+        }
+        match received {
+            Received::Forward => {},
             Received::Swallow => {
                 let body = start + FRAME_HEADER_BYTES..at;
                 describe(server, bytes.get(body).unwrap_or_default());
@@ -261,13 +266,15 @@ pub(super) fn from_server(
         settle(server, observer);
         if server.ledger.is_lost() {
             // Whose the rest is, nobody can tell.
-            return Ok(kept.into());
+            break;
         }
     }
-    server
-        .incoming
-        .held
-        .extend_from_slice(bytes.get(at..).unwrap_or_default());
+    kept.keep(bytes, going..at);
+    if !server.ledger.is_lost()
+        && let Some(rest @ [_, ..]) = bytes.get(at..)
+    {
+        server.incoming.held.extend_from_slice(rest);
+    }
     Ok(kept.into())
 }
 
@@ -277,7 +284,7 @@ enum Received {
     Forward,
     Swallow,
     /// The client is told this in place of it, which is whole.
-    Replace(Vec<u8>),
+    Replace(Box<[u8]>),
 }
 
 fn receive(
@@ -313,7 +320,7 @@ fn receive(
             if let Some(words) = words
                 && is_whole
             {
-                return Ok(Received::Replace(words));
+                return Ok(Received::Replace(words.into()));
             }
         },
         (backend::NOTICE_RESPONSE, Verdict::Forward) => observer.notice(body),
@@ -428,6 +435,7 @@ impl Kept {
         }
     }
 
+    #[inline]
     fn keep(&mut self, bytes: &mut [u8], range: Range<usize>) {
         if !self.rest.is_empty() {
             self.rest

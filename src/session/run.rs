@@ -268,14 +268,14 @@ impl Session {
 
     /// What a server's words may have led to: a refused setting, the end of a transaction.
     fn after_server(&mut self) -> Result<(), End> {
-        if let Some(error) = self.conversation.refused.take() {
-            return Err(End::SettingsRefused(*error));
-        }
         let Some(lease) = &self.lease else {
             return Ok(());
         };
         if lease.ledger.is_under_way() && !self.conversation.has_news() {
             return Ok(());
+        }
+        if let Some(error) = self.conversation.refused.take() {
+            return Err(End::SettingsRefused(*error));
         }
         self.take_reported();
         self.learn()?;
