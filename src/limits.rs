@@ -164,6 +164,10 @@ pub const SUSPENSION_MIN: Duration = Duration::from_secs(2);
 /// How often a worker looks at what happens by time.
 pub const TICK_INTERVAL: Duration = Duration::from_millis(250);
 
+/// How many of its clients it looks at then, beside those that have a server: of more, each has its
+/// turn within some ticks. A million idle clients must not cost what a transaction does.
+pub const CLIENTS_PER_TICK_COUNT: usize = 5_000;
+
 /// How long a session may take to send its last words.
 pub const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -219,6 +219,16 @@ impl Home {
         forgotten
     }
 
+    /// The clients that have a server, by their numbers.
+    pub fn lent_to(&self) -> Vec<u64> {
+        let mut clients = Vec::new();
+        for pool in self.pools.borrow().values() {
+            let cards = pool.cards.borrow();
+            clients.extend(cards.iter().filter_map(|card| card.client.get()));
+        }
+        clients
+    }
+
     /// Takes what another worker sends for one of the pools here.
     pub fn receive(&self, parcel: Parcel, now: Instant) {
         let pool = |key| self.pools.borrow().get(key).map(Rc::clone);

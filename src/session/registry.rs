@@ -1,6 +1,7 @@
 //! The live sessions of one worker: for the console, for cancel requests, and for everything that
 //! ends sessions by time or by a change of the rules.
 
+use std::cell::Cell;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::limits::CLIENTS_PER_TICK_COUNT;
 use crate::limits::CLOSING_TIMEOUT;
 use crate::session::Client;
 use crate::session::ClientState;
@@ -17,6 +19,8 @@ use crate::session::Ending;
 #[derive(Debug, Default)]
 pub struct Registry {
     clients: RefCell<BTreeMap<u64, Rc<Client>>>,
+    /// The clients before this number have had their turn.
+    turn: Cell<u64>,
 }
 
 /// A session's entry; dropping it takes the session out.
@@ -57,19 +61,22 @@ impl Registry {
         self.clients.borrow().is_empty()
     }
 
-    /// Ends the sessions whose time is up.
-    pub fn tick(&self, now: Instant) {
-        for client in self.clients.borrow().values() {
-            match client.closing_since() {
-                Some(since) if now.duration_since(since) >= CLOSING_TIMEOUT => client.abandon(),
-                Some(_) => {},
-                None => {
-                    if let Some(ending) = overdue(client, now) {
-                        client.end(ending);
-                    }
-                },
+    /// Ends the sessions whose time is up: of those that have a server, by their numbers, and of as
+    /// many others as have their turn.
+    pub fn tick(&self, with_server: impl Iterator<Item = u64>, now: Instant) {
+        let clients = self.clients.borrow();
+        for number in with_server {
+            if let Some(client) = clients.get(&number) {
+                look_at(client, now);
             }
         }
+        let mut others = clients.range(self.turn.get()..);
+        for (_, client) in others.by_ref().take(CLIENTS_PER_TICK_COUNT) {
+            look_at(client, now);
+        }
+        // Behind the last one it begins again.
+        let next = others.next().map_or(0, |(number, _)| *number);
+        self.turn.set(next);
     }
 
     /// Asks every session to end.
@@ -77,6 +84,18 @@ impl Registry {
         for client in self.clients.borrow().values() {
             client.end(ending);
         }
+    }
+}
+
+fn look_at(client: &Client, now: Instant) {
+    match client.closing_since() {
+        Some(since) if now.duration_since(since) >= CLOSING_TIMEOUT => client.abandon(),
+        Some(_) => {},
+        None => {
+            if let Some(ending) = overdue(client, now) {
+                client.end(ending);
+            }
+        },
     }
 }
 

@@ -1,21 +1,16 @@
 //! What a transaction may cost: no allocation, once its session is under way.
 //!
-//! A world in memory on one thread: clients and a server that need no memory themselves, so that
-//! whatever is allocated, the pooler allocates.
+//! In a world in memory, whose clients and servers need none themselves.
 #![cfg(test)]
-
-mod far_end;
-mod world;
 
 use dhat::HeapStats;
 use dhat::Profiler;
 use tidegate::config::PoolMode;
+use tidegate_world::Guest;
+use tidegate_world::Script;
+use tidegate_world::World;
 use tokio::runtime::Builder;
 use tokio::runtime::LocalOptions;
-
-use crate::far_end::Script;
-use crate::world::Guest;
-use crate::world::World;
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -108,7 +103,9 @@ fn allocations(case: Case) -> u64 {
         .build_local(LocalOptions::default())
         .unwrap();
     let (mut guests, world) = runtime.block_on(async {
-        let world = World::new(case.mode);
+        // A session that keeps its server needs one of its own.
+        let pool_size = if case.mode == PoolMode::Session { 2 } else { 1 };
+        let world = World::new(case.mode, pool_size);
         let mut guests = Vec::new();
         for name in case.names {
             guests.push(world.connect(name, case.script).await);

@@ -1,8 +1,9 @@
-//! The project's own commands: `cargo xtask test` and `cargo xtask demo`.
+//! The project's own commands: `cargo xtask test`, `cargo xtask demo` and `cargo xtask count`.
 //!
-//! Both install what they lack (see `install`), start only private servers, and leave none
+//! They install what they lack (see `install`), start only private servers, and leave none
 //! running.
 
+mod count;
 mod demo;
 mod install;
 mod say;
@@ -32,6 +33,12 @@ enum Command {
         #[arg(long)]
         filter: Option<String>,
     },
+    /// Count the instructions of a transaction, and compare with what it cost before.
+    Count {
+        /// Keep what is counted as what it costs.
+        #[arg(long)]
+        write: bool,
+    },
     /// Show Tidegate at work: a PostgreSQL behind Tidegate behind an HAProxy.
     Demo {
         /// Take the tour and end, with an error if a step failed.
@@ -43,6 +50,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Test { filter } => test_run::run(filter.as_deref()),
+        Command::Count { write } => count::run(write),
         Command::Demo { once } => demo::run(once),
     };
     match done {

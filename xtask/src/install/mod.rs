@@ -11,6 +11,7 @@ mod privilege;
 mod python;
 
 use tidegate_harness::Failure;
+use tidegate_harness::tools::on_path;
 
 use crate::say;
 
@@ -21,25 +22,46 @@ pub(crate) struct Installed {
     pub(crate) missing: Vec<String>,
 }
 
+/// Installs those of the programs that are lacking, each of which is a package of the same name.
+///
+/// # Errors
+/// What a package manager said, or that there is no right to install.
+pub(crate) fn install_packages(programs: &[&str]) -> Result<(), Failure> {
+    let lacking = programs.iter().filter(|program| on_path(program).is_none());
+    let lacking: Vec<&str> = lacking.copied().collect();
+    match try_packages(&lacking)? {
+        Some(missing) => Err(Failure::Unexpected(missing)),
+        None => Ok(()),
+    }
+}
+
+/// Installs packages; what is missing, if there is no way to.
+fn try_packages(packages: &[&str]) -> Result<Option<String>, Failure> {
+    if packages.is_empty() {
+        return Ok(None);
+    }
+    let names = packages.join(" ");
+    Ok(match packages::install(packages)? {
+        packages::Outcome::Installed => {
+            say::line(&format!("installed {names}"));
+            None
+        },
+        packages::Outcome::NoRights => Some(format!(
+            "{names}: needs root; run  sudo apt-get install --no-install-recommends {names}"
+        )),
+        packages::Outcome::NoPackageManager => Some(format!(
+            "{names} (as Debian calls them): no apt-get here; install what your system has"
+        )),
+    })
+}
+
 /// Installs what is lacking.
 ///
 /// # Errors
 /// What a package manager said, if it was allowed to install and failed.
 pub(crate) fn install() -> Result<Installed, Failure> {
-    let lacking = packages::lacking();
     let mut missing = Vec::new();
-    if !lacking.is_empty() {
-        let names = lacking.join(" ");
-        match packages::install(&lacking)? {
-            packages::Outcome::Installed => say::line(&format!("installed {names}")),
-            packages::Outcome::NoRights => missing.push(format!(
-                "{names}: needs root; run  sudo apt-get install --no-install-recommends {names}"
-            )),
-            packages::Outcome::NoPackageManager => missing.push(format!(
-                "{names} (as Debian calls them): no apt-get here; install what your system has"
-            )),
-        }
-    }
+    missing.extend(try_packages(&packages::lacking())?);
     if packages::has_python() {
         python::install()?;
     }

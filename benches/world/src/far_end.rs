@@ -13,11 +13,15 @@ use tokio::io::DuplexStream;
 
 /// What a client says once, then over and over, and how many bytes it hears to the latter.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Script {
-    pub(crate) first: &'static [u8],
-    pub(crate) again: &'static [u8],
-    pub(crate) again_answered_bytes: usize,
-    pub(crate) first_answered_bytes: usize,
+pub struct Script {
+    /// What is said once.
+    pub first: &'static [u8],
+    /// What is said from then on.
+    pub again: &'static [u8],
+    /// How many bytes answer that.
+    pub again_answered_bytes: usize,
+    /// How many bytes answer what is said once.
+    pub first_answered_bytes: usize,
 }
 
 const PARSE_COMPLETE: &[u8] = b"1\0\0\0\x04";
@@ -35,21 +39,24 @@ const QUERY: &[u8] = b"Q\0\0\0\x0dSELECT 1\0";
 const SYNC: &[u8] = b"S\0\0\0\x04";
 
 impl Script {
-    pub(crate) const SIMPLE: Self = Self {
+    /// A query of the simple protocol.
+    pub const SIMPLE: Self = Self {
         first: QUERY,
         again: QUERY,
         first_answered_bytes: COLUMN.len() + ROW.len() + COMPLETE.len() + READY.len(),
         again_answered_bytes: COLUMN.len() + ROW.len() + COMPLETE.len() + READY.len(),
     };
 
-    pub(crate) const EXTENDED: Self = Self {
+    /// The extended protocol with an unnamed statement that is parsed each time.
+    pub const EXTENDED: Self = Self {
         first: Self::UNNAMED,
         again: Self::UNNAMED,
         first_answered_bytes: PARSE_COMPLETE.len() + Self::EXECUTED_BYTES,
         again_answered_bytes: PARSE_COMPLETE.len() + Self::EXECUTED_BYTES,
     };
 
-    pub(crate) const PREPARED: Self = Self {
+    /// A statement that is parsed once, bound and executed from then on.
+    pub const PREPARED: Self = Self {
         first: b"P\0\0\0\x11s\0SELECT 1\0\0\0S\0\0\0\x04",
         again: b"B\0\0\0\x0d\0s\0\0\0\0\0\0\0E\0\0\0\x09\0\0\0\0\0S\0\0\0\x04",
         first_answered_bytes: PARSE_COMPLETE.len() + READY.len(),

@@ -40,7 +40,7 @@ const PIPE_BYTES: usize = 64 * 1024;
 
 /// The node.
 #[derive(Debug)]
-pub(crate) struct World {
+pub struct World {
     home: Rc<Home>,
     registry: Rc<Registry>,
     keys: Arc<CancelKeys>,
@@ -51,7 +51,7 @@ pub(crate) struct World {
 
 /// A client.
 #[derive(Debug)]
-pub(crate) struct Guest {
+pub struct Guest {
     stream: DuplexStream,
     script: Script,
     answer: Vec<u8>,
@@ -76,9 +76,8 @@ fn different(bytes: &mut [u8]) {
 }
 
 impl World {
-    /// A session that keeps its server needs one of its own.
-    pub(crate) fn new(mode: PoolMode) -> Self {
-        let pool_size = if mode == PoolMode::Session { 2 } else { 1 };
+    /// A node whose one tenant may have so many servers. Sessions that keep theirs need one each.
+    pub fn new(mode: PoolMode, pool_size: u32) -> Self {
         let tenants = BTreeMap::from([("acme".to_owned(), Arc::new(tenant(pool_size)))]);
         let node = Arc::new(NodeCounts::new(&config::Node::default()));
         let surroundings = Surroundings {
@@ -98,7 +97,7 @@ impl World {
     }
 
     /// A client logs in and says what it says once.
-    pub(crate) async fn connect(&self, name: &str, script: Script) -> Guest {
+    pub async fn connect(&self, name: &str, script: Script) -> Guest {
         let tenant = self.directory.find("acme").unwrap();
         let (near, stream) = tokio::io::duplex(PIPE_BYTES);
         let address = SocketAddr::from(([10, 0, 0, 1], 4711));
@@ -136,11 +135,13 @@ impl World {
 }
 
 impl Guest {
-    pub(crate) async fn say(&mut self) {
+    /// Says what it says again and again.
+    pub async fn say(&mut self) {
         self.stream.write_all(self.script.again).await.unwrap();
     }
 
-    pub(crate) async fn hear(&mut self) {
+    /// Hears the answer.
+    pub async fn hear(&mut self) {
         self.take(self.script.again_answered_bytes).await;
     }
 

@@ -1,0 +1,87 @@
+//! Runs transactions of one kind in memory, for a tool that counts instructions to watch.
+//!
+//! `transactions KIND COUNT`
+
+use std::process::ExitCode;
+
+use tidegate::config::PoolMode;
+use tidegate_world::Guest;
+use tidegate_world::Script;
+use tidegate_world::World;
+use tokio::runtime::Builder;
+use tokio::runtime::LocalOptions;
+
+/// Clients, which take turns with one server.
+const CLIENTS: usize = 4;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let kind = arguments.next().unwrap_or_default();
+    let count = arguments.next().and_then(|count| count.parse().ok());
+    match (script(&kind), count) {
+        (Some(script), Some(count)) => run(script, kind == "waiting", count),
+        _ => usage(),
+    }
+}
+
+fn script(kind: &str) -> Option<Script> {
+    match kind {
+        "simple" | "waiting" => Some(Script::SIMPLE),
+        "extended" => Some(Script::EXTENDED),
+        "prepared" => Some(Script::PREPARED),
+        _ => None,
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "it is a program")]
+fn usage() -> ExitCode {
+    eprintln!("usage: transactions simple|waiting|extended|prepared COUNT");
+    ExitCode::FAILURE
+}
+
+#[expect(clippy::print_stderr, reason = "it is a program")]
+fn run(script: Script, at_once: bool, count: usize) -> ExitCode {
+    let runtime = Builder::new_current_thread()
+        .enable_time()
+        .build_local(LocalOptions::default());
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: there is no runtime: {error}");
+            return ExitCode::FAILURE;
+        },
+    };
+    runtime.block_on(async {
+        let world = World::new(PoolMode::Transaction, 1);
+        let mut guests = Vec::new();
+        for _ in 0..CLIENTS {
+            guests.push(world.connect("app", script).await);
+        }
+        let mut rounds = count / CLIENTS;
+        while rounds > 0 {
+            rounds -= 1;
+            if at_once {
+                all_at_once(&mut guests).await;
+            } else {
+                one_by_one(&mut guests).await;
+            }
+        }
+    });
+    ExitCode::SUCCESS
+}
+
+async fn one_by_one(guests: &mut [Guest]) {
+    for guest in guests {
+        guest.say().await;
+        guest.hear().await;
+    }
+}
+
+async fn all_at_once(guests: &mut [Guest]) {
+    for guest in &mut *guests {
+        guest.say().await;
+    }
+    for guest in guests {
+        guest.hear().await;
+    }
+}
