@@ -89,3 +89,6 @@ pub use self::welcome::Welcome;
 pub use self::welcome::Welcomes;
 
 use self::connect::Opened;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! The servers of a little world: each is there when it is asked for, and answers, unless it is told
+//! not to.
+
+use std::cell::Cell;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use tidegate_proto::backend::Authentication;
+use tidegate_proto::backend::BackendKeyData;
+use tidegate_proto::backend::ReadyForQuery;
+use tidegate_proto::backend::TransactionStatus;
+use tidegate_proto::fields::CancelKey;
+use tidegate_proto::frontend::tag;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::io::DuplexStream;
+use tokio::sync::Notify;
+
+use crate::config::Endpoint;
+use crate::net::Transport;
+use crate::pool::Dial;
+use crate::pool::Dialing;
+use crate::pool::PoolError;
+
+const PIPE_BYTES: usize = 64 * 1024;
+
+/// The code of a `CancelRequest`, which has the place of the protocol's version.
+const CANCEL_REQUEST: [u8; 4] = 80_877_102_u32.to_be_bytes();
+
+const EMPTY_QUERY_RESPONSE: &[u8] = b"I\0\0\0\x04";
+
+/// All servers. The clones are one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Servers(Rc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    is_down: Cell<bool>,
+    is_silent: Cell<bool>,
+    holds_cancels: Cell<bool>,
+    opened: Cell<u32>,
+    queries: Cell<u32>,
+    changed: Notify,
+}
+
+impl Dial for Servers {
+    fn dial<'a>(&'a self, endpoint: &'a Endpoint, _only: Option<SocketAddr>) -> Dialing<'a> {
+        Box::pin(async {
+            if self.0.is_down.get() {
+                let endpoint = endpoint.name.clone();
+                let source = io::ErrorKind::ConnectionRefused.into();
+                return Err(PoolError::Unreachable { endpoint, source });
+            }
+            let (near, far) = tokio::io::duplex(PIPE_BYTES);
+            tokio::task::spawn_local(self.clone().serve(far));
+            Ok(Transport::Memory(near))
+        })
+    }
+}
+
+impl Servers {
+    /// Whether none can be reached anew. Those that are connected stay.
+    pub(super) fn are_down(&self, is_down: bool) {
+        self.0.is_down.set(is_down);
+    }
+
+    /// Whether queries wait for their answers.
+    pub(super) fn are_silent(&self, is_silent: bool) {
+        self.0.is_silent.set(is_silent);
+        self.0.changed.notify_waiters();
+    }
+
+    /// Whether cancel requests wait.
+    pub(super) fn hold_cancels(&self, holds_cancels: bool) {
+        self.0.holds_cancels.set(holds_cancels);
+        self.0.changed.notify_waiters();
+    }
+
+    /// How many have been logged in to so far.
+    pub(super) fn opened(&self) -> u32 {
+        self.0.opened.get()
+    }
+
+    /// How many queries they have been asked.
+    pub(super) fn queries(&self) -> u32 {
+        self.0.queries.get()
+    }
+
+    /// One connection, until its end.
+    async fn serve(self, mut stream: DuplexStream) {
+        let startup = packet(&mut stream).await.unwrap();
+        if startup.starts_with(&CANCEL_REQUEST) {
+            self.wait_while(|state| state.holds_cancels.get()).await;
+            return;
+        }
+        self.0.opened.set(self.opened() + 1);
+        let greeting = greeting(self.opened());
+        stream.write_all(&greeting).await.unwrap();
+        while let Ok(tag) = stream.read_u8().await {
+            packet(&mut stream).await.unwrap();
+            if tag == tag::QUERY {
+                self.0.queries.set(self.queries() + 1);
+                self.wait_while(|state| state.is_silent.get()).await;
+                let mut answer = EMPTY_QUERY_RESPONSE.to_vec();
+                ready(&mut answer);
+                // Whoever asked may have given up.
+                stream.write_all(&answer).await.ok();
+            }
+        }
+    }
+
+    async fn wait_while(&self, holds: impl Fn(&State) -> bool) {
+        while holds(&self.0) {
+            self.0.changed.notified().await;
+        }
+    }
+}
+
+/// The body behind a length.
+async fn packet(stream: &mut DuplexStream) -> io::Result<Vec<u8>> {
+    let length = stream.read_u32().await?;
+    let mut body = vec![0; usize::try_from(length).unwrap() - 4];
+    stream.read_exact(&mut body).await?;
+    Ok(body)
+}
+
+fn greeting(process_id: u32) -> Vec<u8> {
+    let mut out = Vec::new();
+    Authentication::Ok.encode(&mut out).unwrap();
+    let key = CancelKey::new(b"key!").unwrap();
+    let key = BackendKeyData { process_id, key };
+    key.encode(&mut out).unwrap();
+    ready(&mut out);
+    out
+}
+
+fn ready(out: &mut Vec<u8>) {
+    let status = TransactionStatus::Idle;
+    ReadyForQuery { status }.encode(out);
+}

@@ -1,0 +1,7 @@
+//! Pools against one another and against time, in a world without a network.
+
+mod claims;
+mod far_end;
+mod life;
+mod parts;
+mod world;
