@@ -11,7 +11,7 @@ use crate::pool::Server;
 use crate::pool::ServerState;
 use crate::pool::checkout::lend;
 use crate::pool::injected;
-use crate::pool::release;
+use crate::pool::release::release_unused;
 use crate::pool::reset::within;
 
 /// A server that is being asked, most often because a client waits for it.
@@ -58,7 +58,7 @@ impl Pool {
             match answered {
                 Ok(()) => {
                     lease.is_doubted = false;
-                    release(lease, Instant::now());
+                    release_unused(lease, Instant::now());
                 },
                 Err(error) => {
                     tracing::info!(tenant = lease.pool.tenant.name(), error = %error.chain(), "an idle server does not answer");

@@ -75,7 +75,8 @@ impl Pool {
             let is_idle_too_long = !idle_timeout.is_zero()
                 && spare > 0
                 && now.duration_since(card.used_at.get()) >= idle_timeout;
-            let is_over = now.duration_since(card.connected_at) >= lifetime;
+            // With no lifetime at all it goes after its use, and has not had it yet.
+            let is_over = !lifetime.is_zero() && now.duration_since(card.connected_at) >= lifetime;
             if is_abandoned || is_idle_too_long || is_over || card.close_needed.get() || !is_quiet {
                 spare = spare.saturating_sub(1);
                 expired.push_back(server);

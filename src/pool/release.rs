@@ -24,6 +24,18 @@ pub fn release(lease: Lease, now: Instant) {
     }
 }
 
+/// Gives back a server that was asked something of the pooler's own: that was no use of it, however
+/// short its life may be.
+pub(super) fn release_unused(lease: Lease, now: Instant) {
+    if !lease.is_clean() {
+        return;
+    }
+    if let Some(server) = lease.into_server() {
+        let pool = Rc::clone(&server.pool);
+        pool.put(server, now);
+    }
+}
+
 impl Pool {
     /// A server comes back from its use.
     pub(super) fn take_back(self: &Rc<Self>, server: Box<Server>, now: Instant) {
