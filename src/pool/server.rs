@@ -4,6 +4,7 @@
 //! resets or tests it. It never knows which client it serves.
 
 use std::cell::Cell;
+use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -102,12 +103,21 @@ pub enum ServerState {
 }
 
 /// What a `CancelRequest` must show to the server, as its `BackendKeyData` said.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct BackendKey {
     /// The process id.
     pub process_id: u32,
     /// The secret: 4 to 256 bytes.
     pub secret: Box<[u8]>,
+}
+
+/// Whoever has the secret can cancel what anybody runs on the server.
+impl fmt::Debug for BackendKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut key = formatter.debug_struct("BackendKey");
+        key.field("process_id", &self.process_id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What the console shows of a server; shared by the server and its pool's list.
@@ -158,5 +168,20 @@ impl Server {
 
     fn is_between_rounds(&self) -> bool {
         self.incoming.is_between_messages() && self.promised.is_kept() && !self.is_broken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cancels_a_server_is_not_shown() {
+        let key = BackendKey {
+            process_id: 4711,
+            secret: Box::from(*b"key!"),
+        };
+        let shown = format!("{key:?}");
+        assert_eq!(shown, "BackendKey { process_id: 4711, .. }");
     }
 }
