@@ -8,6 +8,7 @@
 //!
 //! Claims are looked at when a server is opened and at every tick, never in a transaction.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -62,9 +63,16 @@ pub(super) enum Limit {
 /// What a claimant has, and what the one who looks at the claim has, in servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Compared {
+    /// Whose servers these are: a pool's, or a tenant's. Of several claims for one, all together may
+    /// make both even.
+    pub(super) claimant: usize,
     pub(super) theirs: u32,
     pub(super) mine: u32,
 }
+
+/// What claimants have been left or given already, by [`Compared::claimant`], in servers.
+#[derive(Default)]
+struct Had(HashMap<usize, u32>);
 
 impl Claims {
     /// How many servers to leave free for claimants who have fewer, or as many and claimed before.
@@ -74,16 +82,20 @@ impl Claims {
         if self.is_empty() {
             return 0;
         }
-        let (mut reserved, mut is_before_mine) = (0_u32, true);
+        let (mut reserved, mut is_before_mine, mut had) = (0_u32, true, Had::default());
         for entry in self.lock().iter() {
-            let Some(Compared { theirs, mine }) = compare(entry) else {
+            let Some(compared) = compare(entry) else {
                 is_before_mine = false;
                 continue;
             };
+            let had = had.by(&compared);
             // Of those who have as many, whoever claimed first comes first.
-            let with_one_more = mine.saturating_add(u32::from(is_before_mine));
+            let with_one_more = compared.mine.saturating_add(u32::from(is_before_mine));
             let wanted = entry.wanted.load(Ordering::Acquire);
-            reserved = reserved.saturating_add(with_one_more.saturating_sub(theirs).min(wanted));
+            let more = with_one_more.saturating_sub(compared.theirs);
+            let left = more.saturating_sub(*had).min(wanted);
+            *had += left;
+            reserved = reserved.saturating_add(left);
         }
         reserved
     }
@@ -104,16 +116,20 @@ impl Claims {
         if most == 0 || self.is_empty() {
             return 0;
         }
-        let mut given = 0;
+        let (mut given, mut had) = (0, Had::default());
         for entry in self.lock().iter() {
-            let Some(Compared { theirs, mine }) = compare(entry) else {
+            let Some(compared) = compare(entry) else {
                 continue;
             };
-            let more = mine.saturating_sub(given).saturating_sub(theirs);
+            let had = had.by(&compared);
+            let theirs = compared.theirs.saturating_add(*had);
+            let more = compared.mine.saturating_sub(given).saturating_sub(theirs);
             // Whoever has none gets a turn, were it the only one of another.
             let fair = (more / 2).max(u32::from(theirs == 0 && more > 0));
             let to_give = fair.max(idle.saturating_sub(given)).min(most - given);
-            given += entry.promise(to_give);
+            let promised = entry.promise(to_give);
+            *had += promised;
+            given += promised;
         }
         given
     }
@@ -137,6 +153,12 @@ impl Claims {
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Entry>>> {
         // Every change of the list is complete before anything can panic.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Had {
+    fn by(&mut self, compared: &Compared) -> &mut u32 {
+        self.0.entry(compared.claimant).or_default()
     }
 }
 

@@ -138,13 +138,18 @@ impl ServerAccount {
         if Arc::ptr_eq(&entry.pool, &self.pool) {
             return None;
         }
-        let (theirs, mine) = match (scope, entry.tenant.upgrade()) {
-            (LimitScope::Node, Some(tenant)) if !Arc::ptr_eq(&tenant, &self.tenant) => {
-                (tenant.servers(), self.tenant.servers())
+        Some(match (scope, entry.tenant.upgrade()) {
+            (LimitScope::Node, Some(tenant)) if !Arc::ptr_eq(&tenant, &self.tenant) => Compared {
+                claimant: Arc::as_ptr(&tenant).addr(),
+                theirs: tenant.servers(),
+                mine: self.tenant.servers(),
             },
-            _ => (entry.pool.servers(), self.pool.servers()),
-        };
-        Some(Compared { theirs, mine })
+            _ => Compared {
+                claimant: Arc::as_ptr(&entry.pool).addr(),
+                theirs: entry.pool.servers(),
+                mine: self.pool.servers(),
+            },
+        })
     }
 }
 

@@ -244,6 +244,36 @@ fn a_tenant_is_weighed_as_a_whole_against_another() {
 }
 
 #[test]
+fn however_many_pools_of_a_tenant_claim_it_is_left_a_share_once() {
+    let (node, acme, globex) = (node(10), tenant(1, 0, 0), tenant(2, 0, 0));
+    let one = account(&node, &acme, "db", "app");
+    let pools = ["a", "b", "c", "d"].map(|database| account(&node, &globex, database, "app"));
+    let held = take(&one, 10);
+    let claim = |pool: &ServerAccount| pool.claim(LimitScope::Node, 9).unwrap();
+    let _claims = pools.each_ref().map(claim);
+    assert_eq!(one.promise(0, 10), 5, "half of what it has");
+    drop(held);
+    let _claim = claim(&one);
+    let _theirs = take(&one, 10);
+    assert_eq!(acme.servers(), 5, "of the node a half, and no more is left");
+    let opened = pools.iter().cycle().take(40);
+    let _others: Vec<_> = opened.flat_map(|pool| pool.open(0)).collect();
+    assert_eq!(globex.servers(), 5);
+}
+
+#[test]
+fn the_parts_of_a_pool_that_claim_are_one_claimant() {
+    let (node, tenant) = (node(0), tenant(1, 8, 0));
+    let busy = account(&node, &tenant, "busy", "app");
+    let parts = [(); 3].map(|()| account(&node, &tenant, "starving", "app"));
+    let _held = take(&busy, 8);
+    let _claims = parts
+        .each_ref()
+        .map(|part| part.claim(LimitScope::Tenant, 8).unwrap());
+    assert_eq!(busy.promise(0, 8), 4);
+}
+
+#[test]
 fn a_claim_ends_when_it_is_dropped() {
     let (node, tenant) = (node(0), tenant(1, 2, 0));
     let (one, other) = (
