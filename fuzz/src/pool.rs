@@ -1,5 +1,5 @@
 //! The pool's state machine: two pools of one tenant, one of them on two workers, a few clients that ask, wait, give back and
-//! vanish, servers that open, fail and die, time, reloads and cancel requests, in any order.
+//! vanish, servers that open, fail and die, time, reloads, cancel requests and a machine that sleeps, in any order.
 
 use tokio::runtime::Builder;
 use tokio::runtime::LocalOptions;
@@ -37,13 +37,20 @@ pub(crate) enum Op {
     Tick(u8),
     /// The endpoint moves.
     Reload,
+    /// Other settings of the pools.
+    Adjust(u8),
+    /// All clients of one part of a pool leave, and the next ones come.
+    Leave(u8),
+    Come(u8),
+    /// The machine was asleep.
+    Resume,
     /// What other workers sent to one arrives there.
     Deliver(u8),
 }
 
 impl Op {
     fn from_bytes([kind, which]: [u8; 2]) -> Self {
-        match kind % 21 {
+        match kind % 25 {
             0..4 => Self::Ask(which),
             4 => Self::ReleaseToTheVanished(which),
             5 | 6 => Self::Release(which),
@@ -58,7 +65,11 @@ impl Op {
             17 => Self::Answer(which),
             18 => Self::Tick(which),
             19 => Self::Reload,
-            _ => Self::Deliver(which),
+            20 => Self::Deliver(which),
+            21 => Self::Adjust(which),
+            22 => Self::Leave(which),
+            23 => Self::Come(which),
+            _ => Self::Resume,
         }
     }
 }

@@ -4,7 +4,10 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Context;
+use std::task::Waker;
 
 use tidegate::config::Endpoint;
 use tidegate::net::Transport;
@@ -20,9 +23,12 @@ use tidegate_proto::backend::ReportText;
 use tidegate_proto::backend::Severity;
 use tidegate_proto::backend::TransactionStatus;
 use tidegate_proto::fields::CancelKey;
+use tidegate_proto::frontend::tag;
 use tidegate_proto::sqlstate::SqlState;
+use tokio::io::AsyncRead;
 use tokio::io::AsyncWriteExt;
 use tokio::io::DuplexStream;
+use tokio::io::ReadBuf;
 use tokio::sync::oneshot;
 
 /// More than is ever in flight: nobody waits for a reader.
@@ -57,14 +63,25 @@ impl Dial for Gate {
 
 /// The far end of a connection.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, at any time"
+)]
 struct Far {
     process_id: u32,
     port: u16,
     stream: DuplexStream,
     /// It has said something that nobody asked for.
     has_spoken: bool,
-    /// It was asked to reset its session.
+    /// It was asked something, to reset its session most often.
     is_asked: bool,
+    /// It was idle while the machine slept, and has said nothing since.
+    is_doubted: bool,
+    /// It was of use once, where that is all.
+    is_spent: bool,
+    is_greeted: bool,
+    /// What of the last message has come.
+    heard: Vec<u8>,
 }
 
 /// All far ends.
@@ -91,6 +108,8 @@ impl Servers {
         let far = far.expect("a dead server is lent");
         assert!(!far.has_spoken, "a server that speaks unasked is lent");
         assert_eq!(far.port, port, "a server from before a reload is lent");
+        assert!(!far.is_doubted, "a server that may be dead is lent");
+        assert!(!far.is_spent, "a server of use once is lent again");
         assert!(lease.is_clean(), "a dirty server is lent");
         assert_eq!(
             lease.card.cancels.get(),
@@ -137,6 +156,10 @@ impl Servers {
                 stream,
                 has_spoken: false,
                 is_asked: false,
+                is_doubted: false,
+                is_spent: false,
+                is_greeted: false,
+                heard: Vec::new(),
             });
         }
     }
@@ -172,14 +195,42 @@ impl Servers {
         }
     }
 
-    /// A server is asked to reset its session.
-    pub(crate) fn asked(&mut self, process_id: u32) {
-        for far in &mut self.alive {
-            if far.process_id == process_id {
-                far.is_asked = true;
-                far.has_spoken = false;
-            }
+    /// Hears what has been said to the servers.
+    pub(crate) fn listen(&mut self) {
+        self.alive.iter_mut().for_each(Far::listen);
+    }
+
+    /// A server was idle while the machine slept.
+    pub(crate) fn doubt(&mut self, process_id: u32) {
+        if let Some(far) = self.of(process_id) {
+            far.is_doubted = true;
         }
+    }
+
+    /// A server has had the one use that it is for.
+    pub(crate) fn spend(&mut self, process_id: u32) {
+        if let Some(far) = self.of(process_id) {
+            far.is_spent = true;
+        }
+    }
+
+    /// Other rules may hold now.
+    pub(crate) fn forgive(&mut self) {
+        for far in &mut self.alive {
+            far.is_spent = false;
+        }
+    }
+
+    /// Whether a server lives, has said nothing, and was asked nothing.
+    pub(crate) fn is_quiet(&self, process_id: u32) -> bool {
+        let mut alive = self.alive.iter();
+        let far = alive.find(|far| far.process_id == process_id);
+        far.is_some_and(|far| !far.has_spoken && !far.is_asked)
+    }
+
+    fn of(&mut self, process_id: u32) -> Option<&mut Far> {
+        let mut alive = self.alive.iter_mut();
+        alive.find(|far| far.process_id == process_id)
     }
 
     pub(crate) async fn answer(&mut self, which: u8) {
@@ -188,6 +239,7 @@ impl Servers {
         let at = usize::from(which) % asked.len().max(1);
         if let Some(far) = asked.get_mut(at) {
             far.is_asked = false;
+            far.is_doubted = false;
             let mut answer = Vec::new();
             let command = b"DISCARD ALL";
             let answered = CommandComplete { command }.encode(&mut answer);
@@ -195,6 +247,43 @@ impl Servers {
             ready(&mut answer);
             say(&mut far.stream, &answer).await;
         }
+    }
+}
+
+impl Far {
+    fn listen(&mut self) {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut bytes = [0; 1024];
+        loop {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            let polled = Pin::new(&mut self.stream).poll_read(&mut context, &mut buffer);
+            if polled.is_pending() || buffer.filled().is_empty() {
+                break;
+            }
+            self.heard.extend_from_slice(buffer.filled());
+        }
+        while self.understand() {}
+    }
+
+    /// Takes one message, if one has come. Only the first has no tag.
+    fn understand(&mut self) -> bool {
+        let tag_bytes = usize::from(self.is_greeted);
+        let length = self.heard.get(tag_bytes..tag_bytes + 4);
+        let Some(length) = length.and_then(|length| length.try_into().ok()) else {
+            return false;
+        };
+        let length = usize::try_from(u32::from_be_bytes(length)).expect("a short message");
+        if self.heard.len() < tag_bytes + length {
+            return false;
+        }
+        if self.is_greeted && self.heard.first() == Some(&tag::QUERY) {
+            // In the middle of an answer, what it said before is heard.
+            self.is_asked = true;
+            self.has_spoken = false;
+        }
+        self.is_greeted = true;
+        self.heard.drain(..tag_bytes + length);
+        true
     }
 }
 

@@ -1,8 +1,6 @@
-//! What is around a pool: clients, connections that are being opened, servers, and a clock; and the
-//! rules that hold whatever these do.
+//! What is around a pool: clients, connections that are being opened, servers, and a clock. What must
+//! hold whatever these do, the rules say.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,10 +15,7 @@ use tidegate::pool;
 use tidegate::pool::Checkout;
 use tidegate::pool::Home;
 use tidegate::pool::Lease;
-use tidegate::pool::Parcel;
 use tidegate::pool::Pool;
-use tidegate::pool::PoolKey;
-use tidegate::pool::Post;
 use tidegate::pool::Seat;
 use tidegate::pool::ServerState;
 use tidegate::pool::Surroundings;
@@ -32,19 +27,17 @@ use tidegate_proto::frontend::tag;
 use tokio::time::Instant;
 
 use crate::pool::Op;
+use crate::pool_mail::Mail;
+use crate::pool_mail::WORKERS;
 use crate::pool_servers::Gate;
 use crate::pool_servers::Servers;
+use crate::pool_setup::Setup;
 
-const WORKERS: usize = 2;
 /// Alice's and Bob's on one worker, and a part of Alice's on the other.
-const PARTS: usize = 3;
-const POOL_SIZE: u32 = 3;
-/// Of both pools together: they take servers from one another.
-const TENANT_SERVERS_MAX: u32 = 4;
-/// More than one letter for each worker, so that both happen: it arrives, and there is no room.
-const MAIL_MAX: usize = 2;
-const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
-const RETRY_MAX: Duration = Duration::from_secs(1);
+const PARTS: [(usize, &str); 3] = [(0, "alice"), (0, "bob"), (1, "alice")];
+
+/// Of each part of a pool.
+const CLIENTS: u32 = 3;
 
 /// What a client has.
 #[derive(Debug)]
@@ -54,39 +47,10 @@ enum Has {
     Server(Lease),
 }
 
-/// What is on its way to each worker.
-#[derive(Debug, Clone, Default)]
-struct Mail(Rc<RefCell<[VecDeque<Parcel>; WORKERS]>>);
-
-impl Post for Mail {
-    fn send(&self, worker: usize, parcel: Parcel) -> Result<(), Parcel> {
-        let mut mail = self.0.borrow_mut();
-        if mail[worker].len() == MAIL_MAX {
-            return Err(parcel);
-        }
-        mail[worker].push_back(parcel);
-        Ok(())
-    }
-}
-
-impl Mail {
-    fn take(&self, worker: usize) -> Option<Parcel> {
-        self.0.borrow_mut()[worker].pop_front()
-    }
-
-    /// How many servers are on their way: all of them are Alice's.
-    fn servers(&self) -> u32 {
-        let mail = self.0.borrow();
-        let servers = mail.iter().flatten();
-        let servers = servers.filter(|parcel| matches!(parcel, Parcel::Server(_)));
-        u32::try_from(servers.count()).expect("few")
-    }
-}
-
 /// One client of one part of a pool.
 #[derive(Debug)]
 struct Client {
-    pool: usize,
+    part: usize,
     seat: Option<Rc<Seat>>,
     has: Has,
 }
@@ -94,23 +58,25 @@ struct Client {
 /// Two pools, one of them in two parts, and all that is around them.
 pub(crate) struct World {
     homes: Vec<Rc<Home>>,
-    mail: Mail,
-    node: Arc<NodeCounts>,
+    pub(crate) mail: Mail,
+    pub(crate) node: Arc<NodeCounts>,
     directory: Directory,
-    pools: Vec<Rc<Pool>>,
     clients: Vec<Client>,
-    /// Who waits, in the order in which they came, by pool.
-    queues: Vec<VecDeque<usize>>,
-    servers: Servers,
-    port: u16,
-    failed_at: Option<Instant>,
+    /// Whether a part of a pool has clients at all. One without is forgotten in time.
+    pub(crate) is_here: [bool; PARTS.len()],
+    /// Who waits, in the order in which they came, by part.
+    pub(crate) queues: [VecDeque<usize>; PARTS.len()],
+    pub(crate) servers: Servers,
+    pub(crate) setup: Setup,
+    pub(crate) failed_at: Option<Instant>,
+    /// Nobody has waited since before the last tick: there are no claims.
+    is_calm: bool,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
-        let port = 1;
-        let tenants = BTreeMap::from([("acme".to_owned(), Arc::new(tenant(port)))]);
-        let directory = Directory::new(&tenants);
+        let setup = Setup::new();
+        let directory = Directory::new(&setup.tenants());
         let node = Arc::new(NodeCounts::new(&config::Node::default()));
         let gate = Gate::default();
         let servers = Servers::new(&gate);
@@ -126,34 +92,71 @@ impl World {
                 Home::new(worker, Arc::clone(&node), surroundings)
             })
             .collect();
-        let acme = directory.find("acme").expect("it was configured");
-        let config = acme.config();
-        let parts: [_; PARTS] = [(0, "alice"), (0, "bob"), (1, "alice")];
-        let pools: Vec<_> = parts
-            .iter()
-            .map(|(worker, user)| homes[*worker].pool(&acme, "app", &config.users[*user]))
-            .collect();
-        for pool in &pools {
-            // A pool that nobody uses is forgotten.
-            pool.clients.set(3);
-        }
         let client = |number: usize| Client {
-            pool: number % PARTS,
+            part: number % PARTS.len(),
             seat: None,
             has: Has::Nothing,
         };
-        Self {
+        let mut world = Self {
             homes,
             mail,
             node,
             directory,
-            queues: pools.iter().map(|_| VecDeque::new()).collect(),
-            pools,
+            is_here: [false; PARTS.len()],
+            queues: Default::default(),
             clients: (0..9).map(client).collect(),
             servers,
-            port,
+            setup,
             failed_at: None,
+            is_calm: true,
+        };
+        (0..PARTS.len()).for_each(|part| world.come(part));
+        world
+    }
+
+    /// The parts that workers know of.
+    pub(crate) fn pools(&self) -> Vec<(usize, Rc<Pool>)> {
+        let parts = PARTS.iter().enumerate();
+        let pools = parts.filter_map(|(number, (worker, user))| {
+            let mut pools = self.homes[*worker].pools().into_iter();
+            let pool = pools.find(|pool| pool.key.user() == *user);
+            Some((number, pool?))
+        });
+        pools.collect()
+    }
+
+    /// How many clients of a part have a server.
+    pub(crate) fn holders(&self, part: usize) -> usize {
+        let of_part = self.clients.iter().filter(|client| client.part == part);
+        let holders = of_part.filter(|client| matches!(client.has, Has::Server(_)));
+        holders.count()
+    }
+
+    /// A part of a pool that has clients.
+    fn part(&self, number: usize) -> Rc<Pool> {
+        let (worker, user) = PARTS[number];
+        let acme = self.directory.find("acme").expect("it was configured");
+        let user = &acme.config().users[user];
+        self.homes[worker].pool(&acme, "app", user)
+    }
+
+    /// Clients of a part log in.
+    fn come(&mut self, part: usize) {
+        self.is_here[part] = true;
+        self.part(part).clients.set(CLIENTS);
+    }
+
+    /// All clients of a part are gone.
+    fn leave(&mut self, part: usize) {
+        for number in 0..self.clients.len() {
+            if self.clients[number].part == part {
+                self.vanish(number);
+            }
         }
+        if self.is_here[part] {
+            self.part(part).clients.set(0);
+        }
+        self.is_here[part] = false;
     }
 
     pub(crate) async fn apply(&mut self, op: Op) {
@@ -161,15 +164,15 @@ impl World {
         match op {
             Op::Ask(client) => self.ask(client, now),
             Op::Release(client) => {
-                if let Some(lease) = self.take_server(client) {
+                if let Some(lease) = self.take_used(client) {
                     pool::release(lease, now);
                 }
             },
             Op::ReleaseToTheVanished(client) => {
-                if let Some(lease) = self.take_server(client) {
-                    let pool = usize::from(client) % self.clients.len() % PARTS;
+                if let Some(lease) = self.take_used(client) {
+                    let part = usize::from(client) % self.clients.len() % PARTS.len();
                     pool::release(lease, now);
-                    if let Some(first) = self.queues[pool].front().copied() {
+                    if let Some(first) = self.queues[part].front().copied() {
                         self.vanish(first);
                     }
                 }
@@ -182,8 +185,7 @@ impl World {
                 }
             },
             Op::ReleaseToReset(client) => {
-                if let Some(lease) = self.take_server(client) {
-                    self.servers.asked(lease.card.key.process_id);
+                if let Some(lease) = self.take_used(client) {
                     pool::release_after_reset(lease, now);
                 }
             },
@@ -193,7 +195,7 @@ impl World {
             Op::Cancel(client) => {
                 let client = &self.clients[usize::from(client) % self.clients.len()];
                 if let Has::Server(lease) = &client.has {
-                    pool::cancel_server(&self.pools[client.pool], &lease.card, ());
+                    pool::cancel_server(&lease.pool, &lease.card, ());
                 }
             },
             Op::Open(which) => self.servers.open(which).await,
@@ -206,7 +208,17 @@ impl World {
             Op::Speak(which) => self.servers.speak(which).await,
             Op::Answer(which) => self.servers.answer(which).await,
             Op::Tick(tenths) => self.tick(tenths).await,
-            Op::Reload => self.reload(now),
+            Op::Reload => {
+                self.setup.port += 1;
+                self.reload().await;
+            },
+            Op::Adjust(which) => {
+                self.setup.adjust(which);
+                self.reload().await;
+            },
+            Op::Leave(part) => self.leave(usize::from(part) % PARTS.len()),
+            Op::Come(part) => self.come(usize::from(part) % PARTS.len()),
+            Op::Resume => self.resume(),
             Op::Deliver(worker) => self.deliver(usize::from(worker) % WORKERS, now),
         }
         self.settle().await;
@@ -218,22 +230,23 @@ impl World {
 
     fn ask(&mut self, client: u8, now: Instant) {
         let number = usize::from(client) % self.clients.len();
-        let client = &mut self.clients[number];
-        if !matches!(client.has, Has::Nothing) {
+        let client = &self.clients[number];
+        let part = client.part;
+        if !matches!(client.has, Has::Nothing) || !self.is_here[part] {
             return;
         }
-        match self.pools[client.pool].checkout(&mut client.seat, now) {
+        let pool = self.part(part);
+        let client = &mut self.clients[number];
+        match pool.checkout(&mut client.seat, now) {
             Checkout::Ready(lease) => {
-                assert!(
-                    self.queues[client.pool].is_empty(),
-                    "it has overtaken others"
-                );
-                self.servers.check_lent(&lease, self.port);
+                assert!(self.queues[part].is_empty(), "it has overtaken others");
+                self.servers.check_lent(&lease, self.setup.port);
                 client.has = Has::Server(lease);
             },
             Checkout::Wait(waiting) => {
+                self.is_calm = false;
                 client.has = Has::Place(waiting);
-                self.queues[client.pool].push_back(number);
+                self.queues[part].push_back(number);
             },
             Checkout::Refused(_) => {
                 assert!(self.failed_at.is_some(), "refused, though nothing failed");
@@ -253,6 +266,15 @@ impl World {
         }
     }
 
+    /// The same, when it has done something there.
+    fn take_used(&mut self, client: u8) -> Option<Lease> {
+        let lease = self.take_server(client)?;
+        if self.setup.is_once() {
+            self.servers.spend(lease.card.key.process_id);
+        }
+        Some(lease)
+    }
+
     fn vanish(&mut self, client: usize) {
         for queue in &mut self.queues {
             queue.retain(|waiting| *waiting != client);
@@ -265,6 +287,7 @@ impl World {
     /// Time passes, then everybody looks at what has come of it until nothing more does.
     async fn tick(&mut self, tenths: u8) {
         tokio::time::advance(Duration::from_millis(100) * u32::from(tenths)).await;
+        let mut unwanted = self.is_calm.then(|| self.unwanted());
         for _ in 0..3 {
             self.settle().await;
             self.note_failures();
@@ -278,6 +301,8 @@ impl World {
                     self.deliver(worker, Instant::now());
                 }
             }
+            // Whoever gave up before has no claim any more.
+            unwanted.get_or_insert_with(|| self.unwanted());
         }
         self.settle().await;
         self.note_failures();
@@ -285,6 +310,8 @@ impl World {
         for home in self.homes.iter().chain(&self.homes) {
             drop(home.tick(Instant::now()));
         }
+        self.check_kept(&unwanted.unwrap_or_default());
+        self.is_calm = !self.does_anybody_wait();
     }
 
     fn note_failures(&mut self) {
@@ -299,21 +326,38 @@ impl World {
         }
     }
 
-    fn reload(&mut self, now: Instant) {
-        self.port += 1;
-        let tenants = BTreeMap::from([("acme".to_owned(), Arc::new(tenant(self.port)))]);
-        drop(self.directory.reload(&tenants));
+    async fn reload(&mut self) {
+        self.servers.forgive();
+        drop(self.directory.reload(&self.setup.tenants()));
         for home in &self.homes {
             // What is on its way between them belongs to the past.
-            home.reload(now);
+            home.reload(Instant::now());
         }
+        // What is opened from now on is younger.
+        tokio::time::advance(Duration::from_millis(1)).await;
+    }
+
+    /// The machine was asleep.
+    fn resume(&mut self) {
+        for (_, pool) in self.pools() {
+            for card in pool.server_cards() {
+                if matches!(
+                    card.state.get(),
+                    ServerState::Idle | ServerState::BeingCanceled
+                ) {
+                    self.servers.doubt(card.key.process_id);
+                }
+            }
+        }
+        self.homes.iter().for_each(|home| home.resumed());
     }
 
     /// Lets every task come to where it waits.
-    async fn settle(&self) {
+    async fn settle(&mut self) {
         for _ in 0..12 {
             tokio::task::yield_now().await;
         }
+        self.servers.listen();
     }
 
     /// Everybody who waits looks at what has come of it, in the order in which they came: those who
@@ -333,7 +377,7 @@ impl World {
                         assert!(still.is_empty(), "{number} was served before {still:?}");
                         *has = match outcome {
                             Ok(lease) => {
-                                self.servers.check_lent(&lease, self.port);
+                                self.servers.check_lent(&lease, self.setup.port);
                                 Has::Server(lease)
                             },
                             Err(_refused) => Has::Nothing,
@@ -345,106 +389,15 @@ impl World {
         }
     }
 
-    /// What holds at every moment.
-    pub(crate) fn check(&self) {
-        let mut known = self.mail.servers();
-        for (number, pool) in self.pools.iter().enumerate() {
-            let cards = pool.server_cards();
-            known += count(pool);
-            let of_pool = self.count_all(&pool.key);
-            assert!(of_pool <= POOL_SIZE, "{of_pool} servers in one pool");
-            let (waiting, _) = pool.waiting();
-            assert_eq!(waiting, self.queues[number].len(), "who waits");
-            let of = |state| {
-                let cards = cards.iter().filter(move |card| card.state.get() == state);
-                cards.count()
-            };
-            let held = self
-                .clients
-                .iter()
-                .filter(|client| client.pool == number && matches!(client.has, Has::Server(_)));
-            assert_eq!(of(ServerState::Active), held.count(), "who has a server");
-            let idles = of(ServerState::Idle);
-            let connecting = usize::try_from(pool.connecting()).expect("few");
-            let coming = connecting + of(ServerState::Tested);
-            assert!(
-                idles == 0 || waiting <= coming,
-                "{waiting} wait for {idles} idle"
-            );
-        }
-        assert_eq!(known, self.node.servers(), "servers are counted");
-        assert!(known <= TENANT_SERVERS_MAX, "{known} servers of one tenant");
-    }
-
-    /// The servers of a pool, on all workers and between them.
-    fn count_all(&self, key: &PoolKey) -> u32 {
-        let parts = self.pools.iter().filter(|pool| pool.key == *key);
-        let there: u32 = parts.map(|pool| count(pool)).sum();
-        let moving = if key.user() == "alice" {
-            self.mail.servers()
-        } else {
-            0
-        };
-        there + moving
-    }
-
-    /// What holds after a tick: whoever waits, waits for something.
-    fn check_progress(&self) {
-        let now = Instant::now();
-        let is_down = self
-            .failed_at
-            .is_some_and(|at| now.duration_since(at) < RETRY_MAX);
-        for pool in &self.pools {
-            let (waiting, _) = pool.waiting();
-            let cards = pool.server_cards();
-            let mut states = cards.iter().map(|card| card.state.get());
-            // One that is asked whether it lives is on its way, too.
-            let is_coming =
-                pool.connecting() > 0 || states.any(|state| state == ServerState::Tested);
-            if waiting == 0 || is_down || is_coming {
-                continue;
-            }
-            assert!(
-                self.node.servers() == TENANT_SERVERS_MAX || self.count_all(&pool.key) == POOL_SIZE,
-                "there is room, and nothing is opened for {waiting} that wait: {}",
-                self.picture()
-            );
-            for other in &self.pools {
-                let is_in_its_place =
-                    other.key == pool.key || self.count_all(&pool.key) < POOL_SIZE;
-                let cards = other.server_cards();
-                let mut states = cards.iter().map(|card| card.state.get());
-                assert!(
-                    !is_in_its_place || states.all(|state| state != ServerState::Idle),
-                    "{waiting} wait for a place that an idle server elsewhere takes: {}",
-                    self.picture()
-                );
-            }
-        }
-    }
-
-    /// Who has what, for whoever must find out why.
-    fn picture(&self) -> String {
-        let parts = self.pools.iter().map(|pool| {
-            let cards = pool.server_cards();
-            let states: Vec<_> = cards.iter().map(|card| card.state.get()).collect();
-            let (user, (waiting, _)) = (pool.key.user(), pool.waiting());
-            format!("{user} {states:?} +{} for {waiting}", pool.connecting())
-        });
-        parts.collect::<Vec<_>>().join(", ")
-    }
-
     /// Everybody goes; then nothing is left.
     pub(crate) async fn end(mut self) {
-        for client in &mut self.clients {
-            client.has = Has::Nothing;
-        }
-        self.queues.iter_mut().for_each(VecDeque::clear);
+        (0..PARTS.len()).for_each(|part| self.leave(part));
         for _ in 0..3 {
             self.servers.fail_all();
             self.tick(250).await;
             self.settle().await;
         }
+        let pools = self.pools();
         for home in &self.homes {
             home.close();
         }
@@ -454,46 +407,10 @@ impl World {
             0,
             "servers are on their way at the end"
         );
-        for pool in &self.pools {
-            pool.clients.set(0);
+        for (_, pool) in &pools {
             assert!(pool.is_unused(), "a pool is not empty at the end");
             assert_eq!(pool.waiting().0, 0, "somebody waits at the end");
         }
         assert_eq!(self.node.servers(), 0, "servers are counted at the end");
-    }
-}
-
-/// The servers of one worker's part of a pool.
-fn count(pool: &Pool) -> u32 {
-    let connected = u32::try_from(pool.server_cards().len()).expect("few");
-    connected + pool.connecting()
-}
-
-fn tenant(port: u16) -> config::Tenant {
-    let pool = config::PoolSettings {
-        pool_size: POOL_SIZE,
-        query_wait_timeout: WAIT_TIMEOUT,
-        server_login_retry: RETRY_MAX,
-        ..config::PoolSettings::default()
-    };
-    let user = |name: &str| config::User {
-        name: name.to_owned(),
-        pool: pool.clone(),
-        ..config::User::default()
-    };
-    let users = ["alice", "bob"].map(|name| (name.to_owned(), Arc::new(user(name))));
-    let mut endpoint = config::Endpoint {
-        name: "primary".to_owned(),
-        port,
-        ..config::Endpoint::default()
-    };
-    endpoint.tls.mode = config::ServerTlsMode::Disable;
-    config::Tenant {
-        name: "acme".to_owned(),
-        endpoints: vec![Arc::new(endpoint)],
-        users: BTreeMap::from(users),
-        pool,
-        max_db_connections: TENANT_SERVERS_MAX,
-        ..config::Tenant::default()
     }
 }
