@@ -146,6 +146,24 @@ impl World {
         }
     }
 
+    /// The parts that nobody has any use for.
+    pub(crate) fn unused(&self) -> Vec<usize> {
+        let pools = self.pools().into_iter();
+        let unused = pools.filter(|(_, pool)| pool.is_unused());
+        unused.map(|(number, _)| number).collect()
+    }
+
+    /// They are forgotten in time, unless a cancel request is still on its way.
+    pub(crate) fn check_forgotten(&self, unused: &[usize]) {
+        // A server may have come meanwhile that was asked for before.
+        let kept = self.unused().iter().any(|number| unused.contains(number));
+        assert!(
+            !kept || self.servers.is_anybody_wanted(),
+            "nobody needs it, and it is still there: {}",
+            self.picture()
+        );
+    }
+
     pub(crate) fn does_anybody_wait(&self) -> bool {
         self.pools().iter().any(|(_, pool)| pool.waiting().0 > 0)
     }

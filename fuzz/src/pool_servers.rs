@@ -133,6 +133,11 @@ impl Servers {
         knocks.len() < before
     }
 
+    /// Whether a connection is asked for.
+    pub(crate) fn is_anybody_wanted(&self) -> bool {
+        !self.knocks.borrow().is_empty()
+    }
+
     /// A connection is there. If it was for a cancel request, that is all of it.
     pub(crate) async fn open(&mut self, which: u8) {
         let Some(knock) = self.knock(which) else {

@@ -287,6 +287,7 @@ impl World {
     /// Time passes, then everybody looks at what has come of it until nothing more does.
     async fn tick(&mut self, tenths: u8) {
         tokio::time::advance(Duration::from_millis(100) * u32::from(tenths)).await;
+        let unused = self.unused();
         let mut unwanted = self.is_calm.then(|| self.unwanted());
         for _ in 0..3 {
             self.settle().await;
@@ -311,6 +312,7 @@ impl World {
             drop(home.tick(Instant::now()));
         }
         self.check_kept(&unwanted.unwrap_or_default());
+        self.check_forgotten(&unused);
         self.is_calm = !self.does_anybody_wait();
     }
 
