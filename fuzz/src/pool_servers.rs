@@ -52,7 +52,7 @@ impl Dial for Gate {
         self.0.borrow_mut().push_back(Knock { port, answer });
         Box::pin(async move {
             let stream = answered.await;
-            stream.map(Transport::Memory).map_err(|_closed| {
+            stream.map(Transport::in_memory).map_err(|_closed| {
                 let source = std::io::ErrorKind::ConnectionRefused.into();
                 let endpoint = endpoint.name.clone();
                 PoolError::Unreachable { endpoint, source }

@@ -222,7 +222,7 @@ pub(super) fn operator_over(role: Role, held_bytes_max: usize) -> (Operator, Dup
     };
     let origin = Origin::direct(PeerAddress::from_unix(peer));
     let operator = Operator {
-        socket: Socket::Plain(Transport::Memory(near)),
+        socket: Socket::Plain(Transport::in_memory(near)),
         origin: Arc::new(origin),
         name: "olga".to_owned(),
         role,

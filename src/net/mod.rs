@@ -11,6 +11,7 @@ mod transport;
 pub use outgoing::Outgoing;
 pub use socket::Socket;
 pub use socket_options::SocketOptions;
+pub use transport::ByteStream;
 pub use transport::Parked;
 pub use transport::Replay;
 pub use transport::Transport;

@@ -4,6 +4,7 @@
 //! [`Transport::unpark`] registers it with the runtime it has moved to; a parked transport reads
 //! and writes nothing.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -12,7 +13,6 @@ use std::task::Poll;
 
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
-use tokio::io::DuplexStream;
 use tokio::io::Interest;
 use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
@@ -25,13 +25,18 @@ pub enum Transport {
     Tcp(TcpStream),
     /// A unix-socket connection.
     Unix(UnixStream),
-    /// A connection within this process: tests and simulations.
-    Memory(DuplexStream),
+    /// A connection within this process: tests, simulations, measurements.
+    Memory(Box<dyn ByteStream>),
     /// Bytes that were read too early are read again before the rest.
     Replayed(Box<Replay>),
     /// On its way to another runtime.
     Parked(Parked),
 }
+
+/// Something in memory that is read and written like a socket.
+pub trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug> ByteStream for S {}
 
 /// Bytes to be read again, and the transport they came from.
 #[derive(Debug)]
@@ -53,6 +58,11 @@ pub enum Parked {
 }
 
 impl Transport {
+    /// A connection within this process.
+    pub fn in_memory(stream: impl ByteStream + 'static) -> Self {
+        Self::Memory(Box::new(stream))
+    }
+
     /// Puts `bytes` in front of what will be read; they were read from it, in this order.
     #[must_use]
     pub fn replaying(self, bytes: &[u8]) -> Self {
@@ -242,7 +252,7 @@ mod tests {
         let (mut far, near) = tokio::io::duplex(64);
         far.write_all(b"rest").await.unwrap();
         drop(far);
-        let mut transport = Transport::Memory(near).replaying(b"early ");
+        let mut transport = Transport::in_memory(near).replaying(b"early ");
         let mut all = Vec::new();
         let mut two = [0; 2];
         assert_eq!(transport.read(&mut two).await.unwrap(), 2);

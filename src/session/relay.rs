@@ -296,7 +296,7 @@ fn receive(
     let tag = header.tag();
     if tag == backend::READY_FOR_QUERY {
         let status = body.first().copied().and_then(TransactionStatus::from_byte);
-        let status = status.ok_or(Violation::out_of_place(Sender::Backend, tag))?;
+        let status = status.ok_or_else(|| Violation::out_of_place(Sender::Backend, tag))?;
         let verdict = server.ledger.ready(status)?;
         match verdict {
             Verdict::Forward => observer.ready(server, status),

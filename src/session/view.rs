@@ -196,12 +196,19 @@ impl Observer for View<'_> {
             let time = now.duration_since(since);
             time.as_secs() * 1_000_000 + u64::from(time.subsec_micros())
         };
+        let since = client.since.get();
+        let time = micros(since);
         counters.add(Count::Queries, 1);
-        counters.add(Count::QueryMicroseconds, micros(client.since.get()));
+        counters.add(Count::QueryMicroseconds, time);
         if status == TransactionStatus::Idle {
             counters.add(Count::Transactions, 1);
-            let since = client.transaction_since.replace(Some(now)).unwrap_or(now);
-            counters.add(Count::TransactionMicroseconds, micros(since));
+            // Most transactions are one query.
+            let time = match client.transaction_since.replace(Some(now)) {
+                Some(begin) if begin == since => time,
+                Some(begin) => micros(begin),
+                None => 0,
+            };
+            counters.add(Count::TransactionMicroseconds, time);
             client.is_idle_in_transaction.set(false);
         } else {
             client.is_idle_in_transaction.set(true);

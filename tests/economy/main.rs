@@ -34,7 +34,7 @@ enum Turns {
 struct Case {
     name: &'static str,
     mode: PoolMode,
-    script: Script,
+    script: &'static Script,
     turns: Turns,
     /// The application names of the two.
     names: [&'static str; 2],
@@ -43,7 +43,7 @@ struct Case {
 const SIMPLE: Case = Case {
     name: "a simple query",
     mode: PoolMode::Transaction,
-    script: Script::SIMPLE,
+    script: &Script::SIMPLE,
     turns: Turns::OneByOne,
     names: ["app", "app"],
 };
@@ -57,17 +57,17 @@ const CASES: [Case; 7] = [
     },
     Case {
         name: "the extended protocol with an unnamed statement",
-        script: Script::EXTENDED,
+        script: &Script::EXTENDED,
         ..SIMPLE
     },
     Case {
         name: "a prepared statement",
-        script: Script::PREPARED,
+        script: &Script::PREPARED,
         ..SIMPLE
     },
     Case {
         name: "a prepared statement of a client that waits for a server",
-        script: Script::PREPARED,
+        script: &Script::PREPARED,
         turns: Turns::AtOnce,
         ..SIMPLE
     },

@@ -129,7 +129,7 @@ impl Dial for Network {
             let address = (endpoint.region.clone(), endpoint.port);
             tokio::task::spawn_local(server::serve(Rc::clone(nature), far, address));
             drop(line);
-            Ok(Transport::Memory(near))
+            Ok(Transport::in_memory(near))
         })
     }
 }

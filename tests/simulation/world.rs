@@ -152,7 +152,7 @@ impl World {
         let (near, stream, line) = network::connect(&self.nature, network::Side::Client);
         let address = SocketAddr::from(([10, 0, 0, 1], 4711));
         let arrival = Arrival {
-            socket: Socket::Plain(Transport::Memory(near)),
+            socket: Socket::Plain(Transport::in_memory(near)),
             origin: Arc::new(Origin::direct(PeerAddress::from_socket(address))),
             user: tenant.config().users.get(user).cloned()?,
             tenant,

@@ -9,7 +9,8 @@ use tidegate_proto::fields::CancelKey;
 use tidegate_proto::frontend::tag;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
-use tokio::io::DuplexStream;
+
+use crate::pipe::End;
 
 /// What a client says once, then over and over, and how many bytes it hears to the latter.
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +71,7 @@ impl Script {
 }
 
 /// One connection, until its end.
-pub(crate) async fn serve(mut stream: DuplexStream) {
+pub(crate) async fn serve(mut stream: End) {
     // The startup packet: nobody is asked for anything.
     let Ok(length) = stream.read_u32().await else {
         return;

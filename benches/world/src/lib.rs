@@ -12,6 +12,7 @@
 )]
 
 mod far_end;
+mod pipe;
 mod world;
 
 pub use self::far_end::Script;

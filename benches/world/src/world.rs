@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU8;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use tidegate::config;
 use tidegate::config::Endpoint;
 use tidegate::config::PoolMode;
 use tidegate::config::ServerTlsMode;
+use tidegate::limits::TICK_INTERVAL;
 use tidegate::net::Socket;
 use tidegate::net::Transport;
 use tidegate::pool::Dial;
@@ -30,13 +31,15 @@ use tidegate::tenancy::PeerAddress;
 use tidegate_proto::startup::Replication;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
-use tokio::io::DuplexStream;
 use tokio::time::Instant;
 
 use crate::far_end;
 use crate::far_end::Script;
+use crate::pipe::End;
+use crate::pipe::pipe;
 
-const PIPE_BYTES: usize = 64 * 1024;
+/// No login and no answer of a script is longer.
+const ANSWER_BYTES: usize = 2048;
 
 /// The node.
 #[derive(Debug)]
@@ -52,9 +55,8 @@ pub struct World {
 /// A client.
 #[derive(Debug)]
 pub struct Guest {
-    stream: DuplexStream,
-    script: Script,
-    answer: Vec<u8>,
+    stream: End,
+    script: &'static Script,
 }
 
 /// Every connection leads to a server of its own.
@@ -63,23 +65,30 @@ struct Servers;
 
 impl Dial for Servers {
     fn dial<'a>(&'a self, _endpoint: &'a Endpoint, _only: Option<SocketAddr>) -> Dialing<'a> {
-        let (near, far) = tokio::io::duplex(PIPE_BYTES);
+        let (near, far) = pipe();
         tokio::task::spawn_local(far_end::serve(far));
-        Box::pin(async { Ok(Transport::Memory(near)) })
+        Box::pin(async { Ok(Transport::in_memory(near)) })
     }
 }
 
 /// No two clients may be given the same key.
 fn different(bytes: &mut [u8]) {
-    static NEXT: AtomicU8 = AtomicU8::new(1);
-    bytes.fill(NEXT.fetch_add(1, Ordering::Relaxed));
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    for (place, byte) in bytes.iter_mut().zip(number.into_iter().rev().cycle()) {
+        *place = byte;
+    }
 }
 
 impl World {
     /// A node whose one tenant may have so many servers. Sessions that keep theirs need one each.
     pub fn new(mode: PoolMode, pool_size: u32) -> Self {
         let tenants = BTreeMap::from([("acme".to_owned(), Arc::new(tenant(pool_size)))]);
-        let node = Arc::new(NodeCounts::new(&config::Node::default()));
+        let node = config::Node {
+            max_client_conn: 0,
+            ..config::Node::default()
+        };
+        let node = Arc::new(NodeCounts::new(&node));
         let surroundings = Surroundings {
             random: different,
             dial: Box::new(Servers),
@@ -96,13 +105,26 @@ impl World {
         }
     }
 
+    /// What a worker does by time, from time to time, for as long as the runtime runs.
+    pub fn keep_ticking(&self) {
+        let (home, registry) = (Rc::clone(&self.home), Rc::clone(&self.registry));
+        tokio::task::spawn_local(async move {
+            let mut ticks = tokio::time::interval(TICK_INTERVAL);
+            loop {
+                let now = ticks.tick().await;
+                drop(home.tick(now));
+                registry.tick(home.lent_to().into_iter(), now);
+            }
+        });
+    }
+
     /// A client logs in and says what it says once.
-    pub async fn connect(&self, name: &str, script: Script) -> Guest {
+    pub async fn connect(&self, name: &str, script: &'static Script) -> Guest {
         let tenant = self.directory.find("acme").unwrap();
-        let (near, stream) = tokio::io::duplex(PIPE_BYTES);
+        let (near, stream) = pipe();
         let address = SocketAddr::from(([10, 0, 0, 1], 4711));
         let arrival = Arrival {
-            socket: Socket::Plain(Transport::Memory(near)),
+            socket: Socket::Plain(Transport::in_memory(near)),
             origin: Arc::new(Origin::direct(PeerAddress::from_socket(address))),
             user: Arc::clone(&tenant.config().users["app"]),
             permit: ClientPermit::try_acquire(&self.node, &tenant, "app").unwrap(),
@@ -119,14 +141,11 @@ impl World {
         let (home, registry) = (Rc::clone(&self.home), Rc::clone(&self.registry));
         let keys = Arc::clone(&self.keys);
         tokio::task::spawn_local(async move {
-            let begun = session::begin(arrival, home, registry, keys).await;
-            begun.unwrap().await;
+            // As a worker does: the session's task has nothing of the login in it.
+            let begun = Box::pin(session::begin(arrival, home, registry, keys)).await;
+            tokio::task::spawn_local(begun.unwrap());
         });
-        let mut guest = Guest {
-            stream,
-            script,
-            answer: vec![0; PIPE_BYTES],
-        };
+        let mut guest = Guest { stream, script };
         guest.until_ready().await;
         guest.stream.write_all(script.first).await.unwrap();
         guest.take(script.first_answered_bytes).await;
@@ -147,15 +166,17 @@ impl Guest {
 
     /// Takes an answer of so many bytes, the last of which says that more may be asked.
     async fn take(&mut self, bytes: usize) {
-        let answer = &mut self.answer[..bytes];
+        let mut answer = [0; ANSWER_BYTES];
+        let answer = &mut answer[..bytes];
         self.stream.read_exact(answer).await.unwrap();
         assert!(answer.ends_with(b"Z\0\0\0\x05I"), "{answer:?}");
     }
 
     async fn until_ready(&mut self) {
         let mut length = 0;
-        while !self.answer[..length].ends_with(b"Z\0\0\0\x05I") {
-            let read = self.stream.read(&mut self.answer[length..]).await.unwrap();
+        let mut answer = [0; ANSWER_BYTES];
+        while !answer[..length].ends_with(b"Z\0\0\0\x05I") {
+            let read = self.stream.read(&mut answer[length..]).await.unwrap();
             assert!(read > 0, "the login failed");
             length += read;
         }

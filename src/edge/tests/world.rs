@@ -142,7 +142,7 @@ impl World {
     fn connect_as(&self, peer: PeerAddress) -> (DuplexStream, impl Future<Output = Outcome>) {
         let (far, near) = tokio::io::duplex(self.pipe_bytes);
         let accepted = Accepted {
-            transport: Transport::Memory(near),
+            transport: Transport::in_memory(near),
             peer,
             at: Instant::now(),
         };

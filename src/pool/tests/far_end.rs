@@ -54,7 +54,7 @@ impl Dial for Servers {
             }
             let (near, far) = tokio::io::duplex(PIPE_BYTES);
             tokio::task::spawn_local(self.clone().serve(far));
-            Ok(Transport::Memory(near))
+            Ok(Transport::in_memory(near))
         })
     }
 }

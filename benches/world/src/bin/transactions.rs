@@ -24,11 +24,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn script(kind: &str) -> Option<Script> {
+fn script(kind: &str) -> Option<&'static Script> {
     match kind {
-        "simple" | "waiting" => Some(Script::SIMPLE),
-        "extended" => Some(Script::EXTENDED),
-        "prepared" => Some(Script::PREPARED),
+        "simple" | "waiting" => Some(&Script::SIMPLE),
+        "extended" => Some(&Script::EXTENDED),
+        "prepared" => Some(&Script::PREPARED),
         _ => None,
     }
 }
@@ -40,7 +40,7 @@ fn usage() -> ExitCode {
 }
 
 #[expect(clippy::print_stderr, reason = "it is a program")]
-fn run(script: Script, at_once: bool, count: usize) -> ExitCode {
+fn run(script: &'static Script, at_once: bool, count: usize) -> ExitCode {
     let runtime = Builder::new_current_thread()
         .enable_time()
         .build_local(LocalOptions::default());
