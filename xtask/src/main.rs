@@ -1,8 +1,9 @@
-//! The project's own commands: `cargo xtask test`, `cargo xtask demo` and `cargo xtask count`.
+//! The project's own commands: `cargo xtask test`, `demo`, `count` and `bench`.
 //!
 //! They install what they lack (see `install`), start only private servers, and leave none
 //! running.
 
+mod bench;
 mod count;
 mod demo;
 mod install;
@@ -45,6 +46,8 @@ enum Command {
         #[arg(long)]
         once: bool,
     },
+    /// Measure Tidegate beside other poolers, a bare relay and PostgreSQL itself.
+    Bench(bench::BenchOptions),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Test { filter } => test_run::run(filter.as_deref()),
         Command::Count { write } => count::run(write),
         Command::Demo { once } => demo::run(once),
+        Command::Bench(options) => bench::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,199 @@
+//! What the clients of a load do: the kinds of transactions, and their bytes.
+
+use clap::ValueEnum;
+use tidegate_proto::fields::ObjectIds;
+use tidegate_proto::frontend::Bind;
+use tidegate_proto::frontend::Describe;
+use tidegate_proto::frontend::Execute;
+use tidegate_proto::frontend::Parse;
+use tidegate_proto::frontend::Query;
+use tidegate_proto::frontend::Sync;
+use tidegate_proto::frontend::Target;
+
+use super::random::Random;
+use super::replies::Replies;
+use crate::error::RigError;
+use crate::tables;
+
+/// Queries in one batch of [`Kind::Pipelined`].
+pub(super) const BATCH: u32 = 10;
+
+const STATEMENT: &[u8] = b"balance";
+const PARAMETRIC: &[u8] = b"SELECT abalance FROM pgbench_accounts WHERE aid = $1";
+
+/// A kind of transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// `Query`.
+    Simple,
+    /// Unnamed `Parse`, `Bind`, `Describe`, `Execute`, `Sync`.
+    Extended,
+    /// `Parse` once; then `Bind`, `Execute`, `Sync`.
+    Prepared,
+    /// Ten times what `extended` says, with one `Sync`.
+    Pipelined,
+    /// Log in, one `Query`, leave.
+    Login,
+    /// One query, given with `--query`, whose rows are counted.
+    Text,
+    /// `COPY … TO STDOUT`, given with `--query`.
+    CopyOut,
+    /// `COPY … FROM STDIN`, given with `--query`.
+    CopyIn,
+}
+
+impl Kind {
+    /// How many queries one round trip of it is.
+    pub(super) fn queries(self) -> u32 {
+        if self == Self::Pipelined { BATCH } else { 1 }
+    }
+}
+
+/// What the clients of one load ask for.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    /// How.
+    pub(super) kind: Kind,
+    /// Accounts are 1 to this.
+    pub(super) accounts: u32,
+    /// Whether answers are checked, which one that nobody computed cannot be.
+    pub(super) is_checked: bool,
+    /// The query of the kinds that are given one.
+    pub(super) text: String,
+}
+
+impl Request {
+    /// What is sent once, before the first transaction: nothing, but for [`Kind::Prepared`].
+    ///
+    /// # Errors
+    /// None that happens.
+    pub(super) fn preparation(&self, output: &mut Vec<u8>) -> Result<(), RigError> {
+        if self.kind == Kind::Prepared {
+            parse(STATEMENT, output)?;
+            Sync.encode(output);
+        }
+        Ok(())
+    }
+
+    /// Appends one transaction, and tells `replies` what to expect.
+    ///
+    /// # Errors
+    /// If the text has a zero byte.
+    pub(super) fn compose(
+        &self,
+        random: &mut Random,
+        replies: &mut Replies,
+        output: &mut Vec<u8>,
+    ) -> Result<(), RigError> {
+        replies.expect(1);
+        match self.kind {
+            Kind::Simple | Kind::Login => {
+                let account = self.account(random, replies);
+                let text = format!("SELECT abalance FROM pgbench_accounts WHERE aid = {account}");
+                query(&text, output)?;
+            },
+            Kind::Extended | Kind::Pipelined => {
+                for _ in 0..self.kind.queries() {
+                    let account = self.account(random, replies);
+                    parse(b"", output)?;
+                    bind(b"", account, output)?;
+                    let target = Target::Portal(b"");
+                    Describe { target }.encode(output)?;
+                    execute(output)?;
+                }
+                Sync.encode(output);
+            },
+            Kind::Prepared => {
+                let account = self.account(random, replies);
+                bind(STATEMENT, account, output)?;
+                execute(output)?;
+                Sync.encode(output);
+            },
+            Kind::Text | Kind::CopyOut | Kind::CopyIn => query(&self.text, output)?,
+        }
+        Ok(())
+    }
+
+    fn account(&self, random: &mut Random, replies: &mut Replies) -> u32 {
+        let account = random.below(self.accounts) + 1;
+        if self.is_checked {
+            replies.expect_balance(tables::balance(account));
+        }
+        account
+    }
+}
+
+fn query(text: &str, output: &mut Vec<u8>) -> Result<(), RigError> {
+    let query = text.as_bytes();
+    Ok(Query { query }.encode(output)?)
+}
+
+fn parse(statement: &[u8], output: &mut Vec<u8>) -> Result<(), RigError> {
+    let parse = Parse {
+        statement,
+        query: PARAMETRIC,
+        parameter_types: ObjectIds::default(),
+    };
+    Ok(parse.encode(output)?)
+}
+
+/// One parameter as text, results as text.
+fn bind(statement: &[u8], account: u32, output: &mut Vec<u8>) -> Result<(), RigError> {
+    let value = account.to_string();
+    let length = u32::try_from(value.len()).unwrap_or(u32::MAX);
+    let mut rest = vec![0, 0, 0, 1];
+    rest.extend_from_slice(&length.to_be_bytes());
+    rest.extend_from_slice(value.as_bytes());
+    rest.extend_from_slice(&[0, 0]);
+    let bind = Bind {
+        portal: b"",
+        statement,
+        rest: &rest,
+    };
+    Ok(bind.encode(output)?)
+}
+
+fn execute(output: &mut Vec<u8>) -> Result<(), RigError> {
+    let execute = Execute {
+        portal: b"",
+        row_limit: 0,
+    };
+    Ok(execute.encode(output)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_proto::error::Sender;
+    use tidegate_proto::frame::Frame;
+
+    use super::*;
+
+    fn tags(kind: Kind) -> String {
+        let request = Request {
+            kind,
+            accounts: 10,
+            is_checked: true,
+            text: "COPY sink FROM STDIN".to_owned(),
+        };
+        let (mut output, mut tags) = (Vec::new(), String::new());
+        let mut replies = Replies::default();
+        request
+            .compose(&mut Random::new(1), &mut replies, &mut output)
+            .unwrap();
+        let mut bytes = &output[..];
+        while let Some((frame, rest)) = Frame::split(Sender::Frontend, bytes).unwrap() {
+            tags.push(char::from(frame.header.tag()));
+            bytes = rest;
+        }
+        tags
+    }
+
+    #[test]
+    fn each_kind_says_what_its_name_says() {
+        assert_eq!(tags(Kind::Simple), "Q");
+        assert_eq!(tags(Kind::Extended), "PBDES");
+        assert_eq!(tags(Kind::Prepared), "BES");
+        assert_eq!(tags(Kind::Pipelined), format!("{}S", "PBDE".repeat(10)));
+        assert_eq!(tags(Kind::CopyIn), "Q");
+    }
+}

@@ -1,0 +1,156 @@
+//! What was measured: samples by scenario and target, and their medians.
+
+use std::collections::BTreeMap;
+
+use super::target::Target;
+
+/// One kind of figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Metric {
+    /// Transactions per second.
+    Throughput,
+    /// The pooler's time of processors per transaction, in microseconds.
+    Cpu,
+    /// Its part in user space.
+    CpuUser,
+    /// Its part in the kernel.
+    CpuSystem,
+    /// The same of the servers.
+    CpuServers,
+    /// Latencies, in microseconds.
+    P50,
+    P95,
+    P99,
+    P999,
+}
+
+impl Metric {
+    /// What it is called, in JSON and in the head of a column.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Throughput => "tps",
+            Self::Cpu => "cpu_us",
+            Self::CpuUser => "user_us",
+            Self::CpuSystem => "system_us",
+            Self::CpuServers => "postgres_us",
+            Self::P50 => "p50_us",
+            Self::P95 => "p95_us",
+            Self::P99 => "p99_us",
+            Self::P999 => "p99.9_us",
+        }
+    }
+}
+
+/// What one measurement gave.
+pub(crate) type Sample = BTreeMap<Metric, f64>;
+
+/// Everything that was measured in one run.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    samples: BTreeMap<(String, Target), Vec<Sample>>,
+    /// What could not be measured, and why.
+    pub(crate) gaps: Vec<String>,
+}
+
+impl Figures {
+    /// Keeps a measurement.
+    pub(crate) fn add(&mut self, scenario: &str, target: Target, sample: Sample) {
+        let samples = self.samples.entry((scenario.to_owned(), target));
+        samples.or_default().push(sample);
+    }
+
+    /// The median over the rounds.
+    pub(crate) fn median(&self, scenario: &str, target: Target, metric: Metric) -> Option<f64> {
+        let samples = self.samples.get(&(scenario.to_owned(), target))?;
+        median(
+            samples
+                .iter()
+                .filter_map(|sample| sample.get(&metric).copied()),
+        )
+    }
+
+    /// The median of the ratios of two targets, round by round: what disturbs a round disturbs both.
+    pub(crate) fn ratio(
+        &self,
+        scenario: &str,
+        target: Target,
+        base: Target,
+        metric: Metric,
+    ) -> Option<f64> {
+        let of = |target| {
+            let samples = self.samples.get(&(scenario.to_owned(), target))?;
+            let values = samples
+                .iter()
+                .filter_map(|sample| sample.get(&metric).copied());
+            Some(values.collect::<Vec<f64>>())
+        };
+        let (ours, theirs) = (of(target)?, of(base)?);
+        let pairs = ours.iter().zip(&theirs);
+        median(
+            pairs
+                .filter(|(_, base)| **base > 0.0)
+                .map(|(own, base)| own / base),
+        )
+    }
+
+    /// Which scenarios and targets were measured.
+    pub(crate) fn measured(&self) -> impl Iterator<Item = (&str, Target, &[Sample])> {
+        let entries = self.samples.iter();
+        entries.map(|((scenario, target), samples)| (scenario.as_str(), *target, &samples[..]))
+    }
+
+    /// The targets that a scenario was measured with.
+    pub(crate) fn targets(&self, scenario: &str) -> Vec<Target> {
+        let measured = self.measured().filter(|(name, ..)| *name == scenario);
+        measured.map(|(_, target, _)| target).collect()
+    }
+}
+
+/// The middle one, or the mean of the two in the middle.
+fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    let upper = values.get(middle).copied()?;
+    if values.len() % 2 == 1 {
+        return Some(upper);
+    }
+    let lower = values.get(middle.checked_sub(1)?)?;
+    Some(f64::midpoint(*lower, upper))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cpu(value: f64) -> Sample {
+        Sample::from([(Metric::Cpu, value)])
+    }
+
+    #[test]
+    fn the_median_is_the_middle_one_or_between_two() {
+        assert_eq!(median([3.0, 1.0, 2.0].into_iter()), Some(2.0));
+        assert_eq!(median([4.0, 1.0, 2.0, 3.0].into_iter()), Some(2.5));
+        assert_eq!(median(std::iter::empty()), None);
+    }
+
+    #[test]
+    fn a_ratio_compares_what_was_measured_in_the_same_round() {
+        let mut figures = Figures::default();
+        // The second round was disturbed, and both paid for it.
+        for (ours, theirs) in [(8.0, 10.0), (80.0, 100.0), (9.0, 10.0)] {
+            figures.add("simple", Target::Tidegate1, cpu(ours));
+            figures.add("simple", Target::PgBouncer, cpu(theirs));
+        }
+        let ratio = figures.ratio("simple", Target::Tidegate1, Target::PgBouncer, Metric::Cpu);
+        assert_eq!(ratio, Some(0.8));
+        assert_eq!(
+            figures.median("simple", Target::Tidegate1, Metric::Cpu),
+            Some(9.0)
+        );
+        assert_eq!(
+            figures.ratio("simple", Target::Tidegate1, Target::Relay, Metric::Cpu),
+            None
+        );
+    }
+}

@@ -1,0 +1,121 @@
+//! What all targets stand on: one PostgreSQL with the tables, certificates, and the users.
+
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+
+use tidegate_harness::Authority;
+use tidegate_harness::Cluster;
+use tidegate_harness::ClusterOptions;
+use tidegate_harness::Failure;
+use tidegate_harness::Folder;
+use tidegate_harness::Version;
+use tidegate_harness::descriptors;
+use tidegate_harness::programs;
+
+use super::options::Sizes;
+
+/// The database, and the user who is trusted.
+pub(crate) const TRUSTED: &str = "bench";
+/// The user who must prove who it is with SCRAM, everywhere.
+pub(crate) const PROVEN: &str = "login";
+/// The password of both.
+pub(crate) const PASSWORD: &str = "tide";
+
+/// More than any process here opens.
+const DESCRIPTORS: u64 = 20_000;
+
+/// Lines of `pg_hba.conf`. Clients come from several addresses of loopback.
+const HBA: &str = "\
+host all bench 127.0.0.0/8 trust
+host all login 127.0.0.0/8 scram-sha-256
+";
+
+/// What no pooler is to be blamed for: nothing happens in the background.
+const SETTINGS: &str = "\
+max_connections = 600
+shared_buffers = '256MB'
+autovacuum = off
+max_wal_size = '4GB'
+checkpoint_timeout = '1h'
+";
+
+/// PostgreSQL, and what the configurations of the targets name.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    /// The server with the tables.
+    pub(crate) cluster: Cluster,
+    /// The number of its first process.
+    pub(crate) pid: u32,
+    /// What PostgreSQL stores of the password of [`PROVEN`].
+    pub(crate) verifier: String,
+    folder: Folder,
+}
+
+impl Ground {
+    /// Starts it all.
+    ///
+    /// # Errors
+    /// [`Failure::Missing`] without a PostgreSQL of the distribution.
+    pub(crate) fn prepare(rig: &Path, sizes: &Sizes) -> Result<Self, Failure> {
+        descriptors::allow(DESCRIPTORS);
+        let authority = Authority::new()?;
+        let pair = authority.server(&["localhost", "127.0.0.1"])?;
+        let folder = Folder::new()?;
+        for (name, text) in [
+            ("ca.crt", &authority.certificate_pem()),
+            ("server.crt", &pair.certificate_pem),
+            ("server.key", &pair.key_pem),
+        ] {
+            write_readable(&folder.path().join(name), text)?;
+        }
+        let options = ClusterOptions {
+            settings: SETTINGS,
+            hba: HBA,
+            tls: Some(&pair),
+            client_authority_pem: None,
+        };
+        let mut cluster = Cluster::start_with(Version::Distribution, &options)?;
+        for user in [TRUSTED, PROVEN] {
+            cluster.psql(&format!("create role {user} login password '{PASSWORD}'"))?;
+        }
+        cluster.psql(&format!("create database {TRUSTED}"))?;
+        let mut tables = Command::new(rig);
+        tables.args(["tables", "--accounts", &sizes.accounts.to_string()]);
+        for statement in programs::output_of(tables)?.lines() {
+            cluster.psql_in(TRUSTED, statement)?;
+        }
+        let verifier = "select rolpassword from pg_authid where rolname = ";
+        let verifier = cluster.psql(&format!("{verifier}'{PROVEN}'"))?;
+        let pid = cluster.process().pid();
+        Ok(Self {
+            cluster,
+            pid,
+            verifier,
+            folder,
+        })
+    }
+
+    /// A file of the certificates: `ca.crt`, `server.crt` or `server.key`.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+/// Writes a file that every account may read, its folder included: poolers that refuse to run as
+/// root leave that account before they read it. Nothing here is secret.
+///
+/// # Errors
+/// [`Failure::Io`].
+pub(crate) fn write_readable(path: &Path, text: &str) -> Result<(), Failure> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let failed = || Failure::io(format!("write {}", path.display()));
+    fs::write(path, text).map_err(failed())?;
+    if let Some(folder) = path.parent() {
+        let open = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(folder, open).map_err(failed())?;
+    }
+    Ok(())
+}

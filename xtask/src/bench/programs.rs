@@ -1,0 +1,80 @@
+//! The programs that take part: what is built here, and the peers that this machine has.
+
+use std::env;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+
+use tidegate_harness::Failure;
+use tidegate_harness::programs;
+use tidegate_harness::tools;
+use tidegate_harness::tools::on_path;
+
+use super::options::BenchOptions;
+use super::options::Extent;
+use crate::say;
+
+/// Where the programs are.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    /// Tidegate.
+    pub(crate) tidegate: PathBuf,
+    /// The load generator, the relay, the PostgreSQL that costs nothing.
+    pub(crate) rig: PathBuf,
+    /// PgBouncer, if it was found.
+    pub(crate) pgbouncer: Option<PathBuf>,
+}
+
+impl Programs {
+    /// Builds what is ours and looks for the others.
+    ///
+    /// # Errors
+    /// If something does not compile.
+    pub(crate) fn prepare(options: &BenchOptions, extent: Extent) -> Result<Self, Failure> {
+        let tidegate = match &options.tidegate {
+            Some(path) => path.clone(),
+            None => build("tidegate", extent)?,
+        };
+        Ok(Self {
+            tidegate,
+            rig: build("tidegate-rig", extent)?,
+            pgbouncer: named("PGBOUNCER").or_else(|| on_path("pgbouncer")),
+        })
+    }
+}
+
+fn named(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable).map(PathBuf::from)
+}
+
+/// Builds a package and returns the path of its program, which has the same name. What only has to
+/// work is built as the tests are; what is measured is built as it is shipped.
+fn build(package: &str, extent: Extent) -> Result<PathBuf, Failure> {
+    let (profile, folder) = match extent {
+        Extent::Smoke => ("dev", "debug"),
+        Extent::Full | Extent::Quick => ("release", "release"),
+    };
+    say::line(&format!("building {package} ({profile}) …"));
+    let mut command = Command::new("cargo");
+    command.args([
+        "build",
+        "--quiet",
+        "--profile",
+        profile,
+        "--package",
+        package,
+    ]);
+    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+    programs::output_of(command)?;
+    Ok(output_folder()?.join(folder).join(package))
+}
+
+/// The folder of the build output.
+///
+/// # Errors
+/// If this program does not run from one.
+pub(crate) fn output_folder() -> Result<PathBuf, Failure> {
+    let mut folder = tools::tools_folder()?;
+    folder.pop();
+    Ok(folder)
+}

@@ -1,0 +1,72 @@
+//! The table of a run: a block for each scenario, a line for each target.
+
+use std::fmt::Write;
+
+use super::figures::Figures;
+use super::figures::Metric;
+use super::scenario::Scenario;
+use super::target::Target;
+
+const COLUMNS: [Metric; 8] = [
+    Metric::Throughput,
+    Metric::Cpu,
+    Metric::CpuUser,
+    Metric::CpuSystem,
+    Metric::P50,
+    Metric::P95,
+    Metric::P99,
+    Metric::P999,
+];
+
+/// The block of one scenario.
+pub(crate) fn block(scenario: &Scenario, figures: &Figures) -> String {
+    let mut text = format!(
+        "\n{} ({} clients): {}\n",
+        scenario.name, scenario.clients, scenario.about
+    );
+    let lead = Metric::Cpu;
+    let mut head = format!("{:<12}", "");
+    for metric in COLUMNS {
+        // Writing to a string cannot fail.
+        write!(head, "{:>12}", metric.name()).ok();
+    }
+    let own = lead.name();
+    writeln!(text, "{head}{:>14}{:>10}", format!("{own}/pgb"), "/relay").ok();
+    for target in figures.targets(&scenario.name) {
+        write!(text, "{:<12}", target.name()).ok();
+        for metric in COLUMNS {
+            let value = figures.median(&scenario.name, target, metric);
+            write!(text, "{:>12}", shown(value)).ok();
+        }
+        for (base, width) in [(Target::PgBouncer, 14), (Target::Relay, 10)] {
+            let ratio = figures.ratio(&scenario.name, target, base, lead);
+            let ratio = ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+            write!(text, "{ratio:>width$}").ok();
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Three digits that count, and no more.
+pub(crate) fn shown(value: Option<f64>) -> String {
+    match value {
+        None => "-".to_owned(),
+        Some(value) if value.abs() >= 100.0 => format!("{value:.0}"),
+        Some(value) if value.abs() >= 10.0 => format!("{value:.1}"),
+        Some(value) => format!("{value:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_shown_with_the_digits_that_count() {
+        assert_eq!(shown(Some(23_456.7)), "23457");
+        assert_eq!(shown(Some(11.26)), "11.3");
+        assert_eq!(shown(Some(0.857)), "0.86");
+        assert_eq!(shown(None), "-");
+    }
+}

@@ -1,0 +1,157 @@
+//! What is measured: Tidegate, other poolers, and what stands in for none. Each has a file that says
+//! how it is configured: the same pools, nothing logged for a client.
+
+mod direct;
+mod pgbouncer;
+mod relay;
+mod tidegate;
+
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use tidegate_harness::Failure;
+use tidegate_harness::Folder;
+use tidegate_harness::ServerProcess;
+use tidegate_harness::StopSignal;
+
+use super::ground::Ground;
+use super::programs::Programs;
+use super::scenario::Backend;
+use super::scenario::Scenario;
+
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// Something that is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Target {
+    /// Tidegate with one worker.
+    Tidegate1,
+    /// Tidegate with two.
+    Tidegate2,
+    /// `PgBouncer`.
+    PgBouncer,
+    /// A relay that parses nothing, with one server for each client.
+    Relay,
+    /// No pooler at all.
+    Direct,
+}
+
+impl Target {
+    /// All, in the order in which they are shown.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Tidegate1,
+        Self::Tidegate2,
+        Self::PgBouncer,
+        Self::Relay,
+        Self::Direct,
+    ];
+
+    /// What it is called.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tidegate1 => "tidegate-1",
+            Self::Tidegate2 => "tidegate-2",
+            Self::PgBouncer => "pgbouncer",
+            Self::Relay => "relay",
+            Self::Direct => "direct",
+        }
+    }
+
+    /// Whether its program is there.
+    pub(crate) fn is_present(self, programs: &Programs) -> bool {
+        match self {
+            Self::Tidegate1 | Self::Tidegate2 | Self::Relay | Self::Direct => true,
+            Self::PgBouncer => programs.pgbouncer.is_some(),
+        }
+    }
+
+    /// Whether it is ours to mend.
+    pub(crate) fn is_ours(self) -> bool {
+        match self {
+            Self::Tidegate1 | Self::Tidegate2 | Self::Relay | Self::Direct => true,
+            Self::PgBouncer => false,
+        }
+    }
+
+    /// Starts it for a scenario.
+    ///
+    /// # Errors
+    /// What it said if it did not start.
+    pub(crate) fn start(self, stand: &Stand<'_>) -> Result<Running, Failure> {
+        match self {
+            Self::Tidegate1 => tidegate::start(stand, 1),
+            Self::Tidegate2 => tidegate::start(stand, 2),
+            Self::PgBouncer => pgbouncer::start(stand),
+            Self::Relay => relay::start(stand),
+            Self::Direct => Ok(direct::start(stand)),
+        }
+    }
+}
+
+/// What a target is started with.
+#[derive(Debug)]
+pub(crate) struct Stand<'a> {
+    pub(crate) programs: &'a Programs,
+    pub(crate) ground: &'a Ground,
+    pub(crate) scenario: &'a Scenario,
+    /// The port of the PostgreSQL that costs nothing.
+    pub(crate) fake_port: u16,
+}
+
+impl Stand<'_> {
+    /// The port of the servers.
+    pub(crate) fn server_port(&self) -> u16 {
+        match self.scenario.backend {
+            Backend::Postgres => self.ground.cluster.port(),
+            Backend::Fake => self.fake_port,
+        }
+    }
+}
+
+/// A target that runs, or the server itself.
+#[derive(Debug)]
+pub(crate) struct Running {
+    // Dropped in this order: first the process ends, then its folder goes.
+    process: Option<ServerProcess>,
+    _folder: Option<Folder>,
+    /// Where the trusted user comes in without TLS.
+    pub(crate) plain_port: u16,
+    /// Where the other user comes in without TLS.
+    pub(crate) scram_port: u16,
+    /// Where the trusted user comes in with TLS.
+    pub(crate) tls_port: u16,
+    /// How a user and a database of a tenant are written, `{}` being its number.
+    pub(crate) tenant_user: &'static str,
+    pub(crate) tenant_database: &'static str,
+}
+
+impl Running {
+    /// The process to watch, if there is one apart from the server.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(ServerProcess::pid)
+    }
+
+    /// What the process has logged.
+    pub(crate) fn log(&self) -> String {
+        self.process
+            .as_ref()
+            .map(ServerProcess::log)
+            .unwrap_or_default()
+    }
+}
+
+/// Starts a process and waits until it listens.
+fn launch(
+    name: &str,
+    command: Command,
+    folder: &Path,
+    port: u16,
+) -> Result<ServerProcess, Failure> {
+    let log = folder.join("log");
+    let mut process = ServerProcess::start(name, command, &log, StopSignal::Interrupt)?;
+    let listens = || TcpStream::connect(("127.0.0.1", port)).is_ok();
+    process.wait_until_ready(START_LIMIT, listens)?;
+    Ok(process)
+}

@@ -1,0 +1,136 @@
+//! PgBouncer: one database or many, one port for all ways to come in.
+
+use std::fmt::Write;
+use std::process::Command;
+
+use tidegate_harness::Failure;
+use tidegate_harness::Folder;
+use tidegate_harness::free_port;
+use tidegate_harness::programs;
+
+use super::Running;
+use super::Stand;
+use super::launch;
+use crate::bench::ground::PASSWORD;
+use crate::bench::ground::PROVEN;
+use crate::bench::ground::TRUSTED;
+use crate::bench::ground::write_readable;
+
+/// The account that it runs as if it is started by root, which it refuses to be.
+const ACCOUNT: &str = "nobody";
+
+const HBA: &str = "\
+host all bench 127.0.0.0/8 trust
+host all login 127.0.0.0/8 scram-sha-256
+";
+
+/// Starts PgBouncer.
+///
+/// # Errors
+/// What it logged if it did not start.
+pub(super) fn start(stand: &Stand<'_>) -> Result<Running, Failure> {
+    let missing = || Failure::Missing {
+        program: "pgbouncer".to_owned(),
+    };
+    let program = stand.programs.pgbouncer.as_ref().ok_or_else(missing)?;
+    let mut version = Command::new(program);
+    version.arg("--version");
+    let version = programs::output_of(version)?;
+    let folder = Folder::new()?;
+    let port = free_port()?;
+    let path = folder.path().join("pgbouncer.ini");
+    let place = folder.path().display().to_string();
+    write_readable(&path, &configuration(stand, port, &place, &version))?;
+    write_readable(&folder.path().join("hba.conf"), HBA)?;
+    let verifier = &stand.ground.verifier;
+    let users = format!("\"{TRUSTED}\" \"{PASSWORD}\"\n\"{PROVEN}\" \"{verifier}\"\n");
+    write_readable(&folder.path().join("users.txt"), &users)?;
+    let mut command = Command::new(program);
+    command.arg(path);
+    if is_root() {
+        command.args(["-u", ACCOUNT]);
+    }
+    let process = launch("pgbouncer", command, folder.path(), port)?;
+    Ok(Running {
+        process: Some(process),
+        _folder: Some(folder),
+        plain_port: port,
+        scram_port: port,
+        tls_port: port,
+        tenant_user: "bench",
+        tenant_database: "t{}",
+    })
+}
+
+fn configuration(stand: &Stand<'_>, port: u16, folder: &str, version: &str) -> String {
+    let (ground, server) = (stand.ground, stand.server_port());
+    let pool_size = stand.scenario.pool_size;
+    let (certificate, key) = (ground.file("server.crt"), ground.file("server.key"));
+    let (certificate, key) = (certificate.display(), key.display());
+    let mut text = String::from("[databases]\n");
+    let tenants = (0..stand.scenario.tenants).map(|tenant| format!("t{tenant}"));
+    for name in tenants.chain([TRUSTED.to_owned()]) {
+        // Writing to a string cannot fail.
+        writeln!(
+            text,
+            "{name} = host=127.0.0.1 port={server} dbname={TRUSTED}"
+        )
+        .ok();
+    }
+    write!(
+        text,
+        "
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+listen_backlog = 1024
+unix_socket_dir =
+auth_type = hba
+auth_hba_file = {folder}/hba.conf
+auth_file = {folder}/users.txt
+pool_mode = transaction
+default_pool_size = {pool_size}
+max_client_conn = 30000
+query_wait_timeout = 0
+client_tls_sslmode = allow
+client_tls_cert_file = {certificate}
+client_tls_key_file = {key}
+server_tls_sslmode = disable
+log_connections = 0
+log_disconnections = 0
+log_stats = 0
+"
+    )
+    .ok();
+    if has_prepared_statements(version) {
+        text.push_str("max_prepared_statements = 200\n");
+    }
+    text
+}
+
+/// Since 1.21 a statement that is prepared outlives a transaction.
+pub(crate) fn has_prepared_statements(version: &str) -> bool {
+    let number = version.split_whitespace().nth(1).unwrap_or_default();
+    let mut parts = number.split('.').map(|part| part.parse().unwrap_or(0));
+    let version: (u32, u32) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    version >= (1, 21)
+}
+
+fn is_root() -> bool {
+    let mut command = Command::new("id");
+    command.arg("-u");
+    programs::output_of(command).is_ok_and(|id| id.trim() == "0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_tells_whether_statements_can_be_prepared() {
+        assert!(has_prepared_statements("PgBouncer 1.25.2\nlibevent 2.1"));
+        assert!(has_prepared_statements("PgBouncer 1.21.0"));
+        assert!(!has_prepared_statements("PgBouncer 1.18.0\n"));
+        assert!(!has_prepared_statements(""));
+    }
+}
