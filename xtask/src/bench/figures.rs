@@ -22,6 +22,19 @@ pub(crate) enum Metric {
     P95,
     P99,
     P999,
+    /// Time of processors for each gigabyte, in seconds.
+    SecondsPerGigabyte,
+    /// Megabytes per second.
+    Megabytes,
+    /// How much the pooler's memory grew, in megabytes.
+    Growth,
+    /// The pooler's memory for each idle client, in bytes.
+    IdleBytes,
+    /// The pooler's system calls per transaction.
+    SystemCalls,
+    /// The p99 beside a noisy tenant, in microseconds, and against that alone.
+    P99Beside,
+    NoiseRatio,
 }
 
 impl Metric {
@@ -37,6 +50,13 @@ impl Metric {
             Self::P95 => "p95_us",
             Self::P99 => "p99_us",
             Self::P999 => "p99.9_us",
+            Self::SecondsPerGigabyte => "cpu_s/gb",
+            Self::Megabytes => "mb/s",
+            Self::Growth => "growth_mb",
+            Self::IdleBytes => "idle_bytes",
+            Self::SystemCalls => "calls",
+            Self::P99Beside => "beside_us",
+            Self::NoiseRatio => "noise",
         }
     }
 }

@@ -5,6 +5,7 @@
 mod figures;
 mod ground;
 mod load;
+mod noise;
 mod options;
 mod programs;
 mod scenario;
@@ -19,19 +20,29 @@ use tidegate_harness::Folder;
 use tidegate_harness::ServerProcess;
 use tidegate_harness::StopSignal;
 use tidegate_harness::free_port;
+use tidegate_harness::tools::on_path;
 
 use self::figures::Figures;
+use self::figures::Sample;
 use self::ground::Ground;
+use self::load::Timing;
 use self::options::Extent;
 use self::options::Sizes;
 use self::programs::Programs;
 use self::scenario::Scenario;
+use self::scenario::Shape;
 use self::target::Running;
 use self::target::Stand;
 use self::target::Target;
 use crate::say;
 
 pub(crate) use self::options::BenchOptions;
+
+/// Long enough for thousands of transactions, slow as they are then.
+const TRACED_SECONDS: f64 = 1.0;
+
+/// With these it is seen whether a scenario works.
+const SMOKE_TARGETS: [Target; 3] = [Target::Tidegate2, Target::PgBouncer, Target::Relay];
 
 /// Measures, and prints what came of it.
 ///
@@ -50,6 +61,7 @@ pub(crate) fn run(options: &BenchOptions) -> Result<(), Failure> {
     let programs = Programs::prepare(options, sizes.extent)?;
     let ground = Ground::prepare(&programs.rig, &sizes)?;
     let fake = Fake::start(&programs.rig)?;
+    let noisy = Fake::start(&programs.rig)?;
     let mut figures = Figures::default();
     for scenario in &scenarios {
         let stand = Stand {
@@ -57,6 +69,8 @@ pub(crate) fn run(options: &BenchOptions) -> Result<(), Failure> {
             ground: &ground,
             scenario,
             fake_port: fake.port,
+            noisy_port: noisy.port,
+            accounts: sizes.accounts,
         };
         measure(&stand, &sizes, options, &mut figures)?;
         say::line(&table::block(scenario, &figures));
@@ -98,35 +112,79 @@ fn measure(
     let scenario = stand.scenario;
     let mut running: Vec<(Target, Running)> = Vec::new();
     for target in Target::ALL {
-        let is_wanted =
-            options.targets.is_empty() || options.targets.iter().any(|name| name == target.name());
+        let is_wanted = match options.targets.as_slice() {
+            [] => sizes.extent != Extent::Smoke || SMOKE_TARGETS.contains(&target),
+            names => names.iter().any(|name| name == target.name()),
+        };
         if is_wanted && scenario.suits(target) && target.is_present(stand.programs) {
             running.push((target, target.start(stand)?));
         }
     }
     for _ in 0..sizes.rounds {
-        let mut failed = Vec::new();
-        for (target, place) in &running {
-            let mut command = load::command(stand, place, sizes);
-            command.args(["--seconds", &sizes.seconds.to_string()]);
-            match load::run(command).and_then(|value| load::sample(&value)) {
-                Ok(sample) => figures.add(&scenario.name, *target, sample),
-                Err(failure) => {
-                    let log = place.log();
-                    let gap = format!("{} with {}: {failure}\n{log}", scenario.name, target.name());
-                    failed.push((*target, gap));
-                },
-            }
-        }
-        for (target, gap) in failed {
-            if sizes.extent == Extent::Smoke && target.is_ours() {
-                return Err(Failure::Unexpected(gap));
-            }
-            figures.gaps.push(gap);
-            running.retain(|(other, _)| *other != target);
-        }
+        keep_those_that_work(&mut running, stand, sizes, figures, |place| {
+            measure_once(stand, place, sizes)
+        })?;
+    }
+    if scenario.is_traced && sizes.extent != Extent::Smoke && on_path("strace").is_some() {
+        // Nothing can be traced that is no process of its own.
+        running.retain(|(_, place)| place.pid().is_some());
+        keep_those_that_work(&mut running, stand, sizes, figures, |place| {
+            trace(stand, place, sizes)
+        })?;
     }
     Ok(())
+}
+
+/// Measures each target once. One that fails is left out from then on, if it is not ours.
+fn keep_those_that_work(
+    running: &mut Vec<(Target, Running)>,
+    stand: &Stand<'_>,
+    sizes: &Sizes,
+    figures: &mut Figures,
+    measure: impl Fn(&Running) -> Result<Sample, Failure>,
+) -> Result<(), Failure> {
+    let name = &stand.scenario.name;
+    let mut failed = Vec::new();
+    for (target, place) in running.iter() {
+        match measure(place) {
+            Ok(sample) => figures.add(name, *target, sample),
+            Err(failure) => {
+                let (target_name, log) = (target.name(), place.log());
+                let gap = format!("{name} with {target_name}: {failure}\n{log}");
+                failed.push((*target, gap));
+            },
+        }
+    }
+    for (target, gap) in failed {
+        if sizes.extent == Extent::Smoke && target.is_ours() {
+            return Err(Failure::Unexpected(gap));
+        }
+        figures.gaps.push(gap);
+        running.retain(|(other, _)| *other != target);
+    }
+    Ok(())
+}
+
+fn measure_once(stand: &Stand<'_>, place: &Running, sizes: &Sizes) -> Result<Sample, Failure> {
+    let shape = stand.scenario.shape;
+    if shape == Shape::Noise {
+        return noise::sample(stand, place, sizes);
+    }
+    let value = load::run(load::command(stand, place, sizes.timing()))?;
+    load::sample(&value, shape)
+}
+
+/// Counts system calls, which makes everything slow: apart from the rounds.
+fn trace(stand: &Stand<'_>, place: &Running, sizes: &Sizes) -> Result<Sample, Failure> {
+    let folder = Folder::new()?;
+    let timing = Timing {
+        seconds: TRACED_SECONDS,
+        ..sizes.timing()
+    };
+    let mut command = load::command(stand, place, timing);
+    command.arg("--strace").arg(folder.path().join("strace"));
+    let value = load::run(command)?;
+    load::sample(&value, stand.scenario.shape)
 }
 
 /// The PostgreSQL that costs nothing.

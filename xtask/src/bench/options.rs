@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::load::Timing;
+
 /// How the benchmark is run.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BenchOptions {
@@ -79,6 +81,14 @@ impl Sizes {
         sizes.rounds = options.rounds.unwrap_or(sizes.rounds).max(1);
         sizes.seconds = options.seconds.unwrap_or(sizes.seconds);
         sizes
+    }
+
+    /// How long one load runs.
+    pub(crate) fn timing(&self) -> Timing {
+        Timing {
+            warm_up: self.warm_up,
+            seconds: self.seconds,
+        }
     }
 
     /// A number of clients or the like: a twentieth of it is enough to see whether it works.

@@ -1,10 +1,15 @@
 //! The scenarios: what the clients do, how many they are, and what is shown of it.
 
+use super::figures::Metric;
 use super::options::Sizes;
 use super::target::Target;
 
 /// The most clients that get a server each.
 const UNPOOLED_CLIENTS_MAX: u32 = 100;
+/// The tenant that disturbs the other.
+pub(crate) const NOISY: u32 = 1;
+/// Bytes of a row that is one of many.
+const LINE_BYTES: u64 = 1_000;
 
 /// What stands behind the pooler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +36,49 @@ pub(crate) enum Way {
 pub(crate) enum Shape {
     /// Transactions, and what each costs.
     Transactions,
+    /// Bytes, and what a gigabyte costs.
+    Bytes,
+    /// Memory for each client that is connected and says nothing.
+    Memory,
+    /// The latency of one tenant beside another.
+    Noise,
+}
+
+impl Shape {
+    /// The figures that are shown.
+    pub(crate) fn columns(self) -> &'static [Metric] {
+        match self {
+            Self::Transactions => &[
+                Metric::Throughput,
+                Metric::Cpu,
+                Metric::CpuUser,
+                Metric::CpuSystem,
+                Metric::CpuServers,
+                Metric::SystemCalls,
+                Metric::P50,
+                Metric::P95,
+                Metric::P99,
+                Metric::P999,
+            ],
+            Self::Bytes => &[
+                Metric::SecondsPerGigabyte,
+                Metric::Megabytes,
+                Metric::Growth,
+            ],
+            Self::Memory => &[Metric::IdleBytes],
+            Self::Noise => &[Metric::P99, Metric::P99Beside, Metric::NoiseRatio],
+        }
+    }
+
+    /// The one by which targets are compared.
+    pub(crate) fn lead(self) -> Metric {
+        match self {
+            Self::Transactions => Metric::Cpu,
+            Self::Bytes => Metric::SecondsPerGigabyte,
+            Self::Memory => Metric::IdleBytes,
+            Self::Noise => Metric::NoiseRatio,
+        }
+    }
 }
 
 /// One scenario.
@@ -52,6 +100,10 @@ pub(crate) struct Scenario {
     pub(crate) pool_size: u32,
     /// Clients that work.
     pub(crate) clients: u32,
+    /// Clients that are connected besides, and say nothing.
+    pub(crate) idle: u32,
+    /// Whether system calls are counted, too.
+    pub(crate) is_traced: bool,
     /// What the load generator is told besides.
     pub(crate) load: Vec<String>,
     /// Whether it is part of a quick run.
@@ -70,6 +122,8 @@ impl Scenario {
             tenants: 1,
             pool_size: 20,
             clients,
+            idle: 0,
+            is_traced: false,
             load: Vec::new(),
             is_quick: false,
         }
@@ -78,7 +132,7 @@ impl Scenario {
     /// Whether it says something of a target. The relay would only pass a handshake on, and with
     /// hundreds of clients it is PostgreSQL's processes that are measured.
     pub(crate) fn suits(&self, target: Target) -> bool {
-        let is_small = self.clients <= UNPOOLED_CLIENTS_MAX && self.tenants == 1;
+        let is_small = self.clients + self.idle <= UNPOOLED_CLIENTS_MAX && self.tenants == 1;
         match target {
             Target::Tidegate1 | Target::Tidegate2 | Target::PgBouncer => true,
             Target::Relay => is_small && self.way == Way::Plain,
@@ -109,6 +163,9 @@ pub(crate) fn all(sizes: &Sizes) -> Vec<Scenario> {
     let mut scenarios = Vec::new();
     queries(sizes, &mut scenarios);
     logins(sizes, &mut scenarios);
+    results(sizes, &mut scenarios);
+    crowds(sizes, &mut scenarios);
+    bottlenecks(sizes, &mut scenarios);
     scenarios
 }
 
@@ -140,9 +197,115 @@ fn queries(sizes: &Sizes, scenarios: &mut Vec<Scenario>) {
         for (kind, about) in kinds {
             let name = format!("{kind}-{clients}");
             let scenario = Scenario::new(&name, about, sizes.scaled(clients));
-            let scenario = scenario.telling(&["--kind", kind]);
+            let mut scenario = scenario.telling(&["--kind", kind]);
+            scenario.is_traced = clients == 32;
             let is_quick = clients == 32 || clients == 1 && kind == "simple";
             scenarios.push(if is_quick { scenario.quick() } else { scenario });
+        }
+    }
+}
+
+/// What costs by its bytes.
+fn results(sizes: &Sizes, scenarios: &mut Vec<Scenario>) {
+    let (bytes, rows) = (sizes.large_bytes, sizes.rows);
+    let mut bulk = |name: &str, about, clients, query: String, count: u64, words: &[&str]| {
+        let mut scenario = Scenario::new(name, about, clients);
+        scenario.shape = Shape::Bytes;
+        let count = count.to_string();
+        let scenario = scenario.telling(&["--query", &query, "--rows", &count]);
+        scenarios.push(scenario.telling(words));
+    };
+    let text = ["--kind", "text"];
+    let query = format!("SELECT repeat('x', {bytes})");
+    bulk("large-message", "one row of 10 MB", 4, query, 1, &text);
+    let lines = bytes / LINE_BYTES;
+    let query = format!("SELECT repeat('x', {LINE_BYTES}) FROM generate_series(1, {lines})");
+    bulk(
+        "large-rows",
+        "rows of 1 kB, 10 MB of them",
+        4,
+        query,
+        lines,
+        &text,
+    );
+    let query = format!("SELECT generate_series(1, {rows})");
+    bulk("many-rows", "a million small rows", 4, query, rows, &text);
+    let lines = sizes.copy_bytes / LINE_BYTES;
+    let query = format!(
+        "COPY (SELECT repeat('x', {LINE_BYTES}) FROM generate_series(1, {lines})) TO STDOUT"
+    );
+    let words = ["--kind", "copy-out", "--once"];
+    bulk(
+        "copy-out",
+        "COPY of 1 GB to the client",
+        1,
+        query,
+        lines,
+        &words,
+    );
+    let query = "COPY sink FROM STDIN WHERE false".to_owned();
+    let sent = sizes.copy_bytes.to_string();
+    let words = ["--kind", "copy-in", "--once", "--copy-bytes", &sent];
+    bulk("copy-in", "COPY of 1 GB to the server", 1, query, 0, &words);
+    for scenario in scenarios.iter_mut() {
+        scenario.is_quick |= scenario.name.starts_with("large-");
+    }
+}
+
+/// Many who are connected.
+fn crowds(sizes: &Sizes, scenarios: &mut Vec<Scenario>) {
+    let mut crowd = |name: &str, about, clients: u32, idle: u32, words: &[&str]| {
+        let mut scenario = Scenario::new(name, about, sizes.scaled(clients));
+        scenario.idle = sizes.scaled(idle);
+        scenarios.push(scenario.telling(&["--sources", "20"]).telling(words));
+    };
+    let busy = "500 at work among 10,000";
+    crowd("connected-10000", busy, 500, 9_500, &["--kind", "simple"]);
+    let calm = "500 at work among 18,000, 5,000 transactions per second";
+    let words = ["--kind", "simple", "--think-ms", "100"];
+    crowd("connected-18000", calm, 500, 17_500, &words);
+    crowd("idle", "10,000 who say nothing", 0, 10_000, &[]);
+    crowd("idle-tls", "5,000 who say nothing, with TLS", 0, 5_000, &[]);
+    for scenario in scenarios.iter_mut() {
+        if scenario.name.starts_with("idle") {
+            scenario.shape = Shape::Memory;
+            scenario.is_quick = true;
+        }
+        if scenario.name == "idle-tls" {
+            scenario.way = Way::Tls;
+        }
+    }
+}
+
+/// What the pooler alone decides: servers that cost nothing.
+fn bottlenecks(sizes: &Sizes, scenarios: &mut Vec<Scenario>) {
+    let mut faked = |name: &str, about, clients: u32, words: &[&str]| {
+        let mut scenario = Scenario::new(name, about, sizes.scaled(clients));
+        scenario.backend = Backend::Fake;
+        scenario.is_quick = name.starts_with("bottleneck");
+        scenarios.push(scenario.telling(words));
+    };
+    let about = "servers that cost nothing";
+    faked("bottleneck-simple", about, 32, &["--kind", "simple"]);
+    let about = "servers that cost nothing, ten queries at once";
+    faked("bottleneck-pipelined", about, 32, &["--kind", "pipelined"]);
+    let about = "1,000 tenants with two clients and one server each";
+    faked("tenants-1000", about, 2_000, &["--kind", "simple"]);
+    let about =
+        "8 clients of a quiet tenant beside huge results and 2,000 waiting clients of another";
+    let words = ["--kind", "simple", "--think-ms", "5"];
+    faked("noise", about, 8, &words);
+    for scenario in scenarios.iter_mut() {
+        match scenario.name.as_str() {
+            "tenants-1000" => {
+                scenario.tenants = scenario.clients / 2;
+                scenario.pool_size = 1;
+            },
+            "noise" => {
+                scenario.tenants = 2;
+                scenario.shape = Shape::Noise;
+            },
+            _ => {},
         }
     }
 }

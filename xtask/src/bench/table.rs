@@ -3,42 +3,28 @@
 use std::fmt::Write;
 
 use super::figures::Figures;
-use super::figures::Metric;
 use super::scenario::Scenario;
 use super::target::Target;
 
-const COLUMNS: [Metric; 8] = [
-    Metric::Throughput,
-    Metric::Cpu,
-    Metric::CpuUser,
-    Metric::CpuSystem,
-    Metric::P50,
-    Metric::P95,
-    Metric::P99,
-    Metric::P999,
-];
-
 /// The block of one scenario.
 pub(crate) fn block(scenario: &Scenario, figures: &Figures) -> String {
-    let mut text = format!(
-        "\n{} ({} clients): {}\n",
-        scenario.name, scenario.clients, scenario.about
-    );
-    let lead = Metric::Cpu;
-    let mut head = format!("{:<12}", "");
-    for metric in COLUMNS {
+    let (columns, lead) = (scenario.shape.columns(), scenario.shape.lead());
+    let clients = scenario.clients + scenario.idle;
+    let (name, about) = (&scenario.name, scenario.about);
+    let mut text = format!("\n{name} ({clients} clients): {about}\n{:<12}", "");
+    for metric in columns {
         // Writing to a string cannot fail.
-        write!(head, "{:>12}", metric.name()).ok();
+        write!(text, "{:>12}", metric.name()).ok();
     }
     let own = lead.name();
-    writeln!(text, "{head}{:>14}{:>10}", format!("{own}/pgb"), "/relay").ok();
+    writeln!(text, "{:>16}{:>8}", format!("{own}/pgb"), "/relay").ok();
     for target in figures.targets(&scenario.name) {
         write!(text, "{:<12}", target.name()).ok();
-        for metric in COLUMNS {
-            let value = figures.median(&scenario.name, target, metric);
+        for metric in columns {
+            let value = figures.median(&scenario.name, target, *metric);
             write!(text, "{:>12}", shown(value)).ok();
         }
-        for (base, width) in [(Target::PgBouncer, 14), (Target::Relay, 10)] {
+        for (base, width) in [(Target::PgBouncer, 16), (Target::Relay, 8)] {
             let ratio = figures.ratio(&scenario.name, target, base, lead);
             let ratio = ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
             write!(text, "{ratio:>width$}").ok();

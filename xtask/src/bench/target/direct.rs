@@ -5,7 +5,7 @@ use super::Stand;
 
 /// The server itself.
 pub(super) fn start(stand: &Stand<'_>) -> Running {
-    let port = stand.server_port();
+    let port = stand.server_port(0);
     Running {
         process: None,
         _folder: None,

@@ -19,7 +19,9 @@ use tidegate_harness::StopSignal;
 use super::ground::Ground;
 use super::programs::Programs;
 use super::scenario::Backend;
+use super::scenario::NOISY;
 use super::scenario::Scenario;
+use super::scenario::Shape;
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 
@@ -96,15 +98,22 @@ pub(crate) struct Stand<'a> {
     pub(crate) programs: &'a Programs,
     pub(crate) ground: &'a Ground,
     pub(crate) scenario: &'a Scenario,
-    /// The port of the PostgreSQL that costs nothing.
+    /// The ports of two servers that cost nothing: for all tenants, and for a noisy one.
     pub(crate) fake_port: u16,
+    pub(crate) noisy_port: u16,
+    /// Rows of the table.
+    pub(crate) accounts: u32,
 }
 
 impl Stand<'_> {
-    /// The port of the servers.
-    pub(crate) fn server_port(&self) -> u16 {
+    /// The port of a tenant's servers. The noisy one has its own: it is the pooler that the other
+    /// meets it in.
+    pub(crate) fn server_port(&self, tenant: u32) -> u16 {
         match self.scenario.backend {
             Backend::Postgres => self.ground.cluster.port(),
+            Backend::Fake if self.scenario.shape == Shape::Noise && tenant == NOISY => {
+                self.noisy_port
+            },
             Backend::Fake => self.fake_port,
         }
     }

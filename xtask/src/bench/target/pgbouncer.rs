@@ -63,13 +63,14 @@ pub(super) fn start(stand: &Stand<'_>) -> Result<Running, Failure> {
 }
 
 fn configuration(stand: &Stand<'_>, port: u16, folder: &str, version: &str) -> String {
-    let (ground, server) = (stand.ground, stand.server_port());
+    let ground = stand.ground;
     let pool_size = stand.scenario.pool_size;
     let (certificate, key) = (ground.file("server.crt"), ground.file("server.key"));
     let (certificate, key) = (certificate.display(), key.display());
     let mut text = String::from("[databases]\n");
-    let tenants = (0..stand.scenario.tenants).map(|tenant| format!("t{tenant}"));
-    for name in tenants.chain([TRUSTED.to_owned()]) {
+    let tenants = (0..stand.scenario.tenants).map(|tenant| (format!("t{tenant}"), tenant));
+    for (name, tenant) in tenants.chain([(TRUSTED.to_owned(), 0)]) {
+        let server = stand.server_port(tenant);
         // Writing to a string cannot fail.
         writeln!(
             text,

@@ -19,7 +19,7 @@ pub(super) fn start(stand: &Stand<'_>) -> Result<Running, Failure> {
     let port = free_port()?;
     let mut command = Command::new(&stand.programs.rig);
     command.args(["relay", "--listen", &format!("127.0.0.1:{port}")]);
-    command.args(["--to", &format!("127.0.0.1:{}", stand.server_port())]);
+    command.args(["--to", &format!("127.0.0.1:{}", stand.server_port(0))]);
     let process = launch("the relay", command, folder.path(), port)?;
     Ok(Running {
         process: Some(process),

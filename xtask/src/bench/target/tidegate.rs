@@ -78,8 +78,9 @@ tls = "require"
 tls_certificates = [{{ certificate = "{certificate}", key = "{key}" }}]
 "#
     );
-    let (port, verifier) = (stand.server_port(), &ground.verifier);
+    let verifier = &ground.verifier;
     for tenant in 0..stand.scenario.tenants {
+        let port = stand.server_port(tenant);
         // Writing to a string cannot fail.
         write!(
             text,
