@@ -289,6 +289,8 @@ fn bottlenecks(sizes: &Sizes, scenarios: &mut Vec<Scenario>) {
     faked("bottleneck-simple", about, 32, &["--kind", "simple"]);
     let about = "servers that cost nothing, ten queries at once";
     faked("bottleneck-pipelined", about, 32, &["--kind", "pipelined"]);
+    let about = "servers and clients that cost next to nothing, a hundred queries at once";
+    faked("bottleneck-burst", about, 32, &["--kind", "burst"]);
     let about = "1,000 tenants with two clients and one server each";
     faked("tenants-1000", about, 2_000, &["--kind", "simple"]);
     let about =

@@ -11,7 +11,9 @@ use super::answer;
 use super::answer::Special;
 use crate::error::RigError;
 
-/// What one read takes, and one write of a large row.
+/// What one read takes.
+const INPUT_BYTES: usize = 16 * 1024;
+/// What one write of a large row gives.
 const CHUNK_BYTES: usize = 64 * 1024;
 static ROW: [u8; CHUNK_BYTES] = [b'x'; CHUNK_BYTES];
 
@@ -96,6 +98,8 @@ async fn send(client: &mut TcpStream, output: &mut Vec<u8>) -> Result<(), RigErr
 }
 
 async fn receive(client: &mut TcpStream, input: &mut Vec<u8>) -> Result<(), RigError> {
+    // Without it a read takes what room there happens to be, which is 64 bytes at first.
+    input.reserve(INPUT_BYTES);
     let read = client.read_buf(input).await;
     match read.map_err(RigError::io("receive"))? {
         0 => Err(RigError::Closed(None)),

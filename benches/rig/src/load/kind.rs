@@ -15,8 +15,9 @@ use super::replies::Replies;
 use crate::error::RigError;
 use crate::tables;
 
-/// Queries in one batch of [`Kind::Pipelined`].
-pub(super) const BATCH: u32 = 10;
+/// Queries in one batch of [`Kind::Pipelined`], and of [`Kind::Burst`].
+const BATCH: u32 = 10;
+const BURST: u32 = 100;
 
 const STATEMENT: &[u8] = b"balance";
 const PARAMETRIC: &[u8] = b"SELECT abalance FROM pgbench_accounts WHERE aid = $1";
@@ -32,6 +33,9 @@ pub(crate) enum Kind {
     Prepared,
     /// Ten times what `extended` says, with one `Sync`.
     Pipelined,
+    /// A hundred times `Query` in one write, always the same: what comes back is not checked, so
+    /// that the generator costs next to nothing.
+    Burst,
     /// Log in, one `Query`, leave.
     Login,
     /// One query, given with `--query`, whose rows are counted.
@@ -45,7 +49,12 @@ pub(crate) enum Kind {
 impl Kind {
     /// How many queries one round trip of it is.
     pub(super) fn queries(self) -> u32 {
-        if self == Self::Pipelined { BATCH } else { 1 }
+        match self {
+            Self::Pipelined => BATCH,
+            Self::Burst => BURST,
+            Self::Simple | Self::Extended | Self::Prepared | Self::Login => 1,
+            Self::Text | Self::CopyOut | Self::CopyIn => 1,
+        }
     }
 }
 
@@ -91,6 +100,15 @@ impl Request {
                 let account = self.account(random, replies);
                 let text = format!("SELECT abalance FROM pgbench_accounts WHERE aid = {account}");
                 query(&text, output)?;
+            },
+            Kind::Burst => {
+                replies.expect(BURST);
+                for _ in 0..BURST {
+                    query(
+                        "SELECT abalance FROM pgbench_accounts WHERE aid = 1",
+                        output,
+                    )?;
+                }
             },
             Kind::Extended | Kind::Pipelined => {
                 for _ in 0..self.kind.queries() {
@@ -194,6 +212,7 @@ mod tests {
         assert_eq!(tags(Kind::Extended), "PBDES");
         assert_eq!(tags(Kind::Prepared), "BES");
         assert_eq!(tags(Kind::Pipelined), format!("{}S", "PBDE".repeat(10)));
+        assert_eq!(tags(Kind::Burst), "Q".repeat(100));
         assert_eq!(tags(Kind::CopyIn), "Q");
     }
 }

@@ -1,4 +1,5 @@
-//! How a client of the load logs in: trusted, or with SCRAM.
+//! How a client of the load logs in: trusted, with SCRAM, or with md5, which is all that some
+//! poolers ask for.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -8,9 +9,11 @@ use tidegate_proto::backend::Authentication;
 use tidegate_proto::backend::tag;
 use tidegate_proto::error::Sender;
 use tidegate_proto::frame::Frame;
+use tidegate_proto::frontend::PasswordMessage;
 use tidegate_proto::frontend::SaslInitialResponse;
 use tidegate_proto::frontend::SaslResponse;
 use tidegate_proto::limits::SCRAM_ITERATIONS_ASKED_MAX_DEFAULT;
+use tidegate_proto::md5::Md5Secret;
 use tidegate_proto::scram::AwaitServerFinal;
 use tidegate_proto::scram::ClientBinding;
 use tidegate_proto::scram::ClientFirst;
@@ -68,7 +71,7 @@ impl Account {
         );
         let parameters = [("user", &user), ("database", &database)];
         let parameters = parameters.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        let mut bytes = Vec::with_capacity(256);
+        let mut bytes = Vec::with_capacity(2_048);
         let version = ProtocolVersion { major: 3, minor: 0 };
         StartupMessage::encode(version, parameters, &mut bytes)?;
         connection.send(&bytes).await?;
@@ -84,7 +87,7 @@ impl Account {
                         return Err(RigError::Refused(words));
                     },
                     tag::AUTHENTICATION => {
-                        exchange = self.step(exchange, frame.body, &mut answer)?;
+                        exchange = self.step(exchange, &user, frame.body, &mut answer)?;
                     },
                     _ => {},
                 }
@@ -102,11 +105,19 @@ impl Account {
     fn step(
         &self,
         exchange: Exchange,
+        user: &str,
         body: &[u8],
         answer: &mut Vec<u8>,
     ) -> Result<Exchange, RigError> {
         match (Authentication::decode(body)?, exchange) {
             (Authentication::Ok, exchange) => Ok(exchange),
+            (Authentication::Md5Password { salt }, exchange) => {
+                let secret = Md5Secret::from_password(self.password.as_bytes(), user.as_bytes());
+                let digest = secret.answer(salt);
+                let password = digest.as_slice();
+                PasswordMessage { password }.encode(answer)?;
+                Ok(exchange)
+            },
             (Authentication::Sasl { .. }, _) => {
                 let first = ClientFirst::new(ClientBinding::Unsupported, &nonce());
                 let response = SaslInitialResponse {

@@ -68,7 +68,7 @@ impl Replies {
     pub(super) fn feed(&mut self, mut bytes: &[u8]) -> Result<(), RigError> {
         self.bytes += bytes.len() as u64;
         while !bytes.is_empty() {
-            let (tag, left) = match self.current {
+            let (kind, left) = match self.current {
                 Some(current) => current,
                 None => match self.read_header(&mut bytes)? {
                     Some(begun) => begun,
@@ -80,9 +80,9 @@ impl Replies {
             self.kept
                 .extend_from_slice(body.get(..room).unwrap_or(body));
             bytes = rest;
-            self.current = Some((tag, left - body.len()));
+            self.current = Some((kind, left - body.len()));
             if left == body.len() {
-                self.end_message(tag);
+                self.end_message(kind);
             }
         }
         Ok(())
@@ -107,6 +107,13 @@ impl Replies {
     }
 
     fn read_header(&mut self, bytes: &mut &[u8]) -> Result<Option<(u8, usize)>, RigError> {
+        if self.header.is_empty()
+            && let Some(header) = FrameHeader::parse(Sender::Backend, bytes)?
+        {
+            // Nearly all headers are whole.
+            *bytes = bytes.get(FRAME_HEADER_BYTES..).unwrap_or_default();
+            return Ok(Some((header.tag(), header.body_bytes())));
+        }
         let missing = FRAME_HEADER_BYTES - self.header.len();
         let (head, rest) = bytes.split_at(missing.min(bytes.len()));
         self.header.extend_from_slice(head);
