@@ -2,16 +2,21 @@
 //!
 //! Only figures of the same run compare: whatever else the machine does changes them all.
 
+mod chart;
 mod figures;
+mod goals;
 mod ground;
 mod load;
+mod machine;
 mod noise;
 mod options;
 mod programs;
+mod record;
 mod scenario;
 mod table;
 mod target;
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -26,6 +31,7 @@ use self::figures::Figures;
 use self::figures::Sample;
 use self::ground::Ground;
 use self::load::Timing;
+use self::machine::Machine;
 use self::options::Extent;
 use self::options::Sizes;
 use self::programs::Programs;
@@ -75,8 +81,38 @@ pub(crate) fn run(options: &BenchOptions) -> Result<(), Failure> {
         measure(&stand, &sizes, options, &mut figures)?;
         say::line(&table::block(scenario, &figures));
     }
+    let machine = Machine::this(&programs, ground.cluster.binaries().major());
+    report(options, &sizes, &figures, &programs, &machine)
+}
+
+/// The end of a run: what is missing, the goals, and the files.
+fn report(
+    options: &BenchOptions,
+    sizes: &Sizes,
+    figures: &Figures,
+    programs: &Programs,
+    machine: &Machine,
+) -> Result<(), Failure> {
     for gap in &figures.gaps {
         say::line(&format!("not measured: {gap}"));
+    }
+    for (variable, program) in programs.peers() {
+        if program.is_none() {
+            say::line(&format!("not measured: what {variable} would name"));
+        }
+    }
+    if sizes.extent == Extent::Smoke {
+        // Its figures mean nothing.
+        say::line("every scenario works");
+        return Ok(());
+    }
+    let description = machine.description();
+    say::line(&format!("\n{}\n\n{description}", goals::table(figures)));
+    let path = record::write(figures, sizes, machine)?;
+    say::line(&format!("written to {}", path.display()));
+    if let Some(path) = &options.svg {
+        let chart = chart::svg(figures, &description);
+        fs::write(path, chart).map_err(Failure::io(format!("write {}", path.display())))?;
     }
     Ok(())
 }

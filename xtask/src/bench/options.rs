@@ -100,7 +100,8 @@ impl Sizes {
         }
     }
 
-    const FULL: Self = Self {
+    /// Those of a full run.
+    pub(crate) const FULL: Self = Self {
         extent: Extent::Full,
         rounds: 3,
         seconds: 3.0,

@@ -12,6 +12,7 @@ use tidegate_harness::tools::on_path;
 
 use super::options::BenchOptions;
 use super::options::Extent;
+use crate::install;
 use crate::say;
 
 /// Where the programs are.
@@ -21,16 +22,28 @@ pub(crate) struct Programs {
     pub(crate) tidegate: PathBuf,
     /// The load generator, the relay, the PostgreSQL that costs nothing.
     pub(crate) rig: PathBuf,
-    /// PgBouncer, if it was found.
+    /// The peers that were found.
     pub(crate) pgbouncer: Option<PathBuf>,
+    pub(crate) odyssey: Option<PathBuf>,
+    pub(crate) pgcat: Option<PathBuf>,
+    pub(crate) pgdog: Option<PathBuf>,
+    pub(crate) pg_doorman: Option<PathBuf>,
 }
 
 impl Programs {
-    /// Builds what is ours and looks for the others.
+    /// Installs what the system's packages have, builds what is ours and looks for the others.
     ///
     /// # Errors
     /// If something does not compile.
     pub(crate) fn prepare(options: &BenchOptions, extent: Extent) -> Result<Self, Failure> {
+        let pgbouncer = || named("PGBOUNCER").or_else(|| on_path("pgbouncer"));
+        // What only has to work is run where nothing may be installed for it.
+        if extent != Extent::Smoke {
+            let installed = install::install_for_bench(pgbouncer().is_some())?;
+            for sentence in installed.missing {
+                say::line(&format!("missing: {sentence}"));
+            }
+        }
         let tidegate = match &options.tidegate {
             Some(path) => path.clone(),
             None => build("tidegate", extent)?,
@@ -38,8 +51,23 @@ impl Programs {
         Ok(Self {
             tidegate,
             rig: build("tidegate-rig", extent)?,
-            pgbouncer: named("PGBOUNCER").or_else(|| on_path("pgbouncer")),
+            pgbouncer: pgbouncer(),
+            odyssey: named("ODYSSEY"),
+            pgcat: named("PGCAT"),
+            pgdog: named("PGDOG"),
+            pg_doorman: named("PG_DOORMAN"),
         })
+    }
+
+    /// Every peer, with the variable that names its program.
+    pub(crate) fn peers(&self) -> [(&'static str, Option<&Path>); 5] {
+        [
+            ("PGBOUNCER", self.pgbouncer.as_deref()),
+            ("ODYSSEY", self.odyssey.as_deref()),
+            ("PGCAT", self.pgcat.as_deref()),
+            ("PGDOG", self.pgdog.as_deref()),
+            ("PG_DOORMAN", self.pg_doorman.as_deref()),
+        ]
     }
 }
 

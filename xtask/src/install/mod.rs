@@ -1,4 +1,4 @@
-//! Installs what the tests and the demo need and the machine lacks.
+//! Installs what the tests, the demo and the benchmark need and the machine lacks.
 //!
 //! Packages of the distribution as root or through sudo; what Python and Node.js bring goes into
 //! the folder `tools` beside the build output. What could not be installed for want of rights is reported
@@ -68,5 +68,15 @@ pub(crate) fn install() -> Result<Installed, Failure> {
     if packages::has_node() {
         node::install()?;
     }
+    Ok(Installed { missing })
+}
+
+/// Installs what the benchmark needs, and what it can only compare with if it is there.
+///
+/// # Errors
+/// As [`install`].
+pub(crate) fn install_for_bench(has_pgbouncer: bool) -> Result<Installed, Failure> {
+    let mut missing = Vec::new();
+    missing.extend(try_packages(&packages::lacking_for_bench(has_pgbouncer))?);
     Ok(Installed { missing })
 }

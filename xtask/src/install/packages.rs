@@ -1,9 +1,9 @@
 //! The distribution's packages: PostgreSQL, HAProxy, Python with `venv`, Node.js with npm, Java with
 //! pgjdbc.
 //!
-//! Two of them would start a server when installed. PostgreSQL is told beforehand to create no
-//! cluster, HAProxy's service is switched off afterwards; what was installed before is not
-//! touched.
+//! Some of them would start a server when installed. PostgreSQL is told beforehand to create no
+//! cluster, HAProxy's and PgBouncer's services are switched off afterwards; what was installed before
+//! is not touched.
 
 use std::path::Path;
 use std::process::Command;
@@ -60,6 +60,21 @@ pub(crate) fn lacking() -> Vec<&'static str> {
     lacking
 }
 
+/// The packages of the benchmark that this machine lacks.
+pub(crate) fn lacking_for_bench(has_pgbouncer: bool) -> Vec<&'static str> {
+    let mut lacking = Vec::new();
+    if Binaries::of_distribution().is_none() {
+        lacking.push("postgresql");
+    }
+    if !has_pgbouncer {
+        lacking.push("pgbouncer");
+    }
+    if on_path("strace").is_none() {
+        lacking.push("strace");
+    }
+    lacking
+}
+
 /// Whether there is a Python that can make a virtual environment with pip.
 pub(crate) fn has_python() -> bool {
     runs("python3", &["-c", "import venv, ensurepip"])
@@ -105,8 +120,10 @@ pub(crate) fn install(packages: &[&str]) -> Result<Outcome, Failure> {
         run(privilege, "rm", &["-f", CLUSTER_FILE])?;
     }
     installed?;
-    if packages.contains(&"haproxy") && Path::new("/run/systemd/system").exists() {
-        run(privilege, "systemctl", &["disable", "--now", "haproxy"])?;
+    for service in ["haproxy", "pgbouncer"] {
+        if packages.contains(&service) && Path::new("/run/systemd/system").exists() {
+            run(privilege, "systemctl", &["disable", "--now", service])?;
+        }
     }
     Ok(Outcome::Installed)
 }
