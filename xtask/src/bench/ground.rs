@@ -48,8 +48,6 @@ pub(crate) struct Ground {
     pub(crate) cluster: Cluster,
     /// The number of its first process.
     pub(crate) pid: u32,
-    /// What PostgreSQL stores of the password of [`PROVEN`].
-    pub(crate) verifier: String,
     folder: Folder,
 }
 
@@ -86,15 +84,21 @@ impl Ground {
         for statement in programs::output_of(tables)?.lines() {
             cluster.psql_in(TRUSTED, statement)?;
         }
-        let verifier = "select rolpassword from pg_authid where rolname = ";
-        let verifier = cluster.psql(&format!("{verifier}'{PROVEN}'"))?;
         let pid = cluster.process().pid();
         Ok(Self {
             cluster,
             pid,
-            verifier,
             folder,
         })
+    }
+
+    /// What PostgreSQL stores of a user's password.
+    ///
+    /// # Errors
+    /// If it does not tell.
+    pub(crate) fn verifier_of(&self, user: &str) -> Result<String, Failure> {
+        let query = format!("select rolpassword from pg_authid where rolname = '{user}'");
+        self.cluster.psql(&query)
     }
 
     /// A file of the certificates: `ca.crt`, `server.crt` or `server.key`.

@@ -152,11 +152,21 @@ fn measure(
             [] => sizes.extent != Extent::Smoke || SMOKE_TARGETS.contains(&target),
             names => names.iter().any(|name| name == target.name()),
         };
-        if is_wanted && scenario.suits(target) && target.is_present(stand.programs) {
-            running.push((target, target.start(stand)?));
+        if !is_wanted || !scenario.suits(target) || !target.is_present(stand.programs) {
+            continue;
         }
+        if let Some(why) = target.cannot(stand) {
+            let gap = format!("{} with {}: {why}", scenario.name, target.name());
+            figures.gaps.push(gap);
+            continue;
+        }
+        running.push((target, target.start(stand)?));
     }
-    for _ in 0..sizes.rounds {
+    for round in 0..sizes.rounds {
+        if round > 0 {
+            // Nobody is always the first, nor always behind the same other.
+            running.rotate_left(1);
+        }
         keep_those_that_work(&mut running, stand, sizes, figures, |place| {
             measure_once(stand, place, sizes)
         })?;

@@ -1,6 +1,7 @@
 //! The scenarios: what the clients do, how many they are, and what is shown of it.
 
 use super::figures::Metric;
+use super::options::Extent;
 use super::options::Sizes;
 use super::target::Target;
 
@@ -135,6 +136,10 @@ impl Scenario {
         let is_small = self.clients + self.idle <= UNPOOLED_CLIENTS_MAX && self.tenants == 1;
         match target {
             Target::Tidegate1 | Target::Tidegate2 | Target::PgBouncer => true,
+            Target::Odyssey | Target::PgCat | Target::PgDog | Target::PgDoorman => {
+                // Not all of them know SCRAM, and they are configured for one database.
+                self.tenants == 1 && self.way != Way::Scram
+            },
             Target::Relay => is_small && self.way == Way::Plain,
             Target::Direct => is_small,
         }
@@ -270,6 +275,9 @@ fn crowds(sizes: &Sizes, scenarios: &mut Vec<Scenario>) {
         if scenario.name.starts_with("idle") {
             scenario.shape = Shape::Memory;
             scenario.is_quick = true;
+            if sizes.extent == Extent::Quick {
+                scenario.idle /= 4;
+            }
         }
         if scenario.name == "idle-tls" {
             scenario.way = Way::Tls;
@@ -282,7 +290,7 @@ fn bottlenecks(sizes: &Sizes, scenarios: &mut Vec<Scenario>) {
     let mut faked = |name: &str, about, clients: u32, words: &[&str]| {
         let mut scenario = Scenario::new(name, about, sizes.scaled(clients));
         scenario.backend = Backend::Fake;
-        scenario.is_quick = name.starts_with("bottleneck");
+        scenario.is_quick = name == "bottleneck-burst";
         scenarios.push(scenario.telling(words));
     };
     let about = "servers that cost nothing";

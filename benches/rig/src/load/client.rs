@@ -142,6 +142,7 @@ async fn login(here: &Here, session: &mut Session, number: u32) -> Result<(), Ri
 
 fn record(here: &Here, rows: u64, bytes: u64, latency: Duration) {
     if here.stages.current() == Stage::Measuring {
+        here.stages.note_measured();
         let queries = here.request.kind.queries();
         here.tally
             .borrow_mut()

@@ -210,6 +210,9 @@ fn conduct(options: &LoadOptions, stages: &Stages) -> Result<(f64, Value), RigEr
         })?;
     } else {
         thread::sleep(Duration::from_secs_f64(options.seconds));
+        // A machine that is busy with something else may need longer for even one.
+        let is_enough = || options.clients == 0 || stages.is_measured();
+        wait(stages, "a transaction", CONNECT_LIMIT, is_enough)?;
     }
     stages.enter(Stage::Stopping);
     let seconds = begin.elapsed().as_secs_f64();

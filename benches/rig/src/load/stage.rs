@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
@@ -28,6 +29,7 @@ pub(super) struct Stages {
     current: watch::Sender<Stage>,
     connected: AtomicU32,
     finished: AtomicU32,
+    is_measured: AtomicBool,
     failure: Mutex<Option<String>>,
 }
 
@@ -38,6 +40,7 @@ impl Stages {
             current: watch::Sender::new(Stage::Connecting),
             connected: AtomicU32::new(0),
             finished: AtomicU32::new(0),
+            is_measured: AtomicBool::new(false),
             failure: Mutex::new(None),
         }
     }
@@ -77,6 +80,19 @@ impl Stages {
     /// How many have.
     pub(super) fn finished(&self) -> u32 {
         self.finished.load(Ordering::Relaxed)
+    }
+
+    /// A transaction was measured.
+    pub(super) fn note_measured(&self) {
+        // Most of the time it is known, and looking costs less than telling.
+        if !self.is_measured() {
+            self.is_measured.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether one was.
+    pub(super) fn is_measured(&self) -> bool {
+        self.is_measured.load(Ordering::Relaxed)
     }
 
     /// Something went wrong; the first one counts.

@@ -2,7 +2,12 @@
 //! how it is configured: the same pools, nothing logged for a client.
 
 mod direct;
+mod odyssey;
+mod peer;
+mod pg_doorman;
 mod pgbouncer;
+mod pgcat;
+mod pgdog;
 mod relay;
 mod tidegate;
 
@@ -16,7 +21,9 @@ use tidegate_harness::Folder;
 use tidegate_harness::ServerProcess;
 use tidegate_harness::StopSignal;
 
+use self::peer::Peer;
 use super::ground::Ground;
+use super::machine;
 use super::programs::Programs;
 use super::scenario::Backend;
 use super::scenario::NOISY;
@@ -32,8 +39,12 @@ pub(crate) enum Target {
     Tidegate1,
     /// Tidegate with two.
     Tidegate2,
-    /// `PgBouncer`.
+    /// The other poolers.
     PgBouncer,
+    Odyssey,
+    PgCat,
+    PgDog,
+    PgDoorman,
     /// A relay that parses nothing, with one server for each client.
     Relay,
     /// No pooler at all.
@@ -42,10 +53,14 @@ pub(crate) enum Target {
 
 impl Target {
     /// All, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Tidegate1,
         Self::Tidegate2,
         Self::PgBouncer,
+        Self::Odyssey,
+        Self::PgCat,
+        Self::PgDog,
+        Self::PgDoorman,
         Self::Relay,
         Self::Direct,
     ];
@@ -56,6 +71,10 @@ impl Target {
             Self::Tidegate1 => "tidegate-1",
             Self::Tidegate2 => "tidegate-2",
             Self::PgBouncer => "pgbouncer",
+            Self::Odyssey => "odyssey",
+            Self::PgCat => "pgcat",
+            Self::PgDog => "pgdog",
+            Self::PgDoorman => "pg_doorman",
             Self::Relay => "relay",
             Self::Direct => "direct",
         }
@@ -66,6 +85,10 @@ impl Target {
         match self {
             Self::Tidegate1 | Self::Tidegate2 | Self::Relay | Self::Direct => true,
             Self::PgBouncer => programs.pgbouncer.is_some(),
+            Self::Odyssey => programs.odyssey.is_some(),
+            Self::PgCat => programs.pgcat.is_some(),
+            Self::PgDog => programs.pgdog.is_some(),
+            Self::PgDoorman => programs.pg_doorman.is_some(),
         }
     }
 
@@ -73,8 +96,22 @@ impl Target {
     pub(crate) fn is_ours(self) -> bool {
         match self {
             Self::Tidegate1 | Self::Tidegate2 | Self::Relay | Self::Direct => true,
-            Self::PgBouncer => false,
+            Self::PgBouncer | Self::Odyssey | Self::PgCat | Self::PgDog | Self::PgDoorman => false,
         }
+    }
+
+    /// Why this version of it cannot take part in a scenario, if so.
+    pub(crate) fn cannot(self, stand: &Stand<'_>) -> Option<String> {
+        let prepares = stand.scenario.name.starts_with("prepared");
+        if self != Self::PgBouncer || !prepares {
+            return None;
+        }
+        let version = machine::version(stand.programs.pgbouncer.as_deref()?)?;
+        if pgbouncer::has_prepared_statements(&version) {
+            return None;
+        }
+        let why = "keeps no prepared statement over a transaction; name a newer one as PGBOUNCER";
+        Some(format!("{version} {why}"))
     }
 
     /// Starts it for a scenario.
@@ -86,6 +123,10 @@ impl Target {
             Self::Tidegate1 => tidegate::start(stand, 1),
             Self::Tidegate2 => tidegate::start(stand, 2),
             Self::PgBouncer => pgbouncer::start(stand),
+            Self::Odyssey => odyssey::start(stand),
+            Self::PgCat => pgcat::start(stand),
+            Self::PgDog => pgdog::start(stand),
+            Self::PgDoorman => pg_doorman::start(stand),
             Self::Relay => relay::start(stand),
             Self::Direct => Ok(direct::start(stand)),
         }

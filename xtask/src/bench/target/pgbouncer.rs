@@ -4,17 +4,16 @@ use std::fmt::Write;
 use std::process::Command;
 
 use tidegate_harness::Failure;
-use tidegate_harness::Folder;
-use tidegate_harness::free_port;
 use tidegate_harness::programs;
 
+use super::Peer;
 use super::Running;
 use super::Stand;
-use super::launch;
+use super::peer;
 use crate::bench::ground::PASSWORD;
 use crate::bench::ground::PROVEN;
 use crate::bench::ground::TRUSTED;
-use crate::bench::ground::write_readable;
+use crate::bench::machine;
 
 /// The account that it runs as if it is started by root, which it refuses to be.
 const ACCOUNT: &str = "nobody";
@@ -29,36 +28,28 @@ host all login 127.0.0.0/8 scram-sha-256
 /// # Errors
 /// What it logged if it did not start.
 pub(super) fn start(stand: &Stand<'_>) -> Result<Running, Failure> {
-    let missing = || Failure::Missing {
-        program: "pgbouncer".to_owned(),
+    let program = stand.programs.pgbouncer.as_deref();
+    let peer = Peer {
+        name: "pgbouncer",
+        program,
+        arguments: if is_root() {
+            &["-u", ACCOUNT, "pgbouncer.ini"]
+        } else {
+            &["pgbouncer.ini"]
+        },
     };
-    let program = stand.programs.pgbouncer.as_ref().ok_or_else(missing)?;
-    let mut version = Command::new(program);
-    version.arg("--version");
-    let version = programs::output_of(version)?;
-    let folder = Folder::new()?;
-    let port = free_port()?;
-    let path = folder.path().join("pgbouncer.ini");
-    let place = folder.path().display().to_string();
-    write_readable(&path, &configuration(stand, port, &place, &version))?;
-    write_readable(&folder.path().join("hba.conf"), HBA)?;
-    let verifier = &stand.ground.verifier;
+    let version = program.and_then(machine::version).unwrap_or_default();
+    let verifier = stand.ground.verifier_of(PROVEN)?;
     let users = format!("\"{TRUSTED}\" \"{PASSWORD}\"\n\"{PROVEN}\" \"{verifier}\"\n");
-    write_readable(&folder.path().join("users.txt"), &users)?;
-    let mut command = Command::new(program);
-    command.arg(path);
-    if is_root() {
-        command.args(["-u", ACCOUNT]);
-    }
-    let process = launch("pgbouncer", command, folder.path(), port)?;
-    Ok(Running {
-        process: Some(process),
-        _folder: Some(folder),
-        plain_port: port,
-        scram_port: port,
-        tls_port: port,
-        tenant_user: "bench",
-        tenant_database: "t{}",
+    peer::start(&peer, |port, folder| {
+        vec![
+            (
+                "pgbouncer.ini",
+                configuration(stand, port, folder, &version),
+            ),
+            ("hba.conf", HBA.to_owned()),
+            ("users.txt", users),
+        ]
     })
 }
 
@@ -110,7 +101,7 @@ log_stats = 0
 }
 
 /// Since 1.21 a statement that is prepared outlives a transaction.
-pub(crate) fn has_prepared_statements(version: &str) -> bool {
+pub(super) fn has_prepared_statements(version: &str) -> bool {
     let number = version.split_whitespace().nth(1).unwrap_or_default();
     let mut parts = number.split('.').map(|part| part.parse().unwrap_or(0));
     let version: (u32, u32) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));

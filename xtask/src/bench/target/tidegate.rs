@@ -23,7 +23,8 @@ pub(super) fn start(stand: &Stand<'_>, workers: u32) -> Result<Running, Failure>
     let folder = Folder::new()?;
     let ports = [free_port()?, free_port()?, free_port()?];
     let path = folder.path().join("tidegate.toml");
-    let text = configuration(stand, workers, ports);
+    let verifier = stand.ground.verifier_of(PROVEN)?;
+    let text = configuration(stand, workers, ports, &verifier);
     fs::write(&path, text).map_err(Failure::io("write tidegate.toml"))?;
     let mut command = Command::new(&stand.programs.tidegate);
     command.arg(path).current_dir(folder.path());
@@ -40,7 +41,7 @@ pub(super) fn start(stand: &Stand<'_>, workers: u32) -> Result<Running, Failure>
     })
 }
 
-fn configuration(stand: &Stand<'_>, workers: u32, ports: [u16; 3]) -> String {
+fn configuration(stand: &Stand<'_>, workers: u32, ports: [u16; 3], verifier: &str) -> String {
     let [plain, scram, tls] = ports;
     let (ground, pool_size) = (stand.ground, stand.scenario.pool_size);
     let (certificate, key) = (ground.file("server.crt"), ground.file("server.key"));
@@ -78,7 +79,6 @@ tls = "require"
 tls_certificates = [{{ certificate = "{certificate}", key = "{key}" }}]
 "#
     );
-    let verifier = &ground.verifier;
     for tenant in 0..stand.scenario.tenants {
         let port = stand.server_port(tenant);
         // Writing to a string cannot fail.
