@@ -85,7 +85,7 @@ pub(crate) const ALL: [Goal; 25] = [
     ),
     goal(
         "instructions per transaction",
-        Elsewhere("counted by callgrind"),
+        Elsewhere("see cargo xtask count"),
         AtMost(4_500.0),
     ),
     goal(

@@ -31,6 +31,8 @@ use super::scenario::Scenario;
 use super::scenario::Shape;
 
 const START_LIMIT: Duration = Duration::from_secs(20);
+/// Lines of a log that are shown when something went wrong.
+const LOG_LINES: usize = 10;
 
 /// Something that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -183,12 +185,13 @@ impl Running {
         self.process.as_ref().map(ServerProcess::pid)
     }
 
-    /// What the process has logged.
+    /// What the process has logged last.
     pub(crate) fn log(&self) -> String {
-        self.process
-            .as_ref()
-            .map(ServerProcess::log)
-            .unwrap_or_default()
+        let log = self.process.as_ref().map(ServerProcess::log);
+        let log = log.unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let last = lines.len().saturating_sub(LOG_LINES);
+        lines.get(last..).unwrap_or_default().join("\n")
     }
 }
 
