@@ -166,6 +166,10 @@ fn measure(
         if round > 0 {
             // Nobody is always the first, nor always behind the same other.
             running.rotate_left(1);
+            if scenario.idle > 0 {
+                // What the crowd of the last round gave back would be used again by this one's.
+                restart(&mut running, stand)?;
+            }
         }
         keep_those_that_work(&mut running, stand, sizes, figures, |place| {
             measure_once(stand, place, sizes)
@@ -177,6 +181,14 @@ fn measure(
         keep_those_that_work(&mut running, stand, sizes, figures, |place| {
             trace(stand, place, sizes)
         })?;
+    }
+    Ok(())
+}
+
+fn restart(running: &mut Vec<(Target, Running)>, stand: &Stand<'_>) -> Result<(), Failure> {
+    let targets: Vec<Target> = running.drain(..).map(|(target, _)| target).collect();
+    for target in targets {
+        running.push((target, target.start(stand)?));
     }
     Ok(())
 }
