@@ -24,6 +24,8 @@ pub(crate) struct Timing {
     pub(crate) warm_up: f64,
     /// In seconds.
     pub(crate) seconds: f64,
+    /// How long memory comes to rest before it is looked at, in seconds.
+    pub(crate) settle: f64,
 }
 
 /// The command for one measurement of a scenario.
@@ -77,6 +79,7 @@ pub(crate) fn add_size(
     command.args(["--idle", &scenario.idle.to_string()]);
     command.args(["--warm-up", &timing.warm_up.to_string()]);
     command.args(["--seconds", &timing.seconds.to_string()]);
+    command.args(["--settle", &timing.settle.to_string()]);
     if scenario.backend == Backend::Postgres {
         command.args(["--watch-tree", &stand.ground.pid.to_string()]);
     }

@@ -88,6 +88,10 @@ impl Sizes {
         Timing {
             warm_up: self.warm_up,
             seconds: self.seconds,
+            settle: match self.extent {
+                Extent::Full | Extent::Quick => 1.0,
+                Extent::Smoke => 0.05,
+            },
         }
     }
 

@@ -51,8 +51,6 @@ const CONNECT_LIMIT: Duration = Duration::from_mins(2);
 const ONCE_LIMIT: Duration = Duration::from_mins(5);
 /// How long the last transactions may take.
 const END_LIMIT: Duration = Duration::from_secs(20);
-/// How long memory is given to come to rest.
-const SETTLE: Duration = Duration::from_secs(1);
 const STEP: Duration = Duration::from_millis(10);
 /// Idle clients that are there before memory is looked at for the first time, so that what is
 /// allocated once does not count for each.
@@ -181,14 +179,15 @@ fn conduct(options: &LoadOptions, stages: &Stages) -> Result<(f64, Value), RigEr
         stages.connected() >= before
     })?;
     if options.idle > 0 {
-        thread::sleep(SETTLE);
+        let settle = Duration::from_secs_f64(options.settle);
+        thread::sleep(settle);
         watch.look_before_crowd()?;
         stages.enter(Stage::Crowding);
         let all = options.clients + options.idle;
         wait(stages, "connecting", CONNECT_LIMIT, || {
             stages.connected() >= all
         })?;
-        thread::sleep(SETTLE);
+        thread::sleep(settle);
         watch.look_after_crowd(options.idle - idle_before(options.idle))?;
     }
     if !options.once {

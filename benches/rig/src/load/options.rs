@@ -43,6 +43,9 @@ pub(crate) struct LoadOptions {
     /// How long it runs before, in seconds.
     #[arg(long, default_value_t = 0.5)]
     pub(super) warm_up: f64,
+    /// How long memory is given to come to rest before it is looked at, in seconds.
+    #[arg(long, default_value_t = 1.0)]
+    pub(super) settle: f64,
     /// Each client runs one transaction, and all of that is measured.
     #[arg(long)]
     pub(super) once: bool,
