@@ -29,6 +29,25 @@ pub const FAREWELL_TIME_MAX: Duration = Duration::from_secs(2);
 /// The buffer a worker reads into and all its connections share, in bytes.
 pub const SCRATCH_BUFFER_BYTES: usize = 64 * 1024;
 
+/// The longest plaintext of one TLS record, in bytes (RFC 8446, section 5.1).
+pub const TLS_RECORD_BYTES_MAX: usize = 16 * 1024;
+
+/// What encryption adds to a record, in bytes, and the few messages that TLS itself may put in front
+/// of one (RFC 8446, section 5.2, allows 256; every cipher here adds less than 32).
+pub const TLS_OVERHEAD_BYTES_MAX: usize = 256;
+
+/// The record that announces the end of a stream, in bytes; every cipher here makes less than 32.
+pub const TLS_CLOSE_BYTES_MAX: usize = 64;
+
+/// The buffer that TLS connections of a thread read records into, in bytes. The longest message of a
+/// handshake and the longest record fit: what does not is refused.
+pub const TLS_INCOMING_BYTES: usize = 64 * 1024;
+
+/// The buffer that TLS connections of a thread encrypt into, in bytes: what a worker reads at once
+/// goes out at once.
+pub const TLS_OUTGOING_BYTES: usize = (SCRATCH_BUFFER_BYTES / TLS_RECORD_BYTES_MAX + 1)
+    * (TLS_RECORD_BYTES_MAX + TLS_OVERHEAD_BYTES_MAX);
+
 /// Buffers that a worker keeps for sessions that hold something back.
 pub const SPARE_BUFFERS_COUNT_MAX: usize = 256;
 

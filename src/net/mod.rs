@@ -3,11 +3,14 @@
 //!
 //! Knows nothing of `PostgreSQL`; never waits, only polls.
 
+mod client_tls;
 mod outgoing;
 mod socket;
 mod socket_options;
 mod transport;
 
+pub use client_tls::ClientTls;
+pub use client_tls::Hello;
 pub use outgoing::Outgoing;
 pub use socket::Socket;
 pub use socket_options::SocketOptions;

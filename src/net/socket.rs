@@ -10,11 +10,13 @@ use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
 
+use rustls::CommonState;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
-use tokio_rustls::TlsStream;
+use tokio_rustls::client::TlsStream;
 
+use crate::net::ClientTls;
 use crate::net::Transport;
 
 /// A connection, plain or under TLS.
@@ -22,8 +24,10 @@ use crate::net::Transport;
 pub enum Socket {
     /// As it is on the wire.
     Plain(Transport),
-    /// Under TLS, either side of it. Boxed: the state is a kilobyte.
-    Tls(Box<TlsStream<Transport>>),
+    /// Under TLS, towards a client. Boxed: the state is a kilobyte.
+    ClientTls(Box<ClientTls>),
+    /// Under TLS, towards a server.
+    ServerTls(Box<TlsStream<Transport>>),
 }
 
 impl Socket {
@@ -41,7 +45,8 @@ impl Socket {
         let mut buffer = ReadBuf::new(buffer);
         let polled = match self {
             Self::Plain(transport) => Pin::new(transport).poll_read(context, &mut buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(context, &mut buffer),
+            Self::ClientTls(stream) => stream.poll_read(context, &mut buffer),
+            Self::ServerTls(stream) => Pin::new(stream).poll_read(context, &mut buffer),
         };
         polled.map_ok(|()| buffer.filled().len())
     }
@@ -68,7 +73,8 @@ impl Socket {
         let both = [IoSlice::new(first), IoSlice::new(second)];
         match self {
             Self::Plain(transport) => Pin::new(transport).poll_write_vectored(context, &both),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, &both),
+            Self::ClientTls(stream) => stream.poll_write(context, first, second),
+            Self::ServerTls(stream) => Pin::new(stream).poll_write_vectored(context, &both),
         }
     }
 
@@ -80,7 +86,8 @@ impl Socket {
     ) -> Poll<io::Result<usize>> {
         match self {
             Self::Plain(transport) => Pin::new(transport).poll_write(context, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::ClientTls(stream) => stream.poll_write(context, bytes, &[]),
+            Self::ServerTls(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
 
@@ -93,7 +100,8 @@ impl Socket {
     pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(_) => Poll::Ready(Ok(())),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+            Self::ClientTls(stream) => stream.poll_flush(context),
+            Self::ServerTls(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 
@@ -105,37 +113,43 @@ impl Socket {
     pub fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(transport) => Pin::new(transport).poll_shutdown(context),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::ClientTls(stream) => stream.poll_shutdown(context),
+            Self::ServerTls(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
 
     /// Whether something may have arrived, told without a system call.
     pub fn may_have_input(&self) -> bool {
-        self.transport().may_have_input()
+        match self {
+            Self::ClientTls(stream) => stream.may_have_input(),
+            Self::Plain(_) | Self::ServerTls(_) => self.transport().may_have_input(),
+        }
     }
 
     /// Whether a connection that the last read found empty is empty still, told without a system
-    /// call. False if that cannot be told: TLS may hold what it has read.
+    /// call. False if that cannot be told: TLS towards servers may hold what it has read.
     #[inline]
     pub fn is_still_empty(&self) -> bool {
         match self {
             Self::Plain(transport) => !transport.may_have_input(),
-            Self::Tls(_) => false,
+            Self::ClientTls(stream) => stream.is_still_empty(),
+            Self::ServerTls(_) => false,
         }
     }
 
     /// What TLS was agreed on, as `SHOW CLIENTS` and `SHOW SERVERS` print it; `None` without TLS.
     pub fn tls(&self) -> Option<String> {
-        let Self::Tls(stream) = self else {
-            return None;
+        let agreed: &CommonState = match self {
+            Self::Plain(_) => return None,
+            Self::ClientTls(stream) => stream.agreed(),
+            Self::ServerTls(stream) => stream.get_ref().1,
         };
-        let (_, connection) = stream.get_ref();
-        let version = match connection.protocol_version() {
+        let version = match agreed.protocol_version() {
             Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
             Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
             _ => "TLS",
         };
-        let suite = connection.negotiated_cipher_suite()?.suite();
+        let suite = agreed.negotiated_cipher_suite()?.suite();
         Some(format!("{version}/{}", suite.as_str().unwrap_or("unknown")))
     }
 
@@ -143,7 +157,8 @@ impl Socket {
     pub fn transport(&self) -> &Transport {
         match self {
             Self::Plain(transport) => transport,
-            Self::Tls(stream) => stream.get_ref().0,
+            Self::ClientTls(stream) => stream.transport(),
+            Self::ServerTls(stream) => stream.get_ref().0,
         }
     }
 
@@ -151,10 +166,8 @@ impl Socket {
     pub fn transport_mut(&mut self) -> &mut Transport {
         match self {
             Self::Plain(transport) => transport,
-            Self::Tls(stream) => match &mut **stream {
-                TlsStream::Client(stream) => stream.get_mut().0,
-                TlsStream::Server(stream) => stream.get_mut().0,
-            },
+            Self::ClientTls(stream) => stream.transport_mut(),
+            Self::ServerTls(stream) => stream.get_mut().0,
         }
     }
 }
@@ -167,7 +180,8 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Plain(transport) => Pin::new(transport).poll_read(context, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::ClientTls(stream) => stream.poll_read(context, buffer),
+            Self::ServerTls(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
 }

@@ -117,7 +117,7 @@ pub(super) async fn open_socket(
     let connector = tokio_rustls::TlsConnector::from(config);
     let stream = connector.connect(name, transport).await;
     let stream = stream.map_err(|error| failed(TlsFailure::Handshake(error)))?;
-    Ok(Socket::Tls(Box::new(stream.into())))
+    Ok(Socket::ServerTls(Box::new(stream)))
 }
 
 /// Sends `SSLRequest` and reads the one byte that answers it, and not a byte more: what a server

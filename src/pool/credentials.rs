@@ -110,7 +110,7 @@ async fn run(derivation: Derivation) -> ScramKeys {
 
 pub(super) fn protection(socket: &Socket) -> Protection {
     match socket {
-        Socket::Tls(stream) => Protection::Tls {
+        Socket::ServerTls(stream) => Protection::Tls {
             binding: stream
                 .get_ref()
                 .1
@@ -123,6 +123,8 @@ pub(super) fn protection(socket: &Socket) -> Protection {
             _ => Protection::None,
         },
         Socket::Plain(Transport::Unix(_) | Transport::Memory(_)) => Protection::Local,
-        Socket::Plain(Transport::Replayed(_) | Transport::Parked(_)) => Protection::None,
+        Socket::Plain(Transport::Replayed(_) | Transport::Parked(_)) | Socket::ClientTls(_) => {
+            Protection::None
+        },
     }
 }

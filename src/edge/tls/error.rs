@@ -50,7 +50,7 @@ pub enum HandshakeError {
 }
 
 impl HandshakeError {
-    /// tokio-rustls wraps the errors of TLS in those of the connection.
+    /// The errors of TLS come wrapped in those of the connection.
     pub(super) fn from_io(error: io::Error) -> Self {
         match error.downcast::<rustls::Error>() {
             Ok(error) => Self::Tls(error),

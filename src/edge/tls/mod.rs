@@ -14,14 +14,13 @@ mod server_names;
 use std::sync::Arc;
 
 use tidegate_proto::scram::ChannelBindingData;
-use tokio_rustls::LazyConfigAcceptor;
-use tokio_rustls::TlsStream;
 
 pub use error::HandshakeError;
 pub use error::TlsError;
 pub(super) use front::TlsFront;
 
 use crate::auth;
+use crate::net::Hello;
 use crate::net::Socket;
 use crate::net::Transport;
 
@@ -58,26 +57,29 @@ pub(super) async fn accept(
     transport: Transport,
     alpn: Alpn,
 ) -> Result<(Socket, TlsFacts), HandshakeError> {
-    let acceptor = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), transport);
-    let start = acceptor.await.map_err(HandshakeError::from_io)?;
-    let hello = start.client_hello();
-    let certificate = front.choose(&hello);
-    let stream = start
-        .into_stream(Arc::clone(certificate.config()))
+    let hello = Hello::read(transport)
+        .await
+        .map_err(HandshakeError::from_io)?;
+    let (certificate, server_name) = {
+        let said = hello.client_hello();
+        (front.choose(&said), said.server_name().map(Box::from))
+    };
+    let stream = hello
+        .handshake(Arc::clone(certificate.config()))
         .await
         .map_err(HandshakeError::from_io)?;
 
-    let (_, connection) = stream.get_ref();
-    if alpn == Alpn::Required && connection.alpn_protocol() != Some(ALPN_POSTGRESQL) {
+    let agreed = stream.agreed();
+    if alpn == Alpn::Required && agreed.alpn_protocol() != Some(ALPN_POSTGRESQL) {
         return Err(HandshakeError::NoAlpn);
     }
     let facts = TlsFacts {
-        server_name: connection.server_name().map(Box::from),
+        server_name,
         binding: certificate.binding().cloned(),
-        client_name: match connection.peer_certificates() {
+        client_name: match agreed.peer_certificates() {
             Some([own, ..]) => auth::common_name(own),
             Some([]) | None => None,
         },
     };
-    Ok((Socket::Tls(Box::new(TlsStream::Server(stream))), facts))
+    Ok((Socket::ClientTls(stream), facts))
 }

@@ -1,0 +1,199 @@
+//! The way from the transport to the reader: records are read, taken in and decrypted.
+//!
+//! What was read is always taken in to its last whole record, so that nothing can be had from what
+//! is kept before more comes; whoever finds nothing may wait for the transport alone.
+
+use std::io;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+
+use rustls::unbuffered::ConnectionState;
+use rustls::unbuffered::UnbufferedStatus;
+use tokio::io::AsyncRead as _;
+use tokio::io::ReadBuf;
+
+use crate::limits::EDGE_BUFFER_BYTES;
+use crate::net::ClientTls;
+use crate::net::client_tls::hello::invalid;
+use crate::net::client_tls::remainder::Remainder;
+use crate::net::client_tls::scratch::with_scratch;
+use crate::net::client_tls::writing::encode;
+
+/// What is still to be expected from the client.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    /// Anything.
+    Open,
+    /// Nothing: it has said so.
+    Closed,
+    /// Nothing: the transport ended without a word.
+    CutOff,
+    /// Nothing: it broke TLS.
+    Failed(Box<rustls::Error>),
+}
+
+impl Incoming {
+    /// How a reader is told that nothing more comes; `None` if it may.
+    pub(super) fn ended(&self) -> Option<io::Result<()>> {
+        match self {
+            Self::Open => None,
+            Self::Closed => Some(Ok(())),
+            Self::CutOff => Some(Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the connection ended without the end of its TLS",
+            ))),
+            Self::Failed(error) => Some(Err(invalid((**error).clone()))),
+        }
+    }
+}
+
+impl ClientTls {
+    /// Reads into `buffer`. If nothing was put there it is the end of the stream, which the client
+    /// has announced.
+    ///
+    /// # Errors
+    ///
+    /// The transport's; [`io::ErrorKind::UnexpectedEof`] if it ended unannounced; a
+    /// [`rustls::Error`] within an [`io::ErrorKind::InvalidData`]. What came before is read first.
+    #[inline]
+    pub(in crate::net) fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.plaintext.is_empty() {
+            let left = self.plaintext.bytes();
+            let now = left.get(..buffer.remaining()).unwrap_or(left);
+            buffer.put_slice(now);
+            let count = now.len();
+            self.plaintext.take(count);
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        while buffer.filled().len() == before && buffer.remaining() > 0 {
+            if let Some(ended) = self.incoming.ended() {
+                return Poll::Ready(ended);
+            }
+            ready!(self.poll_receive_into(context, buffer))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// As [`ClientTls::poll_receive_into`], for nobody who reads yet.
+    pub(super) fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_receive_into(context, &mut ReadBuf::new(&mut []))
+    }
+
+    /// Reads once from the transport and takes in what came; that may have been nothing to read.
+    fn poll_receive_into(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        with_scratch(|scratch| {
+            let kept = self.received.len();
+            // What is read fits into the reader's buffer, unless that is tiny.
+            let wanted = buffer.remaining().max(EDGE_BUFFER_BYTES);
+            let room = scratch.incoming.get_mut(kept..).unwrap_or_default();
+            let wanted = wanted.min(room.len());
+            if wanted == 0 {
+                // Neither is a record so long, nor a message of any handshake.
+                return Poll::Ready(Err(invalid(rustls::Error::PeerSentOversizedRecord)));
+            }
+            let mut read = ReadBuf::new(room.get_mut(..wanted).unwrap_or_default());
+            ready!(Pin::new(&mut self.transport).poll_read(context, &mut read))?;
+            let count = read.filled().len();
+            if count == 0 {
+                self.incoming = Incoming::CutOff;
+                return Poll::Ready(Ok(()));
+            }
+            let bytes = scratch.incoming.get_mut(..kept + count).unwrap_or_default();
+            let (front, _) = bytes.split_at_mut(kept);
+            front.copy_from_slice(&self.received);
+            self.take_in(bytes, buffer);
+            if !self.unsent.is_empty() {
+                // An answer that TLS gives by itself. If it cannot be sent, a write will say so.
+                drop(self.poll_flush(context));
+            }
+            Poll::Ready(Ok(()))
+        })
+    }
+
+    /// Takes in what was received before this connection was made.
+    pub(super) fn begin_with(&mut self, bytes: &mut [u8]) {
+        self.take_in(bytes, &mut ReadBuf::new(&mut []));
+    }
+
+    /// Takes in all whole records, and keeps the rest; what they say goes into `buffer` as far as
+    /// there is room.
+    fn take_in(&mut self, bytes: &mut [u8], buffer: &mut ReadBuf<'_>) {
+        let mut used = 0;
+        while let Incoming::Open = self.incoming {
+            let rest = bytes.get_mut(used..).unwrap_or_default();
+            let UnbufferedStatus { discard, state } = self.connection.process_tls_records(rest);
+            used += discard;
+            match state {
+                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+                    while let Some(Ok(record)) = traffic.next_record() {
+                        used += record.discard;
+                        give(record.payload, buffer, &mut self.plaintext);
+                    }
+                },
+                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.unsent),
+                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+                Ok(ConnectionState::BlockedHandshake | ConnectionState::WriteTraffic(_)) => break,
+                Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => {
+                    self.incoming = Incoming::Closed;
+                },
+                Ok(_unasked) => self.fail(rustls::Error::General("early data".to_owned()), &mut []),
+                Err(error) => self.fail(error, bytes.get_mut(used..).unwrap_or_default()),
+            }
+        }
+        self.received.clear();
+        match bytes.get(used..) {
+            Some(rest @ [_, ..]) if matches!(self.incoming, Incoming::Open) => {
+                self.received.extend_from_slice(rest);
+            },
+            _ => self.received = Vec::new(),
+        }
+    }
+
+    /// The end of it: what is left to say is an alert. `rest` was not taken in.
+    fn fail(&mut self, error: rustls::Error, rest: &mut [u8]) {
+        // Only what waits to be sent may be asked for: the rest would fail again.
+        while self.connection.wants_write() {
+            let UnbufferedStatus { state, .. } = self.connection.process_tls_records(rest);
+            let Ok(ConnectionState::EncodeTlsData(data)) = state else {
+                break;
+            };
+            encode(data, &mut self.unsent);
+        }
+        self.incoming = Incoming::Failed(Box::new(error));
+    }
+
+    /// Whether a connection that the last read found empty is empty still, told without a system
+    /// call.
+    #[inline]
+    pub(in crate::net) fn is_still_empty(&self) -> bool {
+        self.plaintext.is_empty()
+            && self.received.is_empty()
+            && matches!(self.incoming, Incoming::Open)
+            && !self.transport.may_have_input()
+    }
+}
+
+fn give(bytes: &[u8], buffer: &mut ReadBuf<'_>, rest: &mut Remainder) {
+    // What does not fit stays behind what did not fit before.
+    let count = if rest.is_empty() {
+        bytes.len().min(buffer.remaining())
+    } else {
+        0
+    };
+    let (now, later) = bytes.split_at_checked(count).unwrap_or((bytes, &[]));
+    buffer.put_slice(now);
+    if !later.is_empty() {
+        rest.append(later);
+    }
+}

@@ -1,0 +1,97 @@
+//! One connection to a client under TLS.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+
+use rustls::CommonState;
+use rustls::ServerConfig;
+use rustls::server::UnbufferedServerConnection;
+
+use crate::net::Transport;
+use crate::net::client_tls::reading::Incoming;
+use crate::net::client_tls::remainder::Remainder;
+
+/// A connection to a client under TLS, our side being TLS's server.
+pub struct ClientTls {
+    pub(super) transport: Transport,
+    pub(super) connection: UnbufferedServerConnection,
+    /// Records, or parts of one, of which nothing can be made before more comes.
+    pub(super) received: Vec<u8>,
+    /// What the client has said and its reader had no room for.
+    pub(super) plaintext: Remainder,
+    /// Records that the transport did not take.
+    pub(super) unsent: Remainder,
+    pub(super) incoming: Incoming,
+    /// Nothing more may be written.
+    pub(super) is_shut: bool,
+}
+
+impl ClientTls {
+    pub(super) fn new(
+        transport: Transport,
+        config: Arc<ServerConfig>,
+    ) -> Result<Box<Self>, rustls::Error> {
+        Ok(Box::new(Self {
+            transport,
+            connection: UnbufferedServerConnection::new(config)?,
+            received: Vec::new(),
+            plaintext: Remainder::default(),
+            unsent: Remainder::default(),
+            incoming: Incoming::Open,
+            is_shut: false,
+        }))
+    }
+
+    /// Goes on with the handshake until it is done, and all that belongs to it is sent.
+    pub(super) fn poll_handshake(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            // If it has failed, the alert is what is to be sent.
+            let flushed = ready!(self.poll_flush(context));
+            if let Some(ended) = self.incoming.ended() {
+                ended?;
+                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            }
+            flushed?;
+            if !self.connection.is_handshaking() {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(self.poll_receive(context))?;
+        }
+    }
+
+    /// What was agreed on, and the client's certificate.
+    pub fn agreed(&self) -> &CommonState {
+        &self.connection
+    }
+
+    /// The transport underneath.
+    pub const fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    /// The transport underneath, to park or unpark it.
+    pub const fn transport_mut(&mut self) -> &mut Transport {
+        &mut self.transport
+    }
+
+    /// Whether there may be something to read, told without a system call.
+    pub(in crate::net) fn may_have_input(&self) -> bool {
+        !self.plaintext.is_empty()
+            || self.incoming.ended().is_some()
+            || self.transport.may_have_input()
+    }
+}
+
+impl fmt::Debug for ClientTls {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Nothing of what is said under TLS, nor its keys.
+        formatter
+            .debug_struct("ClientTls")
+            .field("transport", &self.transport)
+            .finish_non_exhaustive()
+    }
+}
