@@ -3,14 +3,23 @@
 //! In a world in memory, whose clients and servers need none themselves.
 #![cfg(test)]
 
+mod tls;
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
 use dhat::HeapStats;
 use dhat::Profiler;
+use rustls::version::TLS12;
+use rustls::version::TLS13;
 use tidegate::config::PoolMode;
 use tidegate_world::Guest;
 use tidegate_world::Script;
 use tidegate_world::World;
 use tokio::runtime::Builder;
 use tokio::runtime::LocalOptions;
+
+use crate::tls::Line;
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -83,8 +92,12 @@ const CASES: [Case; 7] = [
     },
 ];
 
+/// What is counted, is counted for the whole process: one at a time.
+static COUNTING: Mutex<()> = Mutex::new(());
+
 #[test]
 fn a_transaction_allocates_nothing() {
+    let _alone = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
     let _profiler = Profiler::builder().testing().build();
     let told: Vec<String> = CASES
         .into_iter()
@@ -94,6 +107,31 @@ fn a_transaction_allocates_nothing() {
         })
         .collect();
     assert!(told.is_empty(), "allocations: {told:#?}");
+}
+
+/// rustls makes a block for each record, gives it back at once, and offers no way without.
+#[test]
+fn tls_allocates_a_block_for_each_record_and_keeps_none() {
+    let _alone = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let _profiler = Profiler::builder().testing().build();
+    let runtime = Builder::new_current_thread().build().unwrap();
+    for version in [&TLS12, &TLS13] {
+        let mut line = runtime.block_on(Line::new(version));
+        for (asked, answered, records) in [(60, 200, 2), (60, 64 * 1024, 5), (20_000, 60, 3)] {
+            let mut run = |rounds| {
+                let mut allocated = 0;
+                for _ in 0..rounds {
+                    allocated += runtime.block_on(line.round(asked, answered));
+                }
+                allocated
+            };
+            run(TO_WARM_UP);
+            let before = HeapStats::get().curr_bytes;
+            let allocated = run(ROUNDS);
+            assert_eq!(allocated, u64::from(ROUNDS) * records, "{version:?}");
+            assert_eq!(HeapStats::get().curr_bytes, before, "{version:?}");
+        }
+    }
 }
 
 /// How often something is allocated in so many rounds.

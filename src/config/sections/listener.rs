@@ -92,7 +92,8 @@ settings! {
         proxy_header_timeout: Duration = Duration::from_secs(5), Duration::from_millis(100)..=Duration::from_mins(1), "duration", Reload;
         /// TLS towards clients.
         tls: ListenerTls = ListenerTls::Disable, Any, "word", Reload;
-        /// Certificates with their keys; the client's SNI chooses, the first is for those without.
+        /// Certificates with their keys; the client's SNI chooses, the first is for those without. With
+        /// an ECDSA key a handshake costs a quarter of what one with RSA does.
         tls_certificates: Vec<CertificateFiles> = Vec::new(), Any, "files", Reload => "[{ certificate = \"server.crt\", key = \"server.key\" }]";
         /// The authorities that may sign client certificates.
         tls_client_ca: Option<PathBuf> = None, Each(CertificatePem), "file", Reload => "\"client-ca.crt\"";
