@@ -16,12 +16,14 @@ use tokio::io::ReadBuf;
 
 use super::NAME;
 use super::Setup;
+use super::pair::ROOM_BYTES;
 use super::text;
 
 /// A client.
 pub(super) struct Far {
     pub(super) tls: ClientConnection,
     wire: Option<DuplexStream>,
+    room: Vec<u8>,
     /// What is not delivered yet.
     pub(super) outgoing: Vec<u8>,
     /// How many bytes it has said.
@@ -41,6 +43,7 @@ impl Far {
         let mut far = Self {
             tls,
             wire: Some(wire),
+            room: vec![0; ROOM_BYTES],
             outgoing: Vec::new(),
             said: 0,
             heard: Vec::new(),
@@ -95,8 +98,8 @@ impl Far {
     /// Hears at most so many bytes of the wire; how many it were.
     pub(super) fn receive(&mut self, most: usize, context: &mut Context<'_>) -> usize {
         let Some(wire) = &mut self.wire else { return 0 };
-        let mut room = vec![0; most];
-        let mut read = ReadBuf::new(&mut room);
+        let most = most.min(ROOM_BYTES);
+        let mut read = ReadBuf::new(&mut self.room[..most]);
         if !matches!(
             Pin::new(wire).poll_read(context, &mut read),
             Poll::Ready(Ok(()))
@@ -104,8 +107,9 @@ impl Far {
             return 0;
         }
         let count = read.filled().len();
-        room.truncate(count);
-        self.take(&room);
+        let room = std::mem::take(&mut self.room);
+        self.take(&room[..count]);
+        self.room = room;
         count
     }
 

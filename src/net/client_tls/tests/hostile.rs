@@ -131,8 +131,7 @@ proptest! {
         let near = altered_handshake(&setup, &mut far, transport, &[1000], alter);
         if let Some(Ok(near)) = near {
             far.say(100);
-            let heard = Vec::new();
-            use_up(Pair { far, near, said: 0, heard, ended: None });
+            use_up(Pair::of(far, near));
         }
     }
 

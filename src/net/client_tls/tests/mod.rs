@@ -50,7 +50,7 @@ const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
 fn any_setup() -> impl Strategy<Value = Setup> {
     let version = prop_oneof![Just(&TLS12), Just(&TLS13)];
     let record = prop_oneof![2 => Just(None), 1 => (32_usize..400).prop_map(Some)];
-    let wire = prop_oneof![Just(1_usize), 2_usize..400, Just(20_000), Just(1_000_000)];
+    let wire = prop_oneof![1_usize..8, 8_usize..400, Just(20_000), Just(1_000_000)];
     (version, record, wire).prop_map(|(version, far_record_bytes, wire_bytes)| Setup {
         version,
         far_record_bytes,

@@ -16,6 +16,9 @@ use crate::net::ClientTls;
 use crate::net::Hello;
 use crate::net::Transport;
 
+/// What is read at once, at most.
+pub(super) const ROOM_BYTES: usize = 70_000;
+
 /// Two ends that are through with their handshake.
 pub(super) struct Pair {
     pub(super) far: Far,
@@ -23,6 +26,7 @@ pub(super) struct Pair {
     /// How many bytes our side has said.
     pub(super) said: usize,
     pub(super) heard: Vec<u8>,
+    room: Vec<u8>,
     /// How reading has ended.
     pub(super) ended: Option<io::Result<()>>,
 }
@@ -80,24 +84,29 @@ pub(super) fn altered_handshake(
 
 impl Pair {
     pub(super) fn new(setup: &Setup) -> Self {
-        Self::in_pieces(setup, &[usize::MAX / 2])
+        Self::in_pieces(setup, &[ROOM_BYTES])
     }
 
     pub(super) fn in_pieces(setup: &Setup, pieces: &[usize]) -> Self {
         let (mut far, transport) = strangers(setup);
-        let pieces: Vec<_> = pieces.iter().map(|piece| (*piece).min(70_000)).collect();
-        let near = handshake(setup, &mut far, transport, &pieces);
-        let mut pair = Self {
-            far,
-            near: near.unwrap().unwrap(),
-            said: 0,
-            heard: Vec::new(),
-            ended: None,
-        };
+        let near = handshake(setup, &mut far, transport, pieces);
+        let mut pair = Self::of(far, near.unwrap().unwrap());
         // Our side is through; its last words may still be on the wire.
         pair.settle();
         assert!(!pair.far.tls.is_handshaking());
         pair
+    }
+
+    /// Two ends whose handshake is over on our side.
+    pub(super) fn of(far: Far, near: Box<ClientTls>) -> Self {
+        Self {
+            far,
+            near,
+            said: 0,
+            heard: Vec::new(),
+            room: vec![0; ROOM_BYTES],
+            ended: None,
+        }
     }
 
     /// Our side says so many bytes in two parts; how many were taken, unless it must wait.
@@ -113,10 +122,10 @@ impl Pair {
     }
 
     /// Our side reads once; how many bytes it were.
-    pub(super) fn hear(&mut self, room: usize) -> usize {
+    pub(super) fn hear(&mut self, most: usize) -> usize {
         let mut context = Context::from_waker(Waker::noop());
-        let mut room = vec![0; room];
-        let mut buffer = ReadBuf::new(&mut room);
+        let most = most.min(ROOM_BYTES);
+        let mut buffer = ReadBuf::new(&mut self.room[..most]);
         if self.ended.is_some() || buffer.remaining() == 0 {
             return 0;
         }
@@ -147,10 +156,10 @@ impl Pair {
         while idle < 2 {
             let mut moved = self.far.deliver(usize::MAX, &mut context);
             let had_ended = self.ended.is_some();
-            moved += self.hear(70_000);
+            moved += self.hear(ROOM_BYTES);
             moved += usize::from(self.ended.is_some() != had_ended);
             drop(self.flush());
-            moved += self.far.receive(70_000, &mut context);
+            moved += self.far.receive(ROOM_BYTES, &mut context);
             idle = if moved == 0 { idle + 1 } else { 0 };
         }
     }

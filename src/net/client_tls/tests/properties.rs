@@ -33,7 +33,7 @@ fn size() -> impl Strategy<Value = usize> {
         4 => 0_usize..100,
         3 => 0_usize..5000,
         1 => 16_300_usize..16_500,
-        1 => 0_usize..200_000,
+        1 => 0_usize..60_000,
     ]
 }
 
