@@ -11,8 +11,8 @@
 //! ```
 
 mod hello;
+mod kept;
 mod reading;
-mod remainder;
 mod scratch;
 mod stream;
 mod writing;

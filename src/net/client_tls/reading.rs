@@ -17,12 +17,12 @@ use tokio::io::ReadBuf;
 use crate::limits::EDGE_BUFFER_BYTES;
 use crate::net::ClientTls;
 use crate::net::client_tls::hello::invalid;
-use crate::net::client_tls::remainder::Remainder;
+use crate::net::client_tls::kept::Kept;
 use crate::net::client_tls::scratch::with_scratch;
 use crate::net::client_tls::writing::encode;
 
 /// What is still to be expected from the client.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Incoming {
     /// Anything.
     Open,
@@ -31,22 +31,7 @@ pub(super) enum Incoming {
     /// Nothing: the transport ended without a word.
     CutOff,
     /// Nothing: it broke TLS.
-    Failed(Box<rustls::Error>),
-}
-
-impl Incoming {
-    /// How a reader is told that nothing more comes; `None` if it may.
-    pub(super) fn ended(&self) -> Option<io::Result<()>> {
-        match self {
-            Self::Open => None,
-            Self::Closed => Some(Ok(())),
-            Self::CutOff => Some(Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the connection ended without the end of its TLS",
-            ))),
-            Self::Failed(error) => Some(Err(invalid((**error).clone()))),
-        }
-    }
+    Failed,
 }
 
 impl ClientTls {
@@ -63,17 +48,25 @@ impl ClientTls {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.plaintext.is_empty() {
-            let left = self.plaintext.bytes();
-            let now = left.get(..buffer.remaining()).unwrap_or(left);
-            buffer.put_slice(now);
-            let count = now.len();
-            self.plaintext.take(count);
-            return Poll::Ready(Ok(()));
-        }
+        let left @ [_, ..] = self.kept.plaintext() else {
+            return self.poll_read_on(context, buffer);
+        };
+        let now = left.get(..buffer.remaining()).unwrap_or(left);
+        buffer.put_slice(now);
+        let count = now.len();
+        self.kept.take_plaintext(count);
+        Poll::Ready(Ok(()))
+    }
+
+    /// As [`ClientTls::poll_read`], with no plaintext left.
+    fn poll_read_on(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         while buffer.filled().len() == before && buffer.remaining() > 0 {
-            if let Some(ended) = self.incoming.ended() {
+            if let Some(ended) = self.ended() {
                 return Poll::Ready(ended);
             }
             ready!(self.poll_receive_into(context, buffer))?;
@@ -93,7 +86,7 @@ impl ClientTls {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         with_scratch(|scratch| {
-            let kept = self.received.len();
+            let kept = self.kept.received().len();
             // What is read fits into the reader's buffer, unless that is tiny.
             let wanted = buffer.remaining().max(EDGE_BUFFER_BYTES);
             let room = scratch.incoming.get_mut(kept..).unwrap_or_default();
@@ -111,9 +104,9 @@ impl ClientTls {
             }
             let bytes = scratch.incoming.get_mut(..kept + count).unwrap_or_default();
             let (front, _) = bytes.split_at_mut(kept);
-            front.copy_from_slice(&self.received);
+            front.copy_from_slice(self.kept.received());
             self.take_in(bytes, buffer);
-            if !self.unsent.is_empty() {
+            if !self.kept.unsent().is_empty() {
                 // An answer that TLS gives by itself. If it cannot be sent, a write will say so.
                 drop(self.poll_flush(context));
             }
@@ -130,7 +123,7 @@ impl ClientTls {
     /// there is room.
     fn take_in(&mut self, bytes: &mut [u8], buffer: &mut ReadBuf<'_>) {
         let mut used = 0;
-        while let Incoming::Open = self.incoming {
+        while self.incoming == Incoming::Open {
             let rest = bytes.get_mut(used..).unwrap_or_default();
             let UnbufferedStatus { discard, state } = self.connection.process_tls_records(rest);
             used += discard;
@@ -138,10 +131,10 @@ impl ClientTls {
                 Ok(ConnectionState::ReadTraffic(mut traffic)) => {
                     while let Some(Ok(record)) = traffic.next_record() {
                         used += record.discard;
-                        give(record.payload, buffer, &mut self.plaintext);
+                        give(record.payload, buffer, &mut self.kept);
                     }
                 },
-                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.unsent),
+                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.kept),
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
                 Ok(ConnectionState::BlockedHandshake | ConnectionState::WriteTraffic(_)) => break,
                 Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => {
@@ -151,13 +144,9 @@ impl ClientTls {
                 Err(error) => self.fail(error, bytes.get_mut(used..).unwrap_or_default()),
             }
         }
-        self.received.clear();
-        match bytes.get(used..) {
-            Some(rest @ [_, ..]) if matches!(self.incoming, Incoming::Open) => {
-                self.received.extend_from_slice(rest);
-            },
-            _ => self.received = Vec::new(),
-        }
+        let is_open = self.incoming == Incoming::Open;
+        let rest = bytes.get(used..).filter(|_| is_open).unwrap_or_default();
+        self.kept.replace_received(rest);
     }
 
     /// The end of it: what is left to say is an alert. `rest` was not taken in.
@@ -168,32 +157,39 @@ impl ClientTls {
             let Ok(ConnectionState::EncodeTlsData(data)) = state else {
                 break;
             };
-            encode(data, &mut self.unsent);
+            encode(data, &mut self.kept);
         }
-        self.incoming = Incoming::Failed(Box::new(error));
+        self.kept.fail(error);
+        self.incoming = Incoming::Failed;
+    }
+
+    /// How a reader is told that nothing more comes; `None` if it may.
+    pub(super) fn ended(&self) -> Option<io::Result<()>> {
+        match self.incoming {
+            Incoming::Open => None,
+            Incoming::Closed => Some(Ok(())),
+            Incoming::CutOff => Some(Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the connection ended without the end of its TLS",
+            ))),
+            Incoming::Failed => self.kept.error().cloned().map(|error| Err(invalid(error))),
+        }
     }
 
     /// Whether a connection that the last read found empty is empty still, told without a system
     /// call.
     #[inline]
     pub(in crate::net) fn is_still_empty(&self) -> bool {
-        self.plaintext.is_empty()
-            && self.received.is_empty()
-            && matches!(self.incoming, Incoming::Open)
+        self.kept.is_nothing()
+            && self.incoming == Incoming::Open
             && !self.transport.may_have_input()
     }
 }
 
-fn give(bytes: &[u8], buffer: &mut ReadBuf<'_>, rest: &mut Remainder) {
-    // What does not fit stays behind what did not fit before.
-    let count = if rest.is_empty() {
-        bytes.len().min(buffer.remaining())
-    } else {
-        0
-    };
+/// Fills `buffer`, and keeps what does not fit.
+fn give(bytes: &[u8], buffer: &mut ReadBuf<'_>, kept: &mut Kept) {
+    let count = bytes.len().min(buffer.remaining());
     let (now, later) = bytes.split_at_checked(count).unwrap_or((bytes, &[]));
     buffer.put_slice(now);
-    if !later.is_empty() {
-        rest.append(later);
-    }
+    kept.append_plaintext(later);
 }

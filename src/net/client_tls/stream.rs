@@ -12,19 +12,14 @@ use rustls::ServerConfig;
 use rustls::server::UnbufferedServerConnection;
 
 use crate::net::Transport;
+use crate::net::client_tls::kept::Kept;
 use crate::net::client_tls::reading::Incoming;
-use crate::net::client_tls::remainder::Remainder;
 
 /// A connection to a client under TLS, our side being TLS's server.
 pub struct ClientTls {
     pub(super) transport: Transport,
     pub(super) connection: UnbufferedServerConnection,
-    /// Records, or parts of one, of which nothing can be made before more comes.
-    pub(super) received: Vec<u8>,
-    /// What the client has said and its reader had no room for.
-    pub(super) plaintext: Remainder,
-    /// Records that the transport did not take.
-    pub(super) unsent: Remainder,
+    pub(super) kept: Kept,
     pub(super) incoming: Incoming,
     /// Nothing more may be written.
     pub(super) is_shut: bool,
@@ -38,9 +33,7 @@ impl ClientTls {
         Ok(Box::new(Self {
             transport,
             connection: UnbufferedServerConnection::new(config)?,
-            received: Vec::new(),
-            plaintext: Remainder::default(),
-            unsent: Remainder::default(),
+            kept: Kept::default(),
             incoming: Incoming::Open,
             is_shut: false,
         }))
@@ -51,7 +44,7 @@ impl ClientTls {
         loop {
             // If it has failed, the alert is what is to be sent.
             let flushed = ready!(self.poll_flush(context));
-            if let Some(ended) = self.incoming.ended() {
+            if let Some(ended) = self.ended() {
                 ended?;
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
@@ -80,8 +73,8 @@ impl ClientTls {
 
     /// Whether there may be something to read, told without a system call.
     pub(in crate::net) fn may_have_input(&self) -> bool {
-        !self.plaintext.is_empty()
-            || self.incoming.ended().is_some()
+        !self.kept.plaintext().is_empty()
+            || self.ended().is_some()
             || self.transport.may_have_input()
     }
 }

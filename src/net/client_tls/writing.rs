@@ -22,8 +22,8 @@ use crate::limits::TLS_CLOSE_BYTES_MAX;
 use crate::limits::TLS_OVERHEAD_BYTES_MAX;
 use crate::limits::TLS_RECORD_BYTES_MAX;
 use crate::net::ClientTls;
+use crate::net::client_tls::kept::Kept;
 use crate::net::client_tls::reading::Incoming;
-use crate::net::client_tls::remainder::Remainder;
 use crate::net::client_tls::scratch::Scratch;
 use crate::net::client_tls::scratch::with_scratch;
 
@@ -59,16 +59,18 @@ impl ClientTls {
         loop {
             ready!(self.poll_flush(context))?;
             // An alert is the last that may be said.
-            if self.is_shut || matches!(self.incoming, Incoming::Failed(_)) {
+            if self.is_shut || self.incoming == Incoming::Failed {
                 return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
             }
             // What is kept changes nothing: it is as it was when it was last looked at.
-            let status = self.connection.process_tls_records(&mut self.received);
+            let status = self
+                .connection
+                .process_tls_records(self.kept.received_mut());
             match status.state {
                 Ok(ConnectionState::WriteTraffic(mut traffic)) => {
                     return Poll::Ready(seal(&mut traffic, parts, &mut scratch.outgoing));
                 },
-                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.unsent),
+                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.kept),
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
                 Ok(_) | Err(_) => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
             }
@@ -85,9 +87,8 @@ impl ClientTls {
             Poll::Ready(sent) => sent?,
             Poll::Pending => 0,
         };
-        if let Some(rest @ [_, ..]) = bytes.get(sent..) {
-            self.unsent.append(rest);
-        }
+        self.kept
+            .append_unsent(bytes.get(sent..).unwrap_or_default());
         Ok(())
     }
 
@@ -98,11 +99,10 @@ impl ClientTls {
     /// The transport's.
     #[inline]
     pub(in crate::net) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.unsent.is_empty() {
-            let transport = Pin::new(&mut self.transport);
-            match ready!(transport.poll_write(context, self.unsent.bytes()))? {
+        while let bytes @ [_, ..] = self.kept.unsent() {
+            match ready!(Pin::new(&mut self.transport).poll_write(context, bytes))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                count => self.unsent.take(count),
+                count => self.kept.take_unsent(count),
             }
         }
         Poll::Ready(Ok(()))
@@ -130,23 +130,25 @@ impl ClientTls {
     }
 
     fn announce_end(&mut self) {
-        if let Some(Err(_)) = self.incoming.ended() {
+        if let Some(Err(_)) = self.ended() {
             // Whoever broke TLS was told so, and whoever is gone hears nothing.
             return;
         }
         loop {
-            let status = self.connection.process_tls_records(&mut self.received);
+            let status = self
+                .connection
+                .process_tls_records(self.kept.received_mut());
             match status.state {
                 Ok(ConnectionState::WriteTraffic(mut traffic)) => {
                     let mut record = [0; TLS_CLOSE_BYTES_MAX];
                     if let Ok(count) = traffic.queue_close_notify(&mut record) {
                         let record = record.get(..count).unwrap_or_default();
-                        self.unsent.append(record);
+                        self.kept.append_unsent(record);
                         return;
                     }
                     // Something stands before it, and is encoded first.
                 },
-                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.unsent),
+                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.kept),
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
                 Ok(_) | Err(_) => return,
             }
@@ -180,12 +182,12 @@ fn seal(
 }
 
 /// Puts what TLS itself says behind what waits to be sent.
-pub(super) fn encode(mut data: EncodeTlsData<'_, ServerConnectionData>, unsent: &mut Remainder) {
+pub(super) fn encode(mut data: EncodeTlsData<'_, ServerConnectionData>, kept: &mut Kept) {
     // How long it is, it tells only whoever has too little room.
     if let Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) =
         data.encode(&mut [])
     {
-        let encoded = data.encode(unsent.extend(required_size));
+        let encoded = data.encode(kept.extend_unsent(required_size));
         debug_assert!(matches!(encoded, Ok(count) if count == required_size));
     }
 }

@@ -175,8 +175,6 @@ impl Pair {
 
     /// Nothing is kept that an idle connection does not need.
     pub(super) fn assert_bare(&self) {
-        assert_eq!(self.near.received.capacity(), 0);
-        assert!(self.near.plaintext.is_empty());
-        assert!(self.near.unsent.is_empty());
+        assert!(self.near.kept.is_nothing());
     }
 }
