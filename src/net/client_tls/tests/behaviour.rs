@@ -81,6 +81,7 @@ fn whoever_reads_a_little_is_not_given_much_to_keep() {
             "{kept}"
         );
     }
+    assert!(text(0, 500_000).starts_with(&pair.heard));
 }
 
 #[test]
