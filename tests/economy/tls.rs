@@ -66,7 +66,7 @@ impl Line {
             records: vec![0; 2 * ROOM_BYTES],
         };
         let accepting = async {
-            let hello = Hello::read(Transport::Memory(transport)).await.unwrap();
+            let hello = Hello::read(Transport::in_memory(transport)).await.unwrap();
             hello.handshake(Arc::new(server)).await.unwrap()
         };
         let (stream, ()) = tokio::join!(accepting, caller.shake_hands());

@@ -34,7 +34,7 @@ pub(super) struct Pair {
 /// Two ends on one wire that have said nothing yet.
 pub(super) fn strangers(setup: &Setup) -> (Far, Transport) {
     let (wire, transport) = tokio::io::duplex(setup.wire_bytes);
-    (Far::new(setup, wire), Transport::Memory(transport))
+    (Far::new(setup, wire), Transport::in_memory(transport))
 }
 
 /// Makes the handshake; its bytes come in pieces of these sizes, over and over. `None` if no more
