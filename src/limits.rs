@@ -180,6 +180,9 @@ pub const LETTERS_COUNT_MAX: usize = 1024;
 /// Less sleep of the machine than this does not end its connections.
 pub const SUSPENSION_MIN: Duration = Duration::from_secs(2);
 
+/// How much of TLS that says nothing a client may send in a row: several times the longest record.
+pub const TLS_FRUITLESS_BYTES_MAX: usize = 64 * 1024;
+
 /// How often a worker looks at what happens by time.
 pub const TICK_INTERVAL: Duration = Duration::from_millis(250);
 

@@ -62,6 +62,8 @@ pub struct Home {
     pub dial: Box<dyn Dial>,
     /// How other workers are reached.
     pub post: Box<dyn Post>,
+    /// Clients whose sessions are closing, by their numbers; some may have gone.
+    pub closing: RefCell<Vec<u64>>,
     /// TLS towards servers, made once per set of files.
     pub server_tls: ServerTlsCache,
     /// The slow part of SCRAM logins to servers, remembered.
@@ -111,6 +113,7 @@ impl Home {
             node,
             counters: Rc::default(),
             clock: Clock::default(),
+            closing: RefCell::default(),
             random,
             dial,
             post,

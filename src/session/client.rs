@@ -123,6 +123,7 @@ impl Client {
 
     pub(super) fn begin_closing(&self, now: Instant) {
         self.closing_since.set(Some(now));
+        self.pool.home.closing.borrow_mut().push(self.id);
     }
 
     /// When the session began to close, if it has.

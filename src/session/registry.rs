@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::limits::CLIENTS_PER_TICK_COUNT;
 use crate::limits::CLOSING_TIMEOUT;
+use crate::pool::Home;
 use crate::session::Client;
 use crate::session::ClientState;
 use crate::session::Ending;
@@ -61,15 +62,18 @@ impl Registry {
         self.clients.borrow().is_empty()
     }
 
-    /// Ends the sessions whose time is up: of those that have a server, by their numbers, and of as
-    /// many others as have their turn.
-    pub fn tick(&self, with_server: impl Iterator<Item = u64>, now: Instant) {
+    /// Ends the sessions whose time is up: of those that have a server or are closing, and of as many
+    /// others as have their turn.
+    pub fn tick(&self, home: &Home, now: Instant) {
         let clients = self.clients.borrow();
-        for number in with_server {
-            if let Some(client) = clients.get(&number) {
+        let mut closing = home.closing.borrow_mut();
+        closing.retain(|number| clients.contains_key(number));
+        for number in home.lent_to().iter().chain(&*closing) {
+            if let Some(client) = clients.get(number) {
                 look_at(client, now);
             }
         }
+        drop(closing);
         let mut others = clients.range(self.turn.get()..);
         for (_, client) in others.by_ref().take(CLIENTS_PER_TICK_COUNT) {
             look_at(client, now);

@@ -139,6 +139,7 @@ impl Session {
                 let unsent = &mut server.promised.unsent;
                 let flushed = Outgoing::flush(unsent, &mut server.socket, context);
                 self.note_deafness(flushed.is_err());
+                has_moved |= self.after_flush(context)?;
             }
             if is_client_taking {
                 has_moved |= self.read_server(context)?;
@@ -160,6 +161,19 @@ impl Session {
             has_moved |= self.read_client(context)?;
         }
         Ok(has_moved)
+    }
+
+    /// All that waited for the server is sent: if it has answered that already, it may be given back.
+    fn after_flush(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
+        let is_sent = |lease: &Lease| lease.promised.unsent.is_none();
+        if !self.lease.as_ref().is_some_and(is_sent) {
+            return Ok(false);
+        }
+        self.after_server()?;
+        if std::mem::take(&mut self.conversation.resumes) {
+            self.resume(context)?;
+        }
+        Ok(true)
     }
 
     fn check_ending(&self) -> Result<(), End> {

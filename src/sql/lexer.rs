@@ -295,6 +295,10 @@ impl Lexer {
                 has_newline: has_newline || is_newline,
             };
         } else {
+            if escapes && matches!(byte, b'-' | 0x0b | 0x0c) {
+                // A comment may stand before the rest of the text, and other white space.
+                sink.token(Token::Doubt);
+            }
             self.previous = 0;
             self.mark(byte, sink);
         }

@@ -203,7 +203,10 @@ impl Reader {
                 }
             },
             Token::Doubt => self.effects.pins = true,
-            Token::TextMark(_) => {},
+            // What is spelt with a backslash may be any word.
+            Token::TextMark(mark) => {
+                self.effects.pins |= self.place == Place::Do && mark == b'\\';
+            },
             Token::TextWord(word) => {
                 self.effects.pins |= self.place == Place::Do
                     && (is_state_anywhere(word) || is_one_of(word, &STATE_IN_CODE));
@@ -213,7 +216,11 @@ impl Reader {
                 self.effects.pins |= name.contains(&b'\\');
                 self.word(name, true);
             },
-            Token::Word(word) => self.word(word, false),
+            Token::Word(word) => {
+                // The same, with another sign in place of the backslash.
+                self.effects.pins |= is(word, "uescape");
+                self.word(word, false);
+            },
         }
     }
 
@@ -239,7 +246,11 @@ impl Reader {
                 }
                 Place::Inside
             },
-            Place::Statement => self.mention(word, is_name),
+            Place::Statement => {
+                // What looked like `EXECUTE` may have been a name.
+                self.within(word, is_name);
+                self.mention(word, is_name)
+            },
             Place::Do => Place::Do,
             // `EXPLAIN EXECUTE`, `CREATE TABLE … AS EXECUTE`.
             Place::Inside if is(word, "execute") && !is_name => Place::Statement,
@@ -394,7 +405,14 @@ const COMMANDS: Filter = Filter::of(&[
 const WITHIN: Filter = Filter::of(&[
     &BEFORE_TEMPORARY,
     &TEMPORARY,
-    &["execute", "set_config", "pg_settings", "update", "hold"],
+    &[
+        "execute",
+        "set_config",
+        "pg_settings",
+        "update",
+        "hold",
+        "uescape",
+    ],
     // See `is_state_anywhere`; longer ones are never ruled out.
     &["pg_temp"],
 ]);

@@ -93,7 +93,12 @@ const HARMLESS: [&str; 37] = [
     "create function f() returns int language sql as 'select 1; set a = 1'",
 ];
 
-const PINNING: [&str; 33] = [
+const PINNING: [&str; 38] = [
+    "SELECT U&\"set!005fconfig\" UESCAPE '!' ('a.b', '1', false)",
+    "SET U&\"a!0062\" UESCAPE '!' = 1",
+    "DO E'begin perform s\\x65t_config(''a.b'', ''1'', false); end'",
+    "SELECT E'a' --\n'\\'', set_config('a.b', '1', false)",
+    "SELECT t.execute, pg_advisory_lock(1) FROM t",
     "set session authorization x",
     "SET session_authorization = x",
     "RESET SESSION AUTHORIZATION",
@@ -130,7 +135,11 @@ const PINNING: [&str; 33] = [
 ];
 
 /// Texts, and the parameters that they may change, those that they reset with a `-`.
-const TOUCHING: [(&str, &str); 44] = [
+const TOUCHING: [(&str, &str); 45] = [
+    (
+        "SELECT 1 AS execute, set_config('work_mem', '1GB', false)",
+        "work_mem",
+    ),
     ("SET statement_timeout = 1", "statement_timeout"),
     ("set search_path to a, b", "search_path"),
     ("SET SESSION statement_timeout TO 1", "statement_timeout"),

@@ -57,7 +57,8 @@ async fn bring_home(mut arrival: Box<Arrival>, place: Rc<Place>) {
             }
         },
         Err(error) => {
-            seat.leave(|_| true);
+            // Only its home knows whether the pool is still there.
+            drop(seat);
             tracing::warn!(%error, "a client was lost on the way to its home");
         },
     }

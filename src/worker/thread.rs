@@ -165,7 +165,7 @@ fn tick(place: &Place) {
     for key in place.home.tick(now) {
         place.node.homes.forget(&key, place.home.worker);
     }
-    place.registry.tick(place.home.lent_to().into_iter(), now);
+    place.registry.tick(&place.home, now);
 }
 
 fn read(letter: Letter, place: &Rc<Place>) {

@@ -257,7 +257,7 @@ impl World {
             for Worker { home, registry } in &self.workers {
                 // Clients come to any worker here; nobody keeps a list of their homes.
                 drop(home.tick(now));
-                registry.tick(home.lent_to().into_iter(), now);
+                registry.tick(home, now);
             }
             self.check_limits();
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
 use tidegate::config;
@@ -39,7 +39,7 @@ use crate::pipe::End;
 use crate::pipe::pipe;
 
 /// No login and no answer of a script is longer.
-const ANSWER_BYTES: usize = 2048;
+const ANSWER_BYTES: usize = 1024;
 
 /// The node.
 #[derive(Debug)]
@@ -71,9 +71,9 @@ impl Dial for Servers {
     }
 }
 
-/// No two clients may be given the same key.
+/// No two clients may be given the same key, nor the same four bytes of one.
 fn different(bytes: &mut [u8]) {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
+    static NEXT: AtomicU32 = AtomicU32::new(1);
     let number = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
     for (place, byte) in bytes.iter_mut().zip(number.into_iter().rev().cycle()) {
         *place = byte;
@@ -113,7 +113,7 @@ impl World {
             loop {
                 let now = ticks.tick().await;
                 drop(home.tick(now));
-                registry.tick(home.lent_to().into_iter(), now);
+                registry.tick(&home, now);
             }
         });
     }

@@ -15,6 +15,7 @@ use tokio::io::AsyncRead as _;
 use tokio::io::ReadBuf;
 
 use crate::limits::EDGE_BUFFER_BYTES;
+use crate::limits::TLS_FRUITLESS_BYTES_MAX;
 use crate::net::ClientTls;
 use crate::net::client_tls::hello::invalid;
 use crate::net::client_tls::kept::Kept;
@@ -69,22 +70,35 @@ impl ClientTls {
             if let Some(ended) = self.ended() {
                 return Poll::Ready(ended);
             }
-            ready!(self.poll_receive_into(context, buffer))?;
+            let count = ready!(self.poll_receive_into(context, buffer))?;
+            if buffer.filled().len() > before {
+                self.fruitless_bytes = 0;
+                break;
+            }
+            // New keys again and again, or records of nothing: each costs something, and nobody else
+            // on this thread has a turn meanwhile.
+            self.fruitless_bytes += count;
+            if self.fruitless_bytes > TLS_FRUITLESS_BYTES_MAX {
+                let error = rustls::PeerMisbehaved::TooManyKeyUpdateRequests;
+                self.fail(rustls::Error::PeerMisbehaved(error), &mut []);
+            }
         }
         Poll::Ready(Ok(()))
     }
 
     /// As [`ClientTls::poll_receive_into`], for nobody who reads yet.
     pub(super) fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_receive_into(context, &mut ReadBuf::new(&mut []))
+        let received = self.poll_receive_into(context, &mut ReadBuf::new(&mut []));
+        received.map_ok(drop)
     }
 
-    /// Reads once from the transport and takes in what came; that may have been nothing to read.
+    /// Reads once from the transport and takes in what came, of which it says how many bytes it was;
+    /// that may have been nothing to read.
     fn poll_receive_into(
         &mut self,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    ) -> Poll<io::Result<usize>> {
         with_scratch(|scratch| {
             let kept = self.kept.received().len();
             // What is read fits into the reader's buffer, unless that is tiny.
@@ -100,7 +114,7 @@ impl ClientTls {
             let count = read.filled().len();
             if count == 0 {
                 self.incoming = Incoming::CutOff;
-                return Poll::Ready(Ok(()));
+                return Poll::Ready(Ok(0));
             }
             let bytes = scratch.incoming.get_mut(..kept + count).unwrap_or_default();
             let (front, _) = bytes.split_at_mut(kept);
@@ -110,7 +124,7 @@ impl ClientTls {
                 // An answer that TLS gives by itself. If it cannot be sent, a write will say so.
                 drop(self.poll_flush(context));
             }
-            Poll::Ready(Ok(()))
+            Poll::Ready(Ok(count))
         })
     }
 

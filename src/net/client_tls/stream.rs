@@ -21,6 +21,8 @@ pub struct ClientTls {
     pub(super) connection: UnbufferedServerConnection,
     pub(super) kept: Kept,
     pub(super) incoming: Incoming,
+    /// Received since the client last said something, once the handshake was over.
+    pub(super) fruitless_bytes: usize,
     /// Nothing more may be written.
     pub(super) is_shut: bool,
 }
@@ -35,6 +37,7 @@ impl ClientTls {
             connection: UnbufferedServerConnection::new(config)?,
             kept: Kept::default(),
             incoming: Incoming::Open,
+            fruitless_bytes: 0,
             is_shut: false,
         }))
     }
