@@ -5,9 +5,6 @@
 
 mod tls;
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
-
 use dhat::HeapStats;
 use dhat::Profiler;
 use rustls::version::TLS12;
@@ -92,13 +89,16 @@ const CASES: [Case; 7] = [
     },
 ];
 
-/// What is counted, is counted for the whole process: one at a time.
-static COUNTING: Mutex<()> = Mutex::new(());
-
+/// What is counted, is counted for the whole process: one test, or the thread of another would be
+/// counted along.
 #[test]
-fn a_transaction_allocates_nothing() {
-    let _alone = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
+fn a_transaction_allocates_nothing_and_tls_a_block_for_each_record() {
     let _profiler = Profiler::builder().testing().build();
+    transactions_allocate_nothing();
+    tls_allocates_a_block_for_each_record_and_keeps_none();
+}
+
+fn transactions_allocate_nothing() {
     let told: Vec<String> = CASES
         .into_iter()
         .filter_map(|case| {
@@ -110,10 +110,7 @@ fn a_transaction_allocates_nothing() {
 }
 
 /// rustls makes a block for each record, gives it back at once, and offers no way without.
-#[test]
 fn tls_allocates_a_block_for_each_record_and_keeps_none() {
-    let _alone = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
-    let _profiler = Profiler::builder().testing().build();
     let runtime = Builder::new_current_thread().build().unwrap();
     for version in [&TLS12, &TLS13] {
         let mut line = runtime.block_on(Line::new(version));
