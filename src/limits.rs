@@ -39,6 +39,10 @@ pub const TLS_OVERHEAD_BYTES_MAX: usize = 256;
 /// The record that announces the end of a stream, in bytes; every cipher here makes less than 32.
 pub const TLS_CLOSE_BYTES_MAX: usize = 64;
 
+/// How much of TLS that says nothing a client may send in a row: several times the longest record,
+/// in bytes.
+pub const TLS_FRUITLESS_BYTES_MAX: usize = 64 * 1024;
+
 /// The buffer that TLS connections of a thread read records into, in bytes. The longest message of a
 /// handshake and the longest record fit: what does not is refused.
 pub const TLS_INCOMING_BYTES: usize = 64 * 1024;
@@ -179,9 +183,6 @@ pub const LETTERS_COUNT_MAX: usize = 1024;
 
 /// Less sleep of the machine than this does not end its connections.
 pub const SUSPENSION_MIN: Duration = Duration::from_secs(2);
-
-/// How much of TLS that says nothing a client may send in a row: several times the longest record.
-pub const TLS_FRUITLESS_BYTES_MAX: usize = 64 * 1024;
 
 /// How often a worker looks at what happens by time.
 pub const TICK_INTERVAL: Duration = Duration::from_millis(250);

@@ -53,8 +53,9 @@ pub(super) struct Session {
     pub(super) statements: Option<Box<Statements>>,
     pub(super) end: Option<Box<End>>,
     is_listening: bool,
+    /// The client's socket was read until nothing was left: when more comes, this task is woken.
     is_client_watched: bool,
-    /// Its socket was read until nothing was left, by this task: when more comes, the task is woken.
+    /// The same of the server's, by this task and not by one that had the server before.
     pub(super) is_server_watched: bool,
 }
 

@@ -45,17 +45,17 @@ impl Programs {
             }
         }
         let tidegate = match &options.tidegate {
-            Some(path) => path.clone(),
+            Some(path) => absolute(path)?,
             None => build("tidegate", extent)?,
         };
         Ok(Self {
             tidegate,
             rig: build("tidegate-rig", extent)?,
-            pgbouncer: pgbouncer(),
-            odyssey: named("ODYSSEY"),
-            pgcat: named("PGCAT"),
-            pgdog: named("PGDOG"),
-            pg_doorman: named("PG_DOORMAN"),
+            pgbouncer: pgbouncer().as_deref().map(absolute).transpose()?,
+            odyssey: named("ODYSSEY").as_deref().map(absolute).transpose()?,
+            pgcat: named("PGCAT").as_deref().map(absolute).transpose()?,
+            pgdog: named("PGDOG").as_deref().map(absolute).transpose()?,
+            pg_doorman: named("PG_DOORMAN").as_deref().map(absolute).transpose()?,
         })
     }
 
@@ -69,6 +69,11 @@ impl Programs {
             ("PG_DOORMAN", self.pg_doorman.as_deref()),
         ]
     }
+}
+
+/// A program by its whole path: each is started in a folder of its own.
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::fs::canonicalize(path).map_err(Failure::io(format!("find {}", path.display())))
 }
 
 fn named(variable: &str) -> Option<PathBuf> {

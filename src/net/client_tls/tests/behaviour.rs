@@ -22,6 +22,7 @@ use super::far::Far;
 use super::pair::Pair;
 use super::text;
 use crate::limits::EDGE_BUFFER_BYTES;
+use crate::limits::TLS_FRUITLESS_BYTES_MAX;
 use crate::limits::TLS_OUTGOING_BYTES;
 use crate::limits::TLS_RECORD_BYTES_MAX;
 use crate::net::Hello;
@@ -45,6 +46,26 @@ fn a_connection_at_rest_keeps_nothing() {
             pair.assert_bare();
         }
     }
+}
+
+#[test]
+fn a_client_that_goes_on_saying_nothing_is_ended_and_one_that_speaks_is_not() {
+    let mut pair = Pair::new(&EASY);
+    pair.near.fruitless_bytes = TLS_FRUITLESS_BYTES_MAX;
+    pair.far.say(60);
+    pair.settle();
+    pair.assert_heard();
+    assert_eq!(pair.near.fruitless_bytes, 0);
+    pair.far.update_keys();
+    pair.settle();
+    assert!((1..100).contains(&pair.near.fruitless_bytes));
+    pair.near.fruitless_bytes = TLS_FRUITLESS_BYTES_MAX;
+    pair.far.update_keys();
+    pair.settle();
+    assert!(matches!(
+        pair.near.kept.error(),
+        Some(rustls::Error::PeerMisbehaved(_))
+    ));
 }
 
 #[test]

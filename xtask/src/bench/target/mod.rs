@@ -160,6 +160,11 @@ impl Stand<'_> {
             Backend::Fake => self.fake_port,
         }
     }
+
+    /// The paths of the certificate that clients are shown, and of its key.
+    fn certificate(&self) -> [String; 2] {
+        ["server.crt", "server.key"].map(|name| self.ground.file(name).display().to_string())
+    }
 }
 
 /// A target that runs, or the server itself.

@@ -26,11 +26,7 @@ pub(super) fn start(stand: &Stand<'_>) -> Result<Running, Failure> {
 
 fn configuration(stand: &Stand<'_>, port: u16) -> String {
     let (server, pool_size) = (stand.server_port(0), stand.scenario.pool_size);
-    let (certificate, key) = (
-        stand.ground.file("server.crt"),
-        stand.ground.file("server.key"),
-    );
-    let (certificate, key) = (certificate.display(), key.display());
+    let [certificate, key] = stand.certificate();
     format!(
         r#"[general]
 host = "127.0.0.1"
