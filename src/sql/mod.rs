@@ -11,6 +11,7 @@ mod deallocate;
 mod keywords;
 mod lexer;
 mod parameter;
+mod repeatable;
 mod set_config;
 mod state_effects;
 
@@ -19,6 +20,7 @@ mod tests;
 
 pub use self::block_end::begins_with_block_end;
 pub use self::deallocate::deallocated_name;
+pub use self::repeatable::is_repeatable;
 pub use self::state_effects::Effects;
 pub use self::state_effects::Leaves;
 pub use self::state_effects::Mention;

@@ -172,6 +172,23 @@ impl Ledger {
         self.doubt == Doubt::None && self.is_settled() && !self.is_spoiled
     }
 
+    /// Whether it would be clean, but for what is the pooler's own: nothing that the client sends now
+    /// comes behind anything else of the client's.
+    #[inline]
+    pub fn is_clean_for_client(&self) -> bool {
+        let mut owners = self.owed.iter().map(|entry| entry.owner);
+        let is_own = owners.all(|owner| owner == Owner::Pooler);
+        is_own && self.doubt == Doubt::None && self.is_at_rest() && !self.is_spoiled
+    }
+
+    /// The error that has just been received is not for the client, which hears nothing of this round:
+    /// what ends it is the pooler's.
+    pub fn take_back(&mut self) {
+        if let Some(end) = self.owed.front_mut() {
+            end.owner = Owner::Pooler;
+        }
+    }
+
     /// Whether it would be clean, but for `ReadyForQuery` that may still come, or for what a server
     /// cannot be trusted to have got right: the client has heard all that it can rely on, and the
     /// server cannot be lent again.
@@ -263,8 +280,12 @@ impl Ledger {
     }
 
     fn is_settled(&self) -> bool {
-        self.owed.is_empty()
-            && self.status == TransactionStatus::Idle
+        self.owed.is_empty() && self.is_at_rest()
+    }
+
+    /// Nothing that came before is under way, but for what is owed.
+    fn is_at_rest(&self) -> bool {
+        self.status == TransactionStatus::Idle
             && self.copy == Copy::None
             && !self.open
             && !self.skipping

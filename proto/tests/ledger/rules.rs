@@ -133,6 +133,36 @@ fn of_what_is_sent_on_the_clients_behalf_only_an_error_is_the_clients() {
 }
 
 #[test]
+fn what_is_the_poolers_alone_is_clean_for_a_client() {
+    let is_clean = |conversation: &str| held(conversation).0.is_clean_for_client();
+    for conversation in ["", "+Q", "+Q +CS <CZI", ">Q <CZI +Q", ">PBES <12CZI"] {
+        assert!(is_clean(conversation), "{conversation}");
+    }
+    for conversation in [
+        ">Q",
+        "+Q >Q",
+        ">S +Q",
+        ">Q <CZT",
+        ">Q <CZT +Q",
+        ">PH <1",
+        "=P",
+        ">P <E",
+    ] {
+        assert!(!is_clean(conversation), "{conversation}");
+    }
+}
+
+#[test]
+fn of_a_round_that_is_taken_back_the_client_hears_nothing_more() {
+    let (mut ledger, _) = held("=C *B >DES <3E");
+    ledger.take_back();
+    assert_eq!(ledger.settled(), Some(Outcome::Failed));
+    assert!(ledger.is_swallowing() && ledger.is_clean_for_client());
+    assert_eq!(ledger.ready(TransactionStatus::Idle), Ok(Verdict::Swallow));
+    assert!(ledger.is_clean());
+}
+
+#[test]
 fn a_marked_message_is_settled_once_and_in_order() {
     use Outcome::Done;
     use Outcome::Failed;
