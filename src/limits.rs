@@ -135,6 +135,10 @@ pub const CLIENT_STATEMENTS_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The texts that a pool remembers for clients to share, in bytes.
 pub const SHARED_STATEMENTS_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// How long a server executes an unnamed statement again without parsing it anew: what has changed past
+/// the pool, so that the same text means something else, is noticed then at the latest.
+pub const SHARED_PARSE_AGE_MAX: Duration = Duration::from_secs(10);
+
 /// Parameters that one session may set and Tidegate carries. PostgreSQL has about 400; a driver
 /// sets under ten.
 pub const SETTINGS_COUNT_MAX: usize = 128;

@@ -80,6 +80,7 @@ pub use self::settings::Settings;
 pub use self::settings::TooManySettings;
 pub(crate) use self::settings::push_literal;
 pub use self::spare::SpareBuffers;
+pub use self::statement::Repeats;
 pub use self::statement::Shared;
 pub use self::statement::Statement;
 pub use self::statement::Statements;

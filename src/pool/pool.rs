@@ -201,6 +201,12 @@ impl Pool {
         usize::try_from(self.user.borrow().pool.max_prepared_statements).unwrap_or(usize::MAX)
     }
 
+    /// Whether clients share what unnamed statements are parsed to.
+    pub fn shares_unnamed_statements(&self) -> bool {
+        let settings = &self.user.borrow().pool;
+        settings.share_unnamed_statements && settings.max_prepared_statements > 0
+    }
+
     /// How many of its servers are being connected, in servers.
     pub fn connecting(&self) -> u32 {
         self.connecting.get()

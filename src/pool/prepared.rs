@@ -9,7 +9,9 @@ use foldhash::fast::FixedState;
 use tidegate_proto::backend::tag;
 use tidegate_proto::exchange::Shape;
 use tidegate_proto::exchange::ShapeReader;
+use tokio::time::Instant;
 
+use crate::limits::SHARED_PARSE_AGE_MAX;
 use crate::pool::Statement;
 
 /// What one server has prepared.
@@ -26,6 +28,10 @@ pub struct Prepared {
     is_shape: bool,
     last_number: u32,
     uses: u64,
+    /// Counts how often what was prepared became too old to be executed in place of a `Parse`.
+    generation: u64,
+    /// When the last time was.
+    renewed: Option<Instant>,
 }
 
 /// The unnamed statement of a server.
@@ -47,6 +53,8 @@ pub struct Known {
     pub number: u32,
     /// When it was prepared.
     pub epoch: u64,
+    /// What was prepared at about the same time has the same.
+    generation: u64,
     used: u64,
 }
 
@@ -65,7 +73,25 @@ impl Prepared {
         Some(*known)
     }
 
-    /// The same, without counting as a use.
+    /// The same, if a server that parsed its text at this moment would most probably come to the same:
+    /// it was prepared in this epoch, and a short time ago.
+    pub fn look_up_fresh(
+        &mut self,
+        statement: &Statement,
+        epoch: u64,
+        now: Instant,
+    ) -> Option<Known> {
+        let is_over = |renewed: Instant| now.duration_since(renewed) >= SHARED_PARSE_AGE_MAX;
+        if self.renewed.is_none_or(is_over) {
+            self.renewed = Some(now);
+            self.generation += 1;
+        }
+        let generation = self.generation;
+        self.look_up(statement)
+            .filter(|known| known.epoch >= epoch && known.generation == generation)
+    }
+
+    /// The statement, if the server has it, without counting as a use.
     pub fn peek(&self, statement: &Statement) -> Option<Known> {
         self.known.get(&statement.id).copied()
     }
@@ -77,6 +103,7 @@ impl Prepared {
         let known = Known {
             number,
             epoch,
+            generation: self.generation,
             used: self.uses,
         };
         if let Some(old) = self.known.insert(statement.id, known)
@@ -180,6 +207,7 @@ impl Prepared {
 #[cfg(test)]
 mod tests {
     use std::rc::Rc;
+    use std::time::Duration;
 
     use super::*;
     use crate::pool::Statements;
@@ -222,6 +250,25 @@ mod tests {
         );
         assert!(prepared.look_up(&b).is_none());
         assert_eq!(prepared.closing, [1]);
+    }
+
+    #[test]
+    fn what_was_prepared_long_ago_or_in_another_epoch_is_not_fresh() {
+        let [a, b, _] = statements();
+        let mut prepared = Prepared::default();
+        let now = Instant::now();
+        let second = Duration::from_secs(1);
+        assert!(prepared.look_up_fresh(&a, 0, now).is_none());
+        prepared.insert(&a, 1, 0);
+        assert!(prepared.look_up_fresh(&a, 0, now + second).is_some());
+        assert!(prepared.look_up_fresh(&a, 1, now + second).is_none());
+        prepared.insert(&b, 2, 1);
+        assert!(prepared.look_up_fresh(&b, 1, now + second).is_some());
+        let later = now + SHARED_PARSE_AGE_MAX;
+        assert!(prepared.look_up_fresh(&b, 1, later).is_none());
+        assert!(prepared.look_up(&b).is_some());
+        prepared.insert(&b, 3, 1);
+        assert!(prepared.look_up_fresh(&b, 1, later + second).is_some());
     }
 
     #[test]

@@ -30,8 +30,23 @@ pub struct Statement {
     pub settings: Option<Rc<Settings>>,
     /// What its text leaves behind when it is executed.
     pub leaves: Rc<Leaves>,
-    /// What the server said that it takes and returns, once it has.
+    /// What the server said that it takes and returns, once it has. Of what was never given a name,
+    /// nobody has asked.
     pub shape: Cell<Option<Shape>>,
+    /// Whether it can be executed in place of a `Parse` of the same text.
+    pub repeats: Cell<Repeats>,
+}
+
+/// Whether a statement that was parsed is what the same text is parsed to a moment later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Repeats {
+    /// Nobody has looked.
+    #[default]
+    Unknown,
+    /// It is, as long as no table or the like changes.
+    Yes,
+    /// It is not, or its `Parse` says more than that it is complete.
+    No,
 }
 
 /// The statements of one pool, by text.
@@ -77,6 +92,16 @@ impl Statements {
             .find(|statement| statement.is_of(rest, settings))
     }
 
+    /// The same, of those that were never given a name. Nobody knows the shape of these, and who
+    /// executes one under a name has been told which it has.
+    pub fn find_unnamed(&self, rest: &[u8], settings: &Rc<Settings>) -> Option<&Rc<Statement>> {
+        let known = self.by_text.get(&self.hashing.hash_one(rest))?;
+        known
+            .iter()
+            .rev()
+            .find(|statement| statement.shape.get().is_none() && statement.is_of(rest, settings))
+    }
+
     /// A statement that nobody else uses yet.
     pub fn make(
         &mut self,
@@ -91,6 +116,7 @@ impl Statements {
             settings: settings.map(Rc::clone),
             leaves,
             shape: Cell::new(None),
+            repeats: Cell::default(),
         })
     }
 
@@ -199,6 +225,20 @@ mod tests {
         assert!(Rc::ptr_eq(&shared.statement, &first) && !shared.has_changed);
         assert!(statements.find(b"select 1\0\0\0", &none).is_some());
         assert!(statements.find(b"select 2\0\0\0", &none).is_none());
+    }
+
+    #[test]
+    fn what_has_no_name_is_another_statement_than_what_has_one() {
+        let mut statements = Statements::default();
+        let none = settings(&[]);
+        let [named, unnamed, other] = [(); 3].map(|()| made(&mut statements, &none));
+        let text = &*named.rest;
+        statements.share(&named, shape(1));
+        assert!(statements.find_unnamed(text, &none).is_none());
+        statements.keep(&unnamed);
+        statements.share(&other, shape(2));
+        let found = statements.find_unnamed(text, &none);
+        assert!(found.is_some_and(|found| Rc::ptr_eq(found, &unnamed)));
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(super) struct Conversation {
     /// wait until the client has its own settings again.
     resets: bool,
     /// That is what it waits for.
-    waits_for_ready: bool,
+    pub(super) waits_for_ready: bool,
     /// It waits for the answer to the question.
     waits_for_answer: bool,
     /// It waits until the server can be told apart from one in doubt, or has gone.
@@ -60,6 +60,8 @@ pub(super) struct Conversation {
     has_discarded: bool,
     /// What the server still has of the client is not known: it must be reset before it is lent.
     pub(super) needs_reset: bool,
+    /// What statements mean may be another thing once the transaction is over.
+    pub(super) has_changed_catalog: bool,
     /// A message's body that has not arrived whole.
     pub(super) reading: Option<Box<StatementText>>,
     /// The last thing that the server said to the client was why it ends.

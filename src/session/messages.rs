@@ -8,6 +8,7 @@ use tidegate_proto::error::Violation;
 use tidegate_proto::frontend::tag as frontend;
 
 use crate::config::PoolMode;
+use crate::limits::SPARE_BUFFER_BYTES_MAX;
 use crate::limits::STATEMENT_BYTES_MAX;
 use crate::pool;
 use crate::pool::Server;
@@ -16,6 +17,7 @@ use crate::session::relay::Message;
 use crate::session::relay::Step;
 use crate::session::statement_text::Statement;
 use crate::session::statement_text::StatementText;
+use crate::session::statements::Round;
 use crate::session::statements::Translation;
 use crate::session::view::View;
 use crate::sql;
@@ -163,6 +165,9 @@ impl View<'_> {
             self.conversation.wait_for_answer();
             return Ok(Step::Wait);
         }
+        if is_translated && is_unnamed && self.tries_round(server, message, edits)? {
+            return Ok(Step::Wait);
+        }
         let mut step = Step::Forward;
         if is_pooled && !is_unnamed && !is_translated {
             step = self.translation(server, message, edits).parse_as_it_is()?;
@@ -197,6 +202,33 @@ impl View<'_> {
         }
         self.statement(statement);
         Ok(step)
+    }
+
+    /// A `Parse` of the unnamed statement, and all of its round behind it: whether that is sent as
+    /// one of a statement that clients share. The client's bytes are held until it is settled.
+    fn tries_round<'a>(
+        &mut self,
+        server: &mut Server,
+        message: &Message<'a>,
+        edits: &mut Edits<'a>,
+    ) -> Result<bool, Violation> {
+        let is_all = self.client.pool.shares_unnamed_statements()
+            && server.ledger.is_clean_for_client()
+            && !self.conversation.keeps_server()
+            && !self.conversation.has_touched();
+        // A worker keeps no larger buffer for what is held.
+        let bytes = edits.rest(message.at);
+        let bytes = Some(bytes).filter(|bytes| is_all && bytes.len() <= SPARE_BUFFER_BYTES_MAX);
+        let Some(round) = bytes.and_then(Round::read) else {
+            return Ok(false);
+        };
+        let is_tried = self.translation(server, message, edits).try_round(&round)?;
+        if is_tried {
+            self.conversation.waits = true;
+            self.client.pool.counters.add(Count::ClientParses, 1);
+            self.client.pool.counters.add(Count::Binds, 1);
+        }
+        Ok(is_tried)
     }
 
     pub(super) fn mentions_uncertain(&self, leaves: &Leaves) -> bool {

@@ -88,13 +88,18 @@ pub(super) struct Edits<'a> {
     out: &'a mut Vec<u8>,
 }
 
-impl Edits<'_> {
+impl<'a> Edits<'a> {
     /// The place in front of the byte at `at`, for something to be put there.
     pub(super) fn before(&mut self, at: usize) -> &mut Vec<u8> {
         let between = self.bytes.get(self.copied..at).unwrap_or_default();
         self.out.extend_from_slice(between);
         self.copied = self.copied.max(at);
         self.out
+    }
+
+    /// All that there is from the byte at `at` on.
+    pub(super) fn rest(&self, at: usize) -> &'a [u8] {
+        self.bytes.get(at..).unwrap_or_default()
     }
 
     /// Leaves out what stands before the byte at `at` and is not copied yet.
@@ -133,6 +138,12 @@ pub(super) trait Observer {
     /// The server told the client of an error: the body, or the beginning of it, and whether it
     /// answers a marked message. What it returns is told in place of it, if it is all there.
     fn error(&mut self, server: &Server, body: &[u8], is_marked: bool) -> Option<Vec<u8>>;
+    /// The server answered a marked message of the client: whether the client is told first that its
+    /// `Parse` is complete, of which the server knows nothing.
+    fn owes_parse_complete(&mut self) -> bool;
+    /// The server answered a marked message of the client with an error: whether the client hears
+    /// nothing of its round, which is sent once more.
+    fn takes_back(&mut self, server: &mut Server, body: &[u8]) -> bool;
     /// The server raised something for the client: the body of a `NoticeResponse`, or as much of it as
     /// is there.
     fn notice(&mut self, body: &[u8]);
@@ -242,6 +253,7 @@ pub(super) fn from_server(
         if body.len() < server_bytes_needed(header, is_ours) {
             break;
         }
+        let is_marked = server.ledger.is_marked();
         let received = receive(server, header, body, observer)?;
         let start = at;
         server.incoming.body_bytes = header.body_bytes();
@@ -251,9 +263,15 @@ pub(super) fn from_server(
             bytes.len(),
         );
         server.incoming.swallows = matches!(received, Received::Swallow);
-        if !matches!(received, Received::Forward) {
+        let is_forwarded = matches!(received, Received::Forward);
+        let is_swallowed = matches!(received, Received::Swallow);
+        let owes_more = is_marked && !is_swallowed && observer.owes_parse_complete();
+        if owes_more || !is_forwarded {
             kept.keep(bytes, going..start);
-            going = at;
+            going = if is_forwarded { start } else { at };
+        }
+        if owes_more {
+            kept.insert(bytes, start, PARSE_COMPLETE);
         }
         match received {
             Received::Forward => {},
@@ -314,6 +332,13 @@ fn receive(
         },
         (backend::DATA_ROW, Verdict::Swallow) => observer.injected_row(body),
         (backend::ERROR_RESPONSE, Verdict::Swallow) if !is_heard => observer.injected_failed(body),
+        (backend::ERROR_RESPONSE, Verdict::Forward)
+            if is_heard && observer.takes_back(server, body) =>
+        {
+            server.ledger.take_back();
+            server.card.own_rounds.begin();
+            return Ok(Received::Swallow);
+        },
         (backend::ERROR_RESPONSE, Verdict::Forward) => {
             let words = observer.error(server, body, is_heard);
             let is_whole = body.len() == header.body_bytes();
@@ -357,6 +382,9 @@ fn settle(server: &mut Server, observer: &mut impl Observer) {
         }
     }
 }
+
+/// The whole message.
+const PARSE_COMPLETE: &[u8] = b"1\0\0\0\x04";
 
 /// How much of a server's message must be there before it can be decided on, in bytes of its body.
 fn server_bytes_needed(header: FrameHeader, is_ours: bool) -> usize {
@@ -423,6 +451,20 @@ impl From<Kept> for ToClient {
 }
 
 impl Kept {
+    /// Words between two messages, in front of the byte at `at`. There is room where something was
+    /// taken out before it.
+    fn insert(&mut self, bytes: &mut [u8], at: usize, words: &[u8]) {
+        let end = self.end + words.len();
+        let place = bytes.get_mut(self.end..end);
+        match place.filter(|_| self.rest.is_empty() && end <= at) {
+            Some(place) => {
+                place.copy_from_slice(words);
+                self.end = end;
+            },
+            None => self.rest.extend_from_slice(words),
+        }
+    }
+
     /// Other words in place of a range.
     fn replace(&mut self, bytes: &mut [u8], range: Range<usize>, words: &[u8]) {
         let place = bytes.get_mut(range.start..range.start + words.len());

@@ -246,6 +246,10 @@ impl Session {
             Outgoing::send(&mut self.to_client, &mut self.socket, context, both)
                 .map_err(End::ClientBroke)?;
         }
+        let statements = self.statements.as_mut();
+        if statements.is_some_and(|statements| statements.has_tried()) {
+            scratch.spare.take_back(std::mem::take(&mut self.held));
+        }
         drop(scratch);
         self.after_server()?;
         if std::mem::take(&mut self.conversation.resumes) {

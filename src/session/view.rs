@@ -120,6 +120,7 @@ impl Observer for View<'_> {
             }
         } else if CHANGES.iter().any(|command| tag.starts_with(command)) {
             server.pool.statements.borrow_mut().begin_epoch();
+            self.conversation.has_changed_catalog = true;
         }
         if is_discarded {
             self.conversation.discarded();
@@ -181,7 +182,24 @@ impl Observer for View<'_> {
         statements.in_own_words(server, body, is_marked)
     }
 
+    fn owes_parse_complete(&mut self) -> bool {
+        let statements = self.statements.as_mut();
+        statements.is_some_and(|statements| statements.owes_parse_complete())
+    }
+
+    fn takes_back(&mut self, server: &mut Server, body: &[u8]) -> bool {
+        let statements = self.statements.as_mut();
+        let takes_back = statements.is_some_and(|known| known.takes_back(server, body));
+        if takes_back && is_of_a_stale_plan(body) {
+            server.pool.statements.borrow_mut().begin_epoch();
+        }
+        takes_back
+    }
+
     fn notice(&mut self, body: &[u8]) {
+        if let Some(statements) = self.statements {
+            statements.notices();
+        }
         self.conversation.is_error_open |= is_a_warning_of_the_end(body);
     }
 
@@ -201,6 +219,10 @@ impl Observer for View<'_> {
         counters.add(Count::Queries, 1);
         counters.add(Count::QueryMicroseconds, time);
         if status == TransactionStatus::Idle {
+            if std::mem::take(&mut self.conversation.has_changed_catalog) {
+                // Until now, others have parsed what was before.
+                server.pool.statements.borrow_mut().begin_epoch();
+            }
             counters.add(Count::Transactions, 1);
             // Most transactions are one query.
             let time = match client.transaction_since.replace(Some(now)) {
@@ -228,6 +250,9 @@ impl Observer for View<'_> {
         self.client.statements.set(statements.len());
         server.card.statements.set(server.prepared.len());
         self.conversation.is_answered |= settled == Settled::Answered;
+        self.conversation.waits &= settled != Settled::Tried;
+        // It goes on with what is held, which is that round.
+        self.conversation.waits_for_ready |= settled == Settled::TakenBack;
         if matches!(settled, Settled::Goes | Settled::GoesStale) {
             self.conversation.waits = false;
             self.conversation.resumes = true;

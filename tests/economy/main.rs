@@ -10,6 +10,7 @@ use dhat::Profiler;
 use rustls::version::TLS12;
 use rustls::version::TLS13;
 use tidegate::config::PoolMode;
+use tidegate::config::PoolSettings;
 use tidegate_world::Guest;
 use tidegate_world::Script;
 use tidegate_world::World;
@@ -44,6 +45,8 @@ struct Case {
     turns: Turns,
     /// The application names of the two.
     names: [&'static str; 2],
+    /// Unnamed statements are shared.
+    shares: bool,
 }
 
 const SIMPLE: Case = Case {
@@ -52,9 +55,10 @@ const SIMPLE: Case = Case {
     script: &Script::SIMPLE,
     turns: Turns::OneByOne,
     names: ["app", "app"],
+    shares: false,
 };
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 9] = [
     SIMPLE,
     Case {
         name: "a simple query that waits for a server",
@@ -64,6 +68,20 @@ const CASES: [Case; 7] = [
     Case {
         name: "the extended protocol with an unnamed statement",
         script: &Script::EXTENDED,
+        ..SIMPLE
+    },
+    Case {
+        name: "an unnamed statement that is shared",
+        script: Script::EXTENDED,
+        shares: true,
+        ..SIMPLE
+    },
+    Case {
+        name: "an unnamed statement that is shared by clients with settings of their own",
+        script: Script::EXTENDED,
+        turns: Turns::AtOnce,
+        names: ["this", "that"],
+        shares: true,
         ..SIMPLE
     },
     Case {
@@ -140,7 +158,12 @@ fn allocations(case: Case) -> u64 {
     let (mut guests, world) = runtime.block_on(async {
         // A session that keeps its server needs one of its own.
         let pool_size = if case.mode == PoolMode::Session { 2 } else { 1 };
-        let world = World::new(case.mode, pool_size);
+        let settings = PoolSettings {
+            pool_size,
+            share_unnamed_statements: case.shares,
+            ..PoolSettings::default()
+        };
+        let world = World::with(case.mode, settings);
         let mut guests = Vec::new();
         for name in case.names {
             guests.push(world.connect(name, case.script).await);

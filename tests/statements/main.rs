@@ -5,5 +5,6 @@
 mod follow;
 mod names;
 mod plans;
+mod shared;
 mod two;
 mod unnamed;

@@ -21,7 +21,11 @@ pub(super) struct Two {
 
 impl Two {
     pub(super) fn start() -> Option<Self> {
-        let pooled = PooledDatabase::start(pool_of(2)).unwrap()?;
+        Self::start_with(pool_of(2))
+    }
+
+    pub(super) fn start_with(configure: impl FnOnce(&mut PoolerConfig)) -> Option<Self> {
+        let pooled = PooledDatabase::start(configure).unwrap()?;
         let (mut first, mut blocker) = (pooled.connect().unwrap(), pooled.connect().unwrap());
         first.query("begin").unwrap();
         blocker.query("begin").unwrap();

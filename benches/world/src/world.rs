@@ -83,7 +83,18 @@ fn different(bytes: &mut [u8]) {
 impl World {
     /// A node whose one tenant may have so many servers. Sessions that keep theirs need one each.
     pub fn new(mode: PoolMode, pool_size: u32) -> Self {
-        let tenants = BTreeMap::from([("acme".to_owned(), Arc::new(tenant(pool_size)))]);
+        Self::with(
+            mode,
+            config::PoolSettings {
+                pool_size,
+                ..config::PoolSettings::default()
+            },
+        )
+    }
+
+    /// The same, with these settings.
+    pub fn with(mode: PoolMode, pool: config::PoolSettings) -> Self {
+        let tenants = BTreeMap::from([("acme".to_owned(), Arc::new(tenant(pool)))]);
         let node = config::Node {
             max_client_conn: 0,
             ..config::Node::default()
@@ -183,11 +194,7 @@ impl Guest {
     }
 }
 
-fn tenant(pool_size: u32) -> config::Tenant {
-    let pool = config::PoolSettings {
-        pool_size,
-        ..config::PoolSettings::default()
-    };
+fn tenant(pool: config::PoolSettings) -> config::Tenant {
     let user = config::User {
         name: "app".to_owned(),
         pool: pool.clone(),

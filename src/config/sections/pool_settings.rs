@@ -66,6 +66,16 @@ settings! {
         /// The most statements that a server keeps prepared for all of its clients; 0 keeps a client
         /// with named statements on its server instead.
         max_prepared_statements: u32 = 200, 0..=100_000, "statements", Reload;
+        /// Whether unnamed statements of the same text are parsed once by each server, for all clients:
+        /// `SELECT`, `INSERT`, `UPDATE`, `DELETE`, `MERGE`, `VALUES` and `WITH` outside of transaction
+        /// blocks, where `Parse`, `Bind`, `Execute` and `Sync` come in one write of at most 4 KB. Each
+        /// is parsed anew every 10 seconds, after `CREATE`, `ALTER` or `DROP`, and where a server
+        /// refuses to go on with it. Off, because a server may choose generic plans from the sixth
+        /// execution on, as for named statements (`ALTER ROLE … SET plan_cache_mode =
+        /// force_custom_plan` prevents that); because a table, column type or function that is changed
+        /// past the pool, so that the same text means something else without an error, is noticed up to
+        /// 10 seconds late; and because the server's log and views show names of the pooler's.
+        share_unnamed_statements: bool = false, Any, "boolean", Reload;
         /// The most SCRAM iterations that a server may ask for.
         scram_iterations_max: u32 = 100_000, 1..=10_000_000, "iterations", Reload;
         /// Whether a server may ask for the password itself (over TLS, a unix socket or loopback).

@@ -8,6 +8,7 @@
 mod settle;
 mod sql_names;
 mod translate;
+mod trial;
 mod wire;
 
 use std::collections::HashMap;
@@ -19,6 +20,9 @@ use foldhash::quality::RandomState;
 
 pub(super) use self::settle::Settled;
 pub(super) use self::translate::Translation;
+pub(super) use self::trial::Round;
+
+use self::trial::Trial;
 
 use crate::limits::CLIENT_STATEMENTS_BYTES_MAX;
 use crate::limits::CLIENT_STATEMENTS_COUNT_MAX;
@@ -55,6 +59,8 @@ pub(super) struct Statements {
     changing_unnamed: Unsettled,
     /// All names were dropped while something was pending.
     is_cleared: bool,
+    /// The round that its client's held bytes are has been sent in other words.
+    has_tried: bool,
     /// Two names meant, at some time, one statement: what a server says of it does not tell which.
     has_namesakes: bool,
 }
@@ -123,7 +129,7 @@ enum Pending {
     Change(Change),
     /// The pooler's `Describe` after a `Parse`.
     Shape(Parsing),
-    /// The pooler's `Parse` of a statement that this server did not have.
+    /// The `Parse`, the pooler's or the client's, of a statement that this server did not have.
     Prepare(Rc<Statement>, u32),
     /// The pooler's `Describe` after that.
     Verify(Rc<Statement>),
@@ -131,6 +137,8 @@ enum Pending {
     Evict(u32),
     /// The client's `Parse` or `Close` of the unnamed statement.
     Unnamed(Unnamed, u32),
+    /// The client's `Bind` of a round whose `Parse` the server was not sent, or under another name.
+    Trial(Trial),
     /// The pooler's `Parse` or `Close` of the unnamed statement, in place of another client's.
     Renew,
     /// The pooler's `Parse` of a name of the client's. If it fails, what uses the name will too.

@@ -27,6 +27,10 @@ pub(in crate::session) enum Settled {
     Goes,
     /// They may, but what the client wants to run takes or returns something else by now.
     GoesStale,
+    /// The round that was tried is what the client gets.
+    Tried,
+    /// It is not; it is sent once more when it is over.
+    TakenBack,
 }
 
 impl Statements {
@@ -60,6 +64,7 @@ impl Statements {
                 self.deallocations.clear();
                 settled = Settled::Goes;
             },
+            Some(Pending::Trial(trial)) => settled = self.tried(trial, outcome),
             Some(Pending::Answer) => settled = Settled::Answered,
             Some(Pending::Expose(exposed)) => self.exposed(exposed, outcome),
             Some(Pending::Renew) if !is_done => {

@@ -7,6 +7,7 @@
 //! | `Bind`, `Describe` of a name | the same under the pooler's name; if the server does not have the statement, that is parsed and described first, and the message waits for the answer |
 //! | `Close` of a name | the same: the server knows no such name, and says that it is closed |
 //! | `Bind`, `Describe` of the unnamed statement | the same; if the server has another, `Parse` first |
+//! | a round of one unnamed statement, where these are shared | see `trial.rs` |
 //! | anything with a name that the client has not given | the same: the server's complaint is right |
 //!
 //! So each message is answered by the server itself, and no reply is made up.
@@ -131,7 +132,7 @@ impl Translation<'_, '_> {
         let settings = self.client.settings.borrow();
         let mut statements = self.server.pool.statements.borrow_mut();
         let settings = (!self.are_settings_open).then_some(&*settings);
-        let found = settings.and_then(|settings| statements.find(rest, settings));
+        let found = settings.and_then(|settings| statements.find_unnamed(rest, settings));
         let found = found.map(Rc::clone);
         let statement = found.unwrap_or_else(|| {
             let made = statements.make(rest, settings, leaves());
@@ -372,7 +373,7 @@ impl Translation<'_, '_> {
         Ok(Step::Wait)
     }
 
-    fn count_max(&self) -> usize {
+    pub(super) fn count_max(&self) -> usize {
         self.client.pool.statements_max()
     }
 }
@@ -411,6 +412,7 @@ impl Statements {
             .ok()?;
         let pending = self.pending.front().filter(|_| is_marked);
         let name = match pending {
+            Some(Pending::Trial(_)) => &Box::default(),
             Some(Pending::Use(name) | Pending::Change(Change { name, .. })) => name,
             _ => self.named.iter().find_map(|(name, named)| {
                 let known = server.prepared.peek(&named.statement)?;
@@ -427,7 +429,7 @@ impl Statements {
 /// A name ends within so many bytes, or is none.
 const NAMES_BYTES_MAX: usize = tidegate_proto::limits::SMALL_MESSAGE_BYTES_MAX as usize;
 
-fn split_at_zero(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn split_at_zero(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = memchr::memchr(0, bytes)?;
     Some((bytes.get(..end)?, bytes.get(end + 1..)?))
 }
