@@ -9,7 +9,7 @@
 //! Each transcript runs straight to Postgres (which must say what the file says), then through a
 //! listener in transaction mode and one in session mode, with the client's bytes in one write and
 //! cut into pieces that Tidegate reads one by one; a short one once more for each place where its bytes
-//! can be cut in two.
+//! can be cut in two. Last, where unnamed statements are shared, in one write and repeatedly.
 #![cfg(test)]
 
 mod transcripts {
@@ -28,6 +28,7 @@ use transcripts::replay;
 use transcripts::replay::Cut;
 use transcripts::replay::Player;
 use transcripts::script::Script;
+use transcripts::stage::SHARING;
 use transcripts::stage::Stage;
 
 /// One test for each file, which has the test's name.
@@ -295,7 +296,10 @@ fn replays(name: &str) {
             continue;
         }
         let mut player = Player::at(login);
-        for cut in &cuts {
+        // A text is shared from its second appearance on, and then parsed once.
+        let whole = [Cut::Nowhere; 3];
+        let cuts = if mode == SHARING { &whole } else { &*cuts };
+        for cut in cuts {
             let found = player.play(&script, *cut);
             compare(&postgres, &found, &format!("{name}: {mode}, cut {cut:?}"));
         }
@@ -329,6 +333,12 @@ fn every_transcript_is_listed() {
 #[test]
 fn a_client_may_leave_at_any_message_in_transaction_mode() {
     let count = disconnects::leave("transaction mode", LISTED);
+    assert!(count.is_none_or(|count| count > 500), "{count:?}");
+}
+
+#[test]
+fn a_client_may_leave_at_any_message_where_statements_are_shared() {
+    let count = disconnects::leave(SHARING, LISTED);
     assert!(count.is_none_or(|count| count > 500), "{count:?}");
 }
 

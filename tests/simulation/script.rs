@@ -282,6 +282,10 @@ impl Author {
 
     fn pipeline(&mut self, server: &Backend) -> Vec<Message> {
         let mut messages = Vec::new();
+        if self.random.chance(250) {
+            self.lone_unit(&mut messages);
+            return messages;
+        }
         for _ in 0..=self.random.below(3) {
             let has_copy = self.unit(server, &mut messages);
             if has_copy {
@@ -297,6 +301,20 @@ impl Author {
         }
         messages.push(Message::sync());
         messages
+    }
+
+    /// A round of one unnamed statement, which others may have parsed before.
+    fn lone_unit(&mut self, messages: &mut Vec<Message>) {
+        let text = *self.random.pick(&SHARED);
+        messages.push(Message::parse("", text));
+        let canary = self.canary();
+        messages.push(Message::bind("", "", &[&canary]));
+        if self.random.chance(400) {
+            messages.push(Message::describe_portal(""));
+        }
+        let limit = *self.random.pick(&[0, 0, 1]);
+        messages.push(Message::execute("", limit));
+        messages.push(Message::sync());
     }
 
     /// A statement in the extended protocol; whether it is a COPY FROM STDIN.

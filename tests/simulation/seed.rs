@@ -112,6 +112,7 @@ fn tenants(random: &mut Random, weather: &Weather) -> Tenants {
             server_lifetime: seconds(random),
             server_idle_timeout: seconds(random),
             server_login_retry: Duration::from_secs(1),
+            share_unnamed_statements: random.chance(500),
             ..PoolSettings::default()
         };
         let mut tenant = world::tenant(name, &pool);

@@ -76,7 +76,8 @@ impl Script {
 
     /// Whether it holds in this pool mode.
     pub(crate) fn holds_in(&self, mode: &str) -> bool {
-        self.only.as_ref().is_none_or(|only| only == mode)
+        let only = self.only.as_ref();
+        only.is_none_or(|only| mode.starts_with(only.as_str()))
     }
 
     /// At which offsets to cut its steps so that each was cut everywhere; none for a long or a slow

@@ -5,7 +5,11 @@ use std::sync::Mutex;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
 
+use tidegate_harness::Cluster;
+use tidegate_harness::Database;
+use tidegate_harness::Folder;
 use tidegate_harness::PooledDatabase;
+use tidegate_harness::PoolerConfig;
 use tidegate_harness::SUPERUSER;
 use tidegate_harness::SUPERUSER_PASSWORD;
 use tidegate_harness::free_port;
@@ -16,6 +20,9 @@ use tidegate_harness::wire::Wire;
 const POOL_SIZE: u32 = 4;
 
 const OPERATOR: &str = "operator";
+
+/// The mode in which unnamed statements are shared.
+pub(crate) const SHARING: &str = "transaction mode, shared";
 
 /// What `SHOW POOLS` says of the one pool.
 #[derive(Debug)]
@@ -32,6 +39,7 @@ impl Pools {
 pub(crate) struct Stage {
     pooled: PooledDatabase,
     session_port: u16,
+    sharing_port: u16,
     /// Past Tidegate, for what transcripts want to be there.
     superuser: Mutex<Wire>,
 }
@@ -47,25 +55,32 @@ impl Stage {
 
     /// A stage of a test's own.
     pub(crate) fn with_servers(pool_size: u32) -> Option<Self> {
-        let session_port = free_port().unwrap();
-        let pooled = PooledDatabase::start(|config| {
-            config.pool = format!("pool_size = {pool_size}");
-            // Both say how a client proves who it is by not asking: logins are not the matter here.
-            config.listener =
-                "auth_type = \"trust\"\npool_mode = \"transaction\"\nconsole = true".to_owned();
-            config.more = format!(
+        let (session_port, sharing_port) = (free_port().unwrap(), free_port().unwrap());
+        let cluster = Cluster::shared()?;
+        let database = cluster.database().unwrap();
+        let mut config = PoolerConfig {
+            pool: format!("pool_size = {pool_size}"),
+            // All say how a client proves who it is by not asking: logins are not the matter here.
+            listener: "auth_type = \"trust\"\npool_mode = \"transaction\"\nconsole = true"
+                .to_owned(),
+            more: format!(
                 "[console]\nstats_users = [\"{OPERATOR}\"]\n\
-                 [[console.user]]\nname = \"{OPERATOR}\"\nsecret = \"{OPERATOR}\"\n\
-                 [[listener]]\nname = \"session\"\naddress = \"127.0.0.1:{session_port}\"\n\
-                 default_tenant = \"acme\"\nauth_type = \"trust\"\npool_mode = \"session\""
-            );
-        });
-        let pooled = pooled.unwrap()?;
+                 [[console.user]]\nname = \"{OPERATOR}\"\nsecret = \"{OPERATOR}\"\n"
+            ),
+            ..PoolerConfig::default()
+        };
+        config.more += &listener("session", session_port, "acme");
+        config.more += "pool_mode = \"session\"\n";
+        config.more += &tenant_that_shares(&database);
+        config.more += &listener("sharing", sharing_port, "sharing");
+        let folder = Folder::new().unwrap();
+        let pooled = PooledDatabase::with(cluster, database, config, folder).unwrap();
         let mut superuser = pooled.direct_login();
         superuser.user = SUPERUSER.to_owned();
         superuser.password = SUPERUSER_PASSWORD.to_owned();
         Some(Self {
             session_port,
+            sharing_port,
             superuser: Mutex::new(Wire::connect(&superuser).unwrap()),
             pooled,
         })
@@ -80,12 +95,20 @@ impl Stage {
         self.pooled.direct_login()
     }
 
-    /// Through Tidegate, by the name of the pool mode.
-    pub(crate) fn modes(&self) -> [(&'static str, Login); 2] {
-        let transaction = self.pooled.login();
-        let mut session = transaction.clone();
-        session.address = SocketAddr::new(session.address.ip(), self.session_port);
-        [("transaction mode", transaction), ("session mode", session)]
+    /// Through Tidegate, by the name of the pool mode. Where unnamed statements are shared, another
+    /// tenant has the same database.
+    pub(crate) fn modes(&self) -> [(&'static str, Login); 3] {
+        let login = |port: Option<u16>| {
+            let mut login = self.pooled.login();
+            let port = port.unwrap_or(login.address.port());
+            login.address = SocketAddr::new(login.address.ip(), port);
+            login
+        };
+        [
+            ("transaction mode", login(None)),
+            ("session mode", login(Some(self.session_port))),
+            (SHARING, login(Some(self.sharing_port))),
+        ]
     }
 
     /// How many clients and servers there are, by what they do.
@@ -115,4 +138,20 @@ impl Stage {
             .query(&format!("set role {owner}; {sql}"))
             .unwrap();
     }
+}
+
+fn listener(name: &str, port: u16, tenant: &str) -> String {
+    format!(
+        "[[listener]]\nname = \"{name}\"\naddress = \"127.0.0.1:{port}\"\n\
+         default_tenant = \"{tenant}\"\nauth_type = \"trust\"\n"
+    )
+}
+
+fn tenant_that_shares(database: &Database) -> String {
+    let (port, user, password) = (database.port, &database.user, &database.password);
+    format!(
+        "[[tenant]]\nname = \"sharing\"\nshare_unnamed_statements = true\n\
+         [[tenant.endpoint]]\nhost = \"127.0.0.1\"\nport = {port}\n\
+         [[tenant.user]]\nname = \"{user}\"\nsecret = \"{password}\"\n"
+    )
 }
