@@ -3,8 +3,6 @@
 //! Each call is one synchronous step on the worker's scratch buffer; nothing is kept across polls
 //! but what a socket could not take, or half a header.
 
-use std::ops::Range;
-
 use tidegate_proto::backend::TransactionStatus;
 use tidegate_proto::backend::tag as backend;
 use tidegate_proto::error::Sender;
@@ -21,6 +19,8 @@ use crate::limits::COMMAND_TAG_BYTES;
 use crate::limits::INJECTED_ROW_BYTES_MAX;
 use crate::limits::PARAMETER_STATUS_BYTES_MAX;
 use crate::pool::Server;
+use crate::session::kept::Kept;
+use crate::session::kept::ToClient;
 
 /// What a client's bytes came to.
 #[derive(Debug, Default)]
@@ -253,7 +253,6 @@ pub(super) fn from_server(
         if body.len() < server_bytes_needed(header, is_ours) {
             break;
         }
-        let is_marked = server.ledger.is_marked();
         let received = receive(server, header, body, observer)?;
         let start = at;
         server.incoming.body_bytes = header.body_bytes();
@@ -263,15 +262,9 @@ pub(super) fn from_server(
             bytes.len(),
         );
         server.incoming.swallows = matches!(received, Received::Swallow);
-        let is_forwarded = matches!(received, Received::Forward);
-        let is_swallowed = matches!(received, Received::Swallow);
-        let owes_more = is_marked && !is_swallowed && observer.owes_parse_complete();
-        if owes_more || !is_forwarded {
+        if !matches!(received, Received::Forward) {
             kept.keep(bytes, going..start);
-            going = if is_forwarded { start } else { at };
-        }
-        if owes_more {
-            kept.insert(bytes, start, PARSE_COMPLETE);
+            going = at;
         }
         match received {
             Received::Forward => {},
@@ -280,6 +273,10 @@ pub(super) fn from_server(
                 describe(server, bytes.get(body).unwrap_or_default());
             },
             Received::Replace(words) => kept.replace(bytes, start..at, &words),
+            Received::ForwardBehindParse => {
+                kept.insert(bytes, start, PARSE_COMPLETE);
+                going = start;
+            },
         }
         settle(server, observer);
         if server.ledger.is_lost() {
@@ -301,6 +298,8 @@ pub(super) fn from_server(
 enum Received {
     Forward,
     Swallow,
+    /// The client is told first that its `Parse` is complete.
+    ForwardBehindParse,
     /// The client is told this in place of it, which is whole.
     Replace(Box<[u8]>),
 }
@@ -323,7 +322,11 @@ fn receive(
         return Ok(verdict.into());
     }
     // The sender of a marked message hears of its outcome.
-    let is_heard = tag == backend::ERROR_RESPONSE && server.ledger.is_marked();
+    let may_be_heard = matches!(
+        tag,
+        backend::ERROR_RESPONSE | backend::BIND_COMPLETE | backend::NOTICE_RESPONSE
+    );
+    let is_heard = may_be_heard && server.ledger.is_marked();
     let verdict = server.ledger.received(tag)?;
     match (tag, verdict) {
         (backend::PARAMETER_STATUS, Verdict::Forward) => observer.parameter_status(body),
@@ -340,6 +343,10 @@ fn receive(
             return Ok(Received::Swallow);
         },
         (backend::ERROR_RESPONSE, Verdict::Forward) => {
+            if is_heard && observer.owes_parse_complete() {
+                observer.error(server, body, is_heard);
+                return Ok(Received::ForwardBehindParse);
+            }
             let words = observer.error(server, body, is_heard);
             let is_whole = body.len() == header.body_bytes();
             if let Some(words) = words
@@ -348,7 +355,17 @@ fn receive(
                 return Ok(Received::Replace(words.into()));
             }
         },
-        (backend::NOTICE_RESPONSE, Verdict::Forward) => observer.notice(body),
+        (backend::NOTICE_RESPONSE, Verdict::Forward) => {
+            observer.notice(body);
+            if is_heard && observer.owes_parse_complete() {
+                return Ok(Received::ForwardBehindParse);
+            }
+        },
+        (backend::BIND_COMPLETE, Verdict::Forward)
+            if is_heard && observer.owes_parse_complete() =>
+        {
+            return Ok(Received::ForwardBehindParse);
+        },
         (backend::COMMAND_COMPLETE, Verdict::Forward) => observer.command_complete(server, body),
         (
             backend::PARAMETER_DESCRIPTION | backend::ROW_DESCRIPTION | backend::NO_DATA,
@@ -421,73 +438,4 @@ fn skip_body(body_bytes: &mut usize, at: usize, end: usize) -> usize {
     let arrived = end.saturating_sub(at).min(*body_bytes);
     *body_bytes -= arrived;
     at + arrived
-}
-
-/// What of a server's bytes goes to the client.
-#[derive(Debug, Default)]
-pub(super) struct ToClient {
-    /// So many, from the front of the buffer.
-    pub(super) bytes: usize,
-    /// What follows them, where something was said in longer words.
-    pub(super) rest: Vec<u8>,
-}
-
-/// The bytes that go on, moved together at the front of the buffer. As long as nothing was taken
-/// out, nothing moves.
-#[derive(Default)]
-struct Kept {
-    end: usize,
-    /// What follows, from something on that found no room.
-    rest: Vec<u8>,
-}
-
-impl From<Kept> for ToClient {
-    fn from(kept: Kept) -> Self {
-        Self {
-            bytes: kept.end,
-            rest: kept.rest,
-        }
-    }
-}
-
-impl Kept {
-    /// Words between two messages, in front of the byte at `at`. There is room where something was
-    /// taken out before it.
-    fn insert(&mut self, bytes: &mut [u8], at: usize, words: &[u8]) {
-        let end = self.end + words.len();
-        let place = bytes.get_mut(self.end..end);
-        match place.filter(|_| self.rest.is_empty() && end <= at) {
-            Some(place) => {
-                place.copy_from_slice(words);
-                self.end = end;
-            },
-            None => self.rest.extend_from_slice(words),
-        }
-    }
-
-    /// Other words in place of a range.
-    fn replace(&mut self, bytes: &mut [u8], range: Range<usize>, words: &[u8]) {
-        let place = bytes.get_mut(range.start..range.start + words.len());
-        match place.filter(|_| words.len() <= range.len()) {
-            Some(place) => {
-                place.copy_from_slice(words);
-                self.keep(bytes, range.start..range.start + words.len());
-            },
-            None => self.rest.extend_from_slice(words),
-        }
-    }
-
-    #[inline]
-    fn keep(&mut self, bytes: &mut [u8], range: Range<usize>) {
-        if !self.rest.is_empty() {
-            self.rest
-                .extend_from_slice(bytes.get(range).unwrap_or_default());
-            return;
-        }
-        let length = range.len();
-        if range.start != self.end {
-            bytes.copy_within(range, self.end);
-        }
-        self.end += length;
-    }
 }

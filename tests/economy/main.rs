@@ -72,13 +72,13 @@ const CASES: [Case; 9] = [
     },
     Case {
         name: "an unnamed statement that is shared",
-        script: Script::EXTENDED,
+        script: &Script::EXTENDED,
         shares: true,
         ..SIMPLE
     },
     Case {
         name: "an unnamed statement that is shared by clients with settings of their own",
-        script: Script::EXTENDED,
+        script: &Script::EXTENDED,
         turns: Turns::AtOnce,
         names: ["this", "that"],
         shares: true,

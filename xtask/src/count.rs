@@ -21,7 +21,7 @@ use crate::say;
 const SESSION: &str = "<tidegate::session::run::Session as core::future::future::Future>::poll";
 
 /// The kinds of transactions, as the program calls them.
-const KINDS: [&str; 4] = ["extended", "prepared", "simple", "waiting"];
+const KINDS: [&str; 5] = ["extended", "prepared", "shared", "simple", "waiting"];
 
 /// Transactions until every buffer and table has the size that it keeps, and those that are counted.
 const TO_WARM_UP: u64 = 400;

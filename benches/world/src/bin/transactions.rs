@@ -5,6 +5,7 @@
 use std::process::ExitCode;
 
 use tidegate::config::PoolMode;
+use tidegate::config::PoolSettings;
 use tidegate_world::Guest;
 use tidegate_world::Script;
 use tidegate_world::World;
@@ -19,7 +20,7 @@ fn main() -> ExitCode {
     let kind = arguments.next().unwrap_or_default();
     let count = arguments.next().and_then(|count| count.parse().ok());
     match (script(&kind), count) {
-        (Some(script), Some(count)) => run(script, kind == "waiting", count),
+        (Some(script), Some(count)) => run(script, &kind, count),
         _ => usage(),
     }
 }
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
 fn script(kind: &str) -> Option<&'static Script> {
     match kind {
         "simple" | "waiting" => Some(&Script::SIMPLE),
-        "extended" => Some(&Script::EXTENDED),
+        "extended" | "shared" => Some(&Script::EXTENDED),
         "prepared" => Some(&Script::PREPARED),
         _ => None,
     }
@@ -35,12 +36,12 @@ fn script(kind: &str) -> Option<&'static Script> {
 
 #[expect(clippy::print_stderr, reason = "it is a program")]
 fn usage() -> ExitCode {
-    eprintln!("usage: transactions simple|waiting|extended|prepared COUNT");
+    eprintln!("usage: transactions simple|waiting|extended|shared|prepared COUNT");
     ExitCode::FAILURE
 }
 
 #[expect(clippy::print_stderr, reason = "it is a program")]
-fn run(script: &'static Script, at_once: bool, count: usize) -> ExitCode {
+fn run(script: &'static Script, kind: &str, count: usize) -> ExitCode {
     let runtime = Builder::new_current_thread()
         .enable_time()
         .build_local(LocalOptions::default());
@@ -52,7 +53,12 @@ fn run(script: &'static Script, at_once: bool, count: usize) -> ExitCode {
         },
     };
     runtime.block_on(async {
-        let world = World::new(PoolMode::Transaction, 1);
+        let settings = PoolSettings {
+            pool_size: 1,
+            share_unnamed_statements: kind == "shared",
+            ..PoolSettings::default()
+        };
+        let world = World::with(PoolMode::Transaction, settings);
         let mut guests = Vec::new();
         for _ in 0..CLIENTS {
             guests.push(world.connect("app", script).await);
@@ -60,7 +66,7 @@ fn run(script: &'static Script, at_once: bool, count: usize) -> ExitCode {
         let mut rounds = count / CLIENTS;
         while rounds > 0 {
             rounds -= 1;
-            if at_once {
+            if kind == "waiting" {
                 all_at_once(&mut guests).await;
             } else {
                 one_by_one(&mut guests).await;
