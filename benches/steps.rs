@@ -5,11 +5,20 @@
 //! `cargo bench --bench steps`
 
 #![expect(clippy::print_stdout, reason = "its figures are what it is for")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::unreachable,
+    reason = "a step that fails must end the measurement"
+)]
 
 use std::hint::black_box;
 use std::time::Duration;
 use std::time::Instant;
 
+use tidegate::config::PoolMode;
+use tidegate::config::PoolSettings;
+use tidegate::pool;
+use tidegate::pool::Checkout;
 use tidegate::sql::Session;
 use tidegate::sql::StateEffects;
 use tidegate_proto::backend::TransactionStatus;
@@ -19,6 +28,13 @@ use tidegate_proto::exchange::Owner;
 use tidegate_proto::frame::FrameHeader;
 use tidegate_proto::proxy;
 use tidegate_proto::proxy::Versions;
+use tidegate_proto::startup::ProtocolVersion;
+use tidegate_proto::startup::StartupMessage;
+use tidegate_world::Script;
+use tidegate_world::World;
+use tokio::runtime::Builder;
+use tokio::runtime::LocalOptions;
+use tokio::runtime::LocalRuntime;
 
 /// How long one round is, and how many there are.
 const ROUND: Duration = Duration::from_millis(5);
@@ -55,6 +71,11 @@ fn main() {
         let header = proxy::parse(black_box(PROXY_V1), Versions::V1);
         black_box(header.is_ok());
     });
+    let startup = startup_message();
+    report("a startup packet", || {
+        let message = StartupMessage::decode(black_box(&startup));
+        black_box(message.is_ok());
+    });
     let mut ledger = Ledger::new();
     report("the ledger's part of a simple transaction", || {
         let sent = ledger.sent(b'Q', Owner::Client);
@@ -77,6 +98,83 @@ fn main() {
         text.feed(black_box(SELECT), &Plain);
         black_box(text.finish(&Plain).effects.pins);
     });
+    in_a_node();
+}
+
+/// Steps that need a pool, and whole transactions through a session, its client and its server in
+/// memory.
+fn in_a_node() {
+    let runtime = Builder::new_current_thread()
+        .enable_time()
+        .build_local(LocalOptions::default())
+        .unwrap();
+    checkout_and_release(&runtime);
+    let one = PoolSettings {
+        pool_size: 1,
+        ..PoolSettings::default()
+    };
+    let shared = PoolSettings {
+        share_unnamed_statements: true,
+        ..one.clone()
+    };
+    for (name, script, settings) in [
+        (
+            "a simple transaction, both ends in memory",
+            &Script::SIMPLE,
+            &one,
+        ),
+        (
+            "the same with the extended protocol",
+            &Script::EXTENDED,
+            &one,
+        ),
+        (
+            "the same with an unnamed statement that is shared",
+            &Script::EXTENDED,
+            &shared,
+        ),
+        (
+            "the same with a prepared statement, under a name of the server's",
+            &Script::PREPARED,
+            &one,
+        ),
+    ] {
+        let world = World::with(PoolMode::Transaction, settings.clone());
+        let mut guest = runtime.block_on(world.connect("app", script));
+        report(name, || {
+            runtime.block_on(async {
+                guest.say().await;
+                guest.hear().await;
+            });
+        });
+    }
+}
+
+fn checkout_and_release(runtime: &LocalRuntime) {
+    let world = World::new(PoolMode::Transaction, 1);
+    // It leaves a server behind.
+    let _guest = runtime.block_on(world.connect("app", &Script::SIMPLE));
+    let (pool, mut seat) = (world.pool(), None);
+    let now = tokio::time::Instant::now();
+    report("a server checked out and given back", || {
+        match black_box(&pool).checkout(&mut seat, now) {
+            Checkout::Ready(lease) => pool::release(lease, now),
+            Checkout::Wait(_) | Checkout::Refused(_) => unreachable!("there is one"),
+        }
+    });
+}
+
+fn startup_message() -> Vec<u8> {
+    let parameters = [
+        ("user", "app"),
+        ("database", "postgres"),
+        ("application_name", "psql"),
+        ("client_encoding", "UTF8"),
+    ];
+    let parameters = parameters.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    let mut message = Vec::new();
+    StartupMessage::encode(ProtocolVersion::V3_0, parameters, &mut message).unwrap();
+    message
 }
 
 /// Prints the median of a step's rounds.

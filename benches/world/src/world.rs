@@ -17,6 +17,7 @@ use tidegate::net::Transport;
 use tidegate::pool::Dial;
 use tidegate::pool::Dialing;
 use tidegate::pool::Home;
+use tidegate::pool::Pool;
 use tidegate::pool::Surroundings;
 use tidegate::session;
 use tidegate::session::Arrival;
@@ -114,6 +115,13 @@ impl World {
             node,
             mode,
         }
+    }
+
+    /// The pool of its clients.
+    pub fn pool(&self) -> Rc<Pool> {
+        let tenant = self.directory.find("acme").unwrap();
+        let user = Arc::clone(&tenant.config().users["app"]);
+        self.home.pool(&tenant, "app", &user)
     }
 
     /// What a worker does by time, from time to time, for as long as the runtime runs.
