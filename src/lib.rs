@@ -10,6 +10,7 @@ pub mod limits;
 pub mod net;
 pub mod pool;
 pub mod restrictions;
+pub mod routing;
 pub mod session;
 pub mod sql;
 pub mod telemetry;

@@ -240,6 +240,19 @@ pub const LOGIN_NOTICES_BYTES_MAX: usize = 16 * 1024;
 /// Parameters that a server may report at login.
 pub const REPORTED_COUNT_MAX: usize = 256;
 
+/// How long a tenant's other endpoints have to answer for the first time before one that takes writes
+/// is believed to be the primary.
+pub const FIRST_LOOK_WAIT: Duration = Duration::from_secs(1);
+
+/// How often an endpoint is asked how it is.
+pub const MONITOR_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The same while nobody takes the tenant's writes.
+pub const MONITOR_INTERVAL_URGENT: Duration = Duration::from_millis(200);
+
+/// How long an endpoint may take to answer that, connecting included.
+pub const MONITOR_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// How long one lookup of a secret may take, connecting included and again for the query.
 pub const AUTH_QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 

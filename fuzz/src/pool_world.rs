@@ -88,6 +88,7 @@ impl World {
                     dial: Box::new(gate.clone()),
                     post: Box::new(mail.clone()),
                     statement_prefix: "tidegate_07070707_".into(),
+                    topologies: Arc::default(),
                 };
                 Home::new(worker, Arc::clone(&node), surroundings)
             })

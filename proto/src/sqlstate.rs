@@ -35,6 +35,8 @@ impl SqlState {
     pub const QUERY_CANCELED: Self = Self(*b"57014");
     /// `57P01`: Tidegate is shutting down, or an operator ended the connection.
     pub const ADMIN_SHUTDOWN: Self = Self(*b"57P01");
+    /// `57P02`: the server ended because another of its processes crashed.
+    pub const CRASH_SHUTDOWN: Self = Self(*b"57P02");
     /// `57P03`: no endpoint can be reached yet.
     pub const CANNOT_CONNECT_NOW: Self = Self(*b"57P03");
     /// `57P05`: an idle client or transaction ran out of time.

@@ -31,10 +31,11 @@ pub enum Action {
 }
 
 /// The least role that each action takes.
-const TABLE: [(Action, Role); 23] = [
+const TABLE: [(Action, Role); 24] = [
     (Action::Show(Topic::Clients), Role::Stats),
     (Action::Show(Topic::Config), Role::Stats),
     (Action::Show(Topic::Databases), Role::Stats),
+    (Action::Show(Topic::Endpoints), Role::Stats),
     (Action::Show(Topic::Help), Role::Stats),
     (Action::Show(Topic::Lists), Role::Stats),
     (Action::Show(Topic::Pools), Role::Stats),

@@ -19,6 +19,7 @@ use crate::limits::WORKER_ANSWER_TIMEOUT;
 use crate::pool::Randomness;
 use crate::restrictions::Backlog;
 use crate::restrictions::Throttle;
+use crate::routing::Topologies;
 use crate::session::Depth;
 use crate::session::Letter;
 use crate::session::Mailboxes;
@@ -44,6 +45,8 @@ pub struct Desk {
     pub orders: Orders,
     /// Where keys come from.
     pub random: Randomness,
+    /// What is known of tenants' endpoints.
+    pub topologies: Arc<Topologies>,
     /// The operators at the console.
     pub roster: Arc<Roster>,
     /// What averages are worked out from.
@@ -72,6 +75,8 @@ pub struct Furniture {
     pub orders: Orders,
     /// See [`Desk::random`].
     pub random: Randomness,
+    /// See [`Desk::topologies`].
+    pub topologies: Arc<Topologies>,
 }
 
 impl Desk {
@@ -86,6 +91,7 @@ impl Desk {
             mailboxes,
             orders,
             random,
+            topologies,
         } = furniture;
         Self {
             config,
@@ -96,6 +102,7 @@ impl Desk {
             mailboxes,
             orders,
             random,
+            topologies,
             roster: Arc::default(),
             averages: Averages::new(now),
             started_at: now,

@@ -178,6 +178,7 @@ pub(super) fn desk_over(mailboxes: Mailboxes) -> (Arc<Desk>, mpsc::Receiver<Orde
         mailboxes,
         orders,
         random: |bytes| bytes.fill(7),
+        topologies: Arc::default(),
     };
     (Arc::new(Desk::new(furniture, Instant::now())), taken)
 }

@@ -1,6 +1,6 @@
 //! What can be shown: one topic for each word that may follow `SHOW`.
 
-/// What can be shown. The words are PgBouncer's.
+/// What can be shown. The words are PgBouncer's, unless they say otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Topic {
     /// Clients.
@@ -9,6 +9,8 @@ pub enum Topic {
     Config,
     /// Databases of all tenants.
     Databases,
+    /// Postgres instances of all tenants: our own word.
+    Endpoints,
     /// The commands there are.
     Help,
     /// How many there are of everything.
@@ -45,10 +47,11 @@ pub enum Topic {
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Clients,
         Self::Config,
         Self::Databases,
+        Self::Endpoints,
         Self::Help,
         Self::Lists,
         Self::Pools,
@@ -73,6 +76,7 @@ impl Topic {
             Self::Clients => "clients",
             Self::Config => "config",
             Self::Databases => "databases",
+            Self::Endpoints => "endpoints",
             Self::Help => "help",
             Self::Lists => "lists",
             Self::Pools => "pools",

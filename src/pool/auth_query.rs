@@ -6,7 +6,6 @@
 //! not exist (CVE-2015-6817).
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
 use tidegate_proto::backend::DataRow;
 use tidegate_proto::backend::tag as backend;
@@ -55,7 +54,8 @@ pub struct SecretConnection {
 }
 
 impl SecretConnection {
-    /// Connects to a tenant's primary as the user of its `auth_query`.
+    /// Connects to a tenant's database as the user of its `auth_query`: to the first endpoint that
+    /// may be the primary and can be reached. A standby knows the same users.
     ///
     /// # Errors
     ///
@@ -66,46 +66,57 @@ impl SecretConnection {
         database: &str,
         random: Randomness,
     ) -> Result<Self, PoolError> {
-        let endpoint = tenant
-            .endpoints
-            .iter()
-            .find(|endpoint| endpoint.role != config::Role::Replica)
-            .map(Arc::clone)
-            .ok_or(PoolError::NoEndpoint)?;
-        within(AUTH_QUERY_TIMEOUT, async {
-            let tls = ServerTlsCache::default();
-            let sockets = Sockets::default();
-            let mut socket = connect::open_socket(&sockets, &tls, &endpoint, None).await?;
-            let secret = Secret::parse(query.secret.reveal()).map_err(PoolError::Secret)?;
-            let policy = ServerPolicy {
-                iterations_max: tenant.pool.scram_iterations_max,
-                cleartext: tenant.pool.server_password_cleartext,
-                unchallenged: true,
-            };
-            let mut nonce = RawNonce::default();
-            random(&mut nonce);
-            let mut digest_key = [0; 32];
-            random(&mut digest_key);
-            let login = Login {
-                user: &query.user,
-                database: query.database.as_deref().unwrap_or(database),
-                settings: &SETTINGS,
-                authentication: ServerAuthentication::new(
-                    &query.user,
-                    ServerSecret::of(Some(secret), None),
-                    credentials::protection(&socket),
-                    policy,
-                    nonce,
-                ),
-                keys: &RefCell::new(DerivedKeys::new(digest_key)),
-            };
-            login.log_in(&mut socket).await?;
-            Ok(Self {
-                socket,
-                ledger: Ledger::new(),
-            })
+        let endpoints = tenant.endpoints.iter();
+        let endpoints = endpoints.filter(|endpoint| endpoint.role != config::Role::Replica);
+        let mut last = PoolError::NoEndpoint;
+        for endpoint in endpoints {
+            let opened = Self::open_at(endpoint, tenant, query, database, random);
+            match within(AUTH_QUERY_TIMEOUT, opened).await {
+                Err(error) if error.is_of_reach() => last = error,
+                opened => return opened,
+            }
+        }
+        Err(last)
+    }
+
+    async fn open_at(
+        endpoint: &config::Endpoint,
+        tenant: &config::Tenant,
+        query: &AuthQuery,
+        database: &str,
+        random: Randomness,
+    ) -> Result<Self, PoolError> {
+        let tls = ServerTlsCache::default();
+        let sockets = Sockets::default();
+        let mut socket = connect::open_socket(&sockets, &tls, endpoint, None).await?;
+        let secret = Secret::parse(query.secret.reveal()).map_err(PoolError::Secret)?;
+        let policy = ServerPolicy {
+            iterations_max: tenant.pool.scram_iterations_max,
+            cleartext: tenant.pool.server_password_cleartext,
+            unchallenged: true,
+        };
+        let mut nonce = RawNonce::default();
+        random(&mut nonce);
+        let mut digest_key = [0; 32];
+        random(&mut digest_key);
+        let login = Login {
+            user: &query.user,
+            database: query.database.as_deref().unwrap_or(database),
+            settings: &SETTINGS,
+            authentication: ServerAuthentication::new(
+                &query.user,
+                ServerSecret::of(Some(secret), None),
+                credentials::protection(&socket),
+                policy,
+                nonce,
+            ),
+            keys: &RefCell::new(DerivedKeys::new(digest_key)),
+        };
+        login.log_in(&mut socket).await?;
+        Ok(Self {
+            socket,
+            ledger: Ledger::new(),
         })
-        .await
     }
 
     /// Asks for the secret of `user`.

@@ -54,6 +54,9 @@ impl Pool {
         }
         let outage = self.outage.borrow();
         let outage = outage.as_ref()?;
+        if self.rides_out(&outage.error) {
+            return None;
+        }
         (now < outage.retry_at).then(|| Rc::clone(&outage.error))
     }
 

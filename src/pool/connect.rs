@@ -29,6 +29,7 @@ use crate::pool::ServerState;
 use crate::pool::ServerTlsCache;
 use crate::pool::TlsFailure;
 use crate::pool::credentials;
+use crate::pool::login::LoggedIn;
 use crate::pool::login::Login;
 use crate::pool::reset::within;
 
@@ -51,20 +52,9 @@ pub(super) struct Opened {
 pub(super) async fn connect(pool: &Pool, endpoint: &Endpoint) -> Result<Opened, PoolError> {
     let limit = pool.user().pool.server_connect_timeout;
     within(limit, async {
-        let mut socket =
-            open_socket(&*pool.home.dial, &pool.home.server_tls, endpoint, None).await?;
-        let user = credentials::server_user(pool);
         let settings = pool.session.iter().map(|(name, value)| (&**name, &**value));
         let settings: Vec<_> = settings.collect();
-        let login = Login {
-            user: &user,
-            database: pool.key.database(),
-            settings: &settings,
-            authentication: credentials::authentication(pool, &socket)?,
-            keys: &pool.home.derived_keys,
-        };
-        let logged_in = login.log_in(&mut socket).await;
-        let logged_in = logged_in.map_err(|error| credentials::blame(pool, error))?;
+        let (socket, logged_in) = log_in(pool, endpoint, &settings).await?;
         let (remote, local) = addresses(&socket);
         let now = Instant::now();
         let card = ServerCard {
@@ -90,6 +80,30 @@ pub(super) async fn connect(pool: &Pool, endpoint: &Endpoint) -> Result<Opened, 
         })
     })
     .await
+}
+
+/// Connects and logs in as the pool's user, with these settings.
+///
+/// # Errors
+///
+/// As [`connect`].
+pub(super) async fn log_in(
+    pool: &Pool,
+    endpoint: &Endpoint,
+    settings: &[(&str, &str)],
+) -> Result<(Socket, LoggedIn), PoolError> {
+    let mut socket = open_socket(&*pool.home.dial, &pool.home.server_tls, endpoint, None).await?;
+    let user = credentials::server_user(pool);
+    let login = Login {
+        user: &user,
+        database: pool.key.database(),
+        settings,
+        authentication: credentials::authentication(pool, &socket)?,
+        keys: &pool.home.derived_keys,
+    };
+    let logged_in = login.log_in(&mut socket).await;
+    let logged_in = logged_in.map_err(|error| credentials::blame(pool, error))?;
+    Ok((socket, logged_in))
 }
 
 /// Connects to an endpoint, to one address of it if `only` says which, and begins TLS.

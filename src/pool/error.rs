@@ -14,6 +14,7 @@ use tidegate_proto::sqlstate::SqlState;
 use crate::auth::AuthError;
 use crate::auth::SecretError;
 use crate::restrictions::Report;
+use crate::routing::NoPrimary;
 
 /// Why a client gets no server, or a server no login.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,17 @@ pub enum PoolError {
     /// The tenant has no endpoint that may be the primary.
     #[error("the tenant has no primary endpoint")]
     NoEndpoint,
+    /// The tenant has no primary at the moment.
+    #[error("the tenant has no primary at the moment")]
+    NoPrimary(#[source] NoPrimary),
+    /// It had none, or none that could be reached, for `failover_wait`.
+    #[error("the tenant had no primary for {limit:?}: {cause}")]
+    NoPrimaryInTime {
+        /// The time that it had.
+        limit: Duration,
+        /// What was wrong the last time.
+        cause: String,
+    },
     /// The endpoint's name has no address.
     #[error("the host {host} could not be resolved")]
     Unresolved {
@@ -83,6 +95,9 @@ pub enum PoolError {
         "auth_query must give one row of two columns: the name that was asked for, and the secret"
     )]
     BadAuthQuery,
+    /// An endpoint's answer to its monitor makes no sense.
+    #[error("the endpoint does not say what it is as PostgreSQL does")]
+    BadMonitorAnswer,
     /// A message for the server could not be written.
     #[error("a message could not be written")]
     Unwritable(#[from] EncodeError),
@@ -146,7 +161,9 @@ impl PoolError {
             | Self::BadAuthQuery
             | Self::Secret(_)
             | Self::Unwritable(_) => Fault::Pooler,
-            Self::Unresolved { .. }
+            Self::NoPrimary(_)
+            | Self::NoPrimaryInTime { .. }
+            | Self::Unresolved { .. }
             | Self::Unreachable { .. }
             | Self::Tls { .. }
             | Self::ServerRefused { .. }
@@ -154,8 +171,38 @@ impl PoolError {
             | Self::ServerViolation(_)
             | Self::Broke(_)
             | Self::ReplyTooLarge
+            | Self::BadMonitorAnswer
             | Self::Timeout { .. } => Fault::Server,
             Self::QueryWaitTimeout { .. } | Self::TooManyWaiting => Fault::Client,
+        }
+    }
+
+    /// Whether it says that no server can be reached, and not what is wrong with the login or with
+    /// what was asked: another endpoint, or the same a moment later, may be better.
+    pub(super) fn is_of_reach(&self) -> bool {
+        match self {
+            Self::NoPrimary(reason) => !matches!(reason, NoPrimary::Split(..)),
+            Self::Unresolved { .. }
+            | Self::Unreachable { .. }
+            | Self::Broke(_)
+            | Self::Timeout { .. } => true,
+            Self::ServerRefused { sqlstate, .. } => matches!(
+                *sqlstate,
+                SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW
+            ),
+            Self::NoEndpoint
+            | Self::NoPrimaryInTime { .. }
+            | Self::Tls { .. }
+            | Self::OwnLoginRefused(_)
+            | Self::Login(_)
+            | Self::Secret(_)
+            | Self::ServerViolation(_)
+            | Self::ReplyTooLarge
+            | Self::BadMonitorAnswer
+            | Self::BadAuthQuery
+            | Self::Unwritable(_)
+            | Self::QueryWaitTimeout { .. }
+            | Self::TooManyWaiting => false,
         }
     }
 
@@ -188,7 +235,15 @@ impl PoolError {
                 SqlState::CANNOT_CONNECT_NOW,
                 "The tenant's administrator must configure an endpoint with role = primary.",
             ),
-            Self::Unresolved { .. } | Self::Unreachable { .. } | Self::Timeout { .. } => (
+            Self::NoPrimary(NoPrimary::Split(..)) => (
+                SqlState::CANNOT_CONNECT_NOW,
+                "Neither is written to until one of them is stopped, or made a standby of the other.",
+            ),
+            Self::NoPrimary(_)
+            | Self::NoPrimaryInTime { .. }
+            | Self::Unresolved { .. }
+            | Self::Unreachable { .. }
+            | Self::Timeout { .. } => (
                 SqlState::CANNOT_CONNECT_NOW,
                 "The database cannot be reached at the moment. Try again later.",
             ),
@@ -197,6 +252,7 @@ impl PoolError {
             | Self::Secret(_)
             | Self::BadAuthQuery
             | Self::ServerViolation(_)
+            | Self::BadMonitorAnswer
             | Self::ReplyTooLarge => (
                 SqlState::CONNECTION_FAILURE,
                 "The tenant's administrator must look at the endpoint's configuration.",

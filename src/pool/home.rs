@@ -23,6 +23,8 @@ use crate::pool::Post;
 use crate::pool::ServerSession;
 use crate::pool::ServerTlsCache;
 use crate::pool::SpareBuffers;
+use crate::routing::Topologies;
+use crate::telemetry::TenantSlot;
 use crate::telemetry::WorkerCounters;
 use crate::tenancy::LimitScope;
 use crate::tenancy::NodeCounts;
@@ -43,6 +45,8 @@ pub struct Surroundings {
     /// What the names of statements on servers begin with. The same on all workers of a node, since
     /// servers move between them; random, so that no client's own name begins so.
     pub statement_prefix: Arc<str>,
+    /// What is known of tenants' endpoints.
+    pub topologies: Arc<Topologies>,
 }
 
 /// What one worker owns.
@@ -66,6 +70,8 @@ pub struct Home {
     pub closing: RefCell<Vec<u64>>,
     /// TLS towards servers, made once per set of files.
     pub server_tls: ServerTlsCache,
+    /// What is known of tenants' endpoints, on all workers.
+    pub topologies: Arc<Topologies>,
     /// The slow part of SCRAM logins to servers, remembered.
     pub(super) derived_keys: RefCell<DerivedKeys>,
     statement_prefix: Arc<str>,
@@ -103,12 +109,14 @@ impl Home {
             dial,
             post,
             statement_prefix,
+            topologies,
         } = surroundings;
         let mut digest_key = [0; 32];
         random(&mut digest_key);
         Rc::new(Self {
             derived_keys: RefCell::new(DerivedKeys::new(digest_key)),
             statement_prefix,
+            topologies,
             worker,
             node,
             counters: Rc::default(),
@@ -247,6 +255,14 @@ impl Home {
                     pool.take_in(*traveller, now);
                 }
             },
+        }
+    }
+
+    /// More is known of a tenant's endpoints: its pools go where its primary is.
+    pub(super) fn follow(&self, tenant: TenantSlot, now: Instant) {
+        let pools = self.pools();
+        for pool in pools.iter().filter(|pool| pool.key.tenant() == tenant) {
+            pool.follow(now);
         }
     }
 

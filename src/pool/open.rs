@@ -121,7 +121,8 @@ impl Pool {
     /// tenant or the node is reached.
     fn open(self: &Rc<Self>, size: u32, now: Instant) -> Result<(), NoRoom> {
         let Some(endpoint) = self.endpoint() else {
-            self.open_failed(PoolError::NoEndpoint, now);
+            self.attend();
+            self.open_failed(self.no_endpoint(), now);
             return Err(NoRoom::Pool);
         };
         let permit = self.account.open(size).inspect_err(|no_room| {
@@ -215,7 +216,7 @@ impl Pool {
             failures,
             retry_at,
         });
-        if self.shard.counts().servers() == 0 {
+        if self.shard.counts().servers() == 0 && !self.rides_out(&error) {
             self.refuse_waiting(&error, |_| true);
         }
     }

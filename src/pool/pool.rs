@@ -32,6 +32,7 @@ use crate::pool::Server;
 use crate::pool::ServerCard;
 use crate::pool::Statements;
 use crate::pool::Welcomes;
+use crate::pool::failover::Lookout;
 use crate::pool::queue::Queue;
 use crate::pool::siblings::Asks;
 use crate::telemetry::Counters;
@@ -63,6 +64,8 @@ pub struct Pool {
     pub client_keys: RefCell<Option<ClientKeys>>,
     pub(super) user: RefCell<Arc<config::User>>,
     pub(super) endpoint: RefCell<Option<Arc<config::Endpoint>>>,
+    /// What is found out about the tenant's endpoints.
+    pub(super) lookout: RefCell<Lookout>,
     pub(super) idle: RefCell<VecDeque<Box<Server>>>,
     pub(super) queue: Rc<Queue>,
     /// Clean servers that a cancel request is still on its way to.
@@ -136,7 +139,7 @@ impl Pool {
         tenant: Arc<Tenant>,
         user: Arc<config::User>,
     ) -> Rc<Self> {
-        let endpoint = primary(&tenant.config());
+        let (lookout, endpoint) = Lookout::of(home, &tenant);
         let counts = if key.is_dedicated() {
             Arc::new(PoolCounts::default())
         } else {
@@ -156,6 +159,7 @@ impl Pool {
             client_keys: RefCell::default(),
             user: RefCell::new(user),
             endpoint: RefCell::new(endpoint),
+            lookout: RefCell::new(lookout),
             idle: RefCell::default(),
             queue: Rc::default(),
             canceled: RefCell::default(),
@@ -239,7 +243,7 @@ impl Pool {
     /// Takes over the tenant's configuration of the moment.
     pub(super) fn reload(self: &Rc<Self>, now: Instant) {
         let tenant = self.tenant.config();
-        let endpoint = primary(&tenant);
+        let endpoint = self.lookout.borrow_mut().reload(&self.home, &self.tenant);
         let user = tenant.user(self.key.user());
         if !tenant.may_have(self.key.user()) {
             // What its clients have proven proves nothing any more.
@@ -267,13 +271,4 @@ impl Pool {
         self.welcomes.borrow_mut().forget();
         self.close_idle();
     }
-}
-
-/// Where a tenant's servers are opened: its first endpoint that may be the primary.
-fn primary(tenant: &config::Tenant) -> Option<Arc<config::Endpoint>> {
-    tenant
-        .endpoints
-        .iter()
-        .find(|endpoint| endpoint.role != config::Role::Replica)
-        .map(Arc::clone)
 }

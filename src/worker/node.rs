@@ -9,6 +9,7 @@ use crate::admin::Desk;
 use crate::config::Config;
 use crate::edge::Gate;
 use crate::edge::ListenerRuntime;
+use crate::routing::Topologies;
 use crate::session::CancelKeys;
 use crate::session::Homes;
 use crate::session::Mailboxes;
@@ -37,6 +38,8 @@ pub struct NodeState {
     pub homes: Arc<Homes>,
     /// What the names of statements on servers begin with.
     pub statement_prefix: Arc<str>,
+    /// What is known of tenants' endpoints.
+    pub topologies: Arc<Topologies>,
     /// The way to every worker.
     pub mailboxes: Mailboxes,
     /// What operators read.

@@ -88,6 +88,9 @@ fn is_of_the_database(error: &PoolError) -> bool {
         | PoolError::Broke(_)
         | PoolError::Timeout { .. } => true,
         PoolError::NoEndpoint
+        | PoolError::NoPrimary(_)
+        | PoolError::NoPrimaryInTime { .. }
+        | PoolError::BadMonitorAnswer
         | PoolError::ServerRefused { .. }
         | PoolError::OwnLoginRefused(_)
         | PoolError::Login(_)

@@ -33,6 +33,7 @@ use crate::pool;
 use crate::restrictions::Admission;
 use crate::restrictions::Backlog;
 use crate::restrictions::Throttle;
+use crate::routing::Topologies;
 use crate::session::CancelKeys;
 use crate::session::Homes;
 use crate::session::Mailboxes;
@@ -195,6 +196,7 @@ fn share(
         lookups: Some(Arc::new(Secrets::new(random_bytes))),
     };
     drop(now);
+    let topologies = Arc::new(Topologies::default());
     let furniture = Furniture {
         config: Arc::clone(&config),
         directory: Arc::clone(&directory),
@@ -204,6 +206,7 @@ fn share(
         mailboxes: mailboxes.clone(),
         orders,
         random: gate.random,
+        topologies: Arc::clone(&topologies),
     };
     Ok(NodeState {
         config_path: path.to_owned(),
@@ -215,6 +218,7 @@ fn share(
         cancel_keys,
         homes: Homes::new(mailboxes.workers()),
         statement_prefix: pool::statement_prefix(random_bytes),
+        topologies,
         mailboxes,
         desk: Arc::new(Desk::new(furniture, Instant::now())),
         log: Some(log),

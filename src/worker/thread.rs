@@ -72,6 +72,7 @@ async fn live(equipment: Equipment) {
         dial: Box::new(sockets_to_servers),
         post: Box::new(node.mailboxes.clone()),
         statement_prefix: Arc::clone(&node.statement_prefix),
+        topologies: Arc::clone(&node.topologies),
     };
     let home = Home::new(number, Arc::clone(&node.counts), surroundings);
     let place = Rc::new(Place {

@@ -114,6 +114,7 @@ impl World {
                 dial: Box::new(Network(Rc::clone(&nature))),
                 post: Box::new(mail.clone()),
                 statement_prefix: Arc::clone(&prefix),
+                topologies: Arc::default(),
             };
             let home = Home::new(number, Arc::clone(&node), surroundings);
             mail.join(&home);

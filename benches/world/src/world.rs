@@ -106,6 +106,7 @@ impl World {
             dial: Box::new(Servers),
             post: Box::new(Mailboxes::new(1).0),
             statement_prefix: "tidegate_07070707_".into(),
+            topologies: Arc::default(),
         };
         Self {
             home: Home::new(0, Arc::clone(&node), surroundings),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::bounds::Any;
 use crate::config::bounds::Bounds;
@@ -39,6 +40,9 @@ settings! {
         max_client_conn: u32 = 0, 0..=10_000_000, "clients", Reload;
         /// The most servers of this tenant on this node; 0 is no limit.
         max_db_connections: u32 = 0, 0..=10_000_000, "servers", Reload, Inherited;
+        /// How long clients wait for a server while a tenant with an endpoint of `role = "auto"` has
+        /// no primary: during a failover, or a restart. 0 refuses them at once.
+        failover_wait: Duration = Duration::from_secs(30), Duration::ZERO..=Duration::from_hours(1), "duration", Reload, Inherited;
         /// The most connection attempts of this tenant's clients; not given: no limit.
         connection_rate: Rate = Rate::UNLIMITED, Any, "rate", Reload => "{ per_second = 100, burst = 200 }";
     }

@@ -97,6 +97,41 @@ impl Cluster {
         let folder = Folder::owned_by(account)?;
         initialise(&binaries, account, folder.path())?;
         configure(folder.path(), account, options)?;
+        Self::launch(account, folder, binaries)
+    }
+
+    /// A hot standby of this cluster: a copy that follows it by streaming, with a port and a folder of
+    /// its own.
+    ///
+    /// # Errors
+    /// What `pg_basebackup` or the server said.
+    pub fn standby(&self) -> Result<Self, Failure> {
+        let account = Account::for_servers()?;
+        let folder = Folder::owned_by(account)?;
+        let mut command = command_as(account, &self.binaries.program("pg_basebackup"));
+        let from = format!(
+            "host=127.0.0.1 port={} user={SUPERUSER} password='{SUPERUSER_PASSWORD}'",
+            self.port
+        );
+        command.arg("-D").arg(folder.path().join("data"));
+        command.args(["-d", &from, "-R", "-X", "stream", "-c", "fast", "--no-sync"]);
+        programs::output_of(command)?;
+        Self::launch(account, folder, self.binaries.clone())
+    }
+
+    /// Makes a standby a primary, and waits until it is one.
+    ///
+    /// # Errors
+    /// [`Failure::Exited`] with what psql said.
+    pub fn promote(&self) -> Result<(), Failure> {
+        self.psql("select pg_promote()").map(drop)
+    }
+
+    fn launch(
+        account: Option<Account>,
+        folder: Folder,
+        binaries: Binaries,
+    ) -> Result<Self, Failure> {
         let port = free_port()?;
         let mut command = command_as(account, &binaries.program("postgres"));
         command.arg("-D").arg(folder.path().join("data"));
@@ -277,10 +312,11 @@ fn command_as(account: Option<Account>, program: &Path) -> Command {
     command
 }
 
-/// The eighth line of `postmaster.pid` is the state that `pg_ctl` waits for.
+/// The eighth line of `postmaster.pid` is the state that `pg_ctl` waits for: `ready`, or `standby` of
+/// one that is in recovery and can be asked.
 fn says_ready(status: &Path) -> bool {
     let text = fs::read_to_string(status).unwrap_or_default();
     text.lines()
         .nth(7)
-        .is_some_and(|state| state.trim() == "ready")
+        .is_some_and(|state| matches!(state.trim(), "ready" | "standby"))
 }

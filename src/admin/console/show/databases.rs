@@ -15,6 +15,7 @@ use crate::admin::console::table::Row;
 use crate::admin::console::table::Value;
 use crate::config;
 use crate::config::ListenAddress;
+use crate::routing::Place;
 use crate::tenancy::Tenant;
 
 pub(super) const COLUMNS: &[Column] = &[
@@ -62,8 +63,9 @@ pub(super) fn rows(sight: &Sight<'_>) -> Vec<Row> {
     let mut rows: Vec<Row> = tenants
         .into_iter()
         .flat_map(|tenant| {
+            let primary = primary(sight, tenant);
             of_tenant(
-                &tenant.config(),
+                (&tenant.config(), primary.as_deref()),
                 held.get(tenant.name()).unwrap_or(&nothing),
             )
         })
@@ -72,7 +74,10 @@ pub(super) fn rows(sight: &Sight<'_>) -> Vec<Row> {
     rows
 }
 
-fn of_tenant(tenant: &config::Tenant, held: &BTreeMap<String, Held>) -> Vec<Row> {
+fn of_tenant(
+    (tenant, primary): (&config::Tenant, Option<&config::Endpoint>),
+    held: &BTreeMap<String, Held>,
+) -> Vec<Row> {
     let configured = tenant.databases.iter().flatten();
     let mut databases: BTreeMap<&str, &str> = configured
         .map(|(name, database)| (name.as_str(), database.as_str()))
@@ -84,7 +89,7 @@ fn of_tenant(tenant: &config::Tenant, held: &BTreeMap<String, Held>) -> Vec<Row>
     }
     let row = |(name, database): (&str, &str)| {
         row(
-            tenant,
+            (tenant, primary),
             name,
             database,
             held.get(database).copied().unwrap_or_default(),
@@ -93,8 +98,12 @@ fn of_tenant(tenant: &config::Tenant, held: &BTreeMap<String, Held>) -> Vec<Row>
     databases.into_iter().map(row).collect()
 }
 
-fn row(tenant: &config::Tenant, name: &str, database: &str, held: Held) -> Row {
-    let endpoint = primary(tenant);
+fn row(
+    (tenant, endpoint): (&config::Tenant, Option<&config::Endpoint>),
+    name: &str,
+    database: &str,
+    held: Held,
+) -> Row {
     let pool = &tenant.pool;
     vec![
         database_name(&tenant.name, name).into(),
@@ -117,11 +126,17 @@ fn row(tenant: &config::Tenant, name: &str, database: &str, held: Held) -> Row {
     ]
 }
 
-/// Where servers are opened: the first endpoint that may be the primary.
-fn primary(tenant: &config::Tenant) -> Option<&config::Endpoint> {
-    let mut endpoints = tenant.endpoints.iter();
+/// Where servers are opened: at the primary, as far as it is known.
+fn primary(sight: &Sight<'_>, tenant: &Tenant) -> Option<Arc<config::Endpoint>> {
+    if let Some(topology) = sight.desk.topologies.in_use(tenant.slot())
+        && let Place::At(endpoint) = topology.place()
+    {
+        return Some(endpoint);
+    }
+    let config = tenant.config();
+    let mut endpoints = config.endpoints.iter();
     let primary = endpoints.find(|endpoint| endpoint.role != config::Role::Replica);
-    primary.map(|endpoint| &**endpoint)
+    primary.map(Arc::clone)
 }
 
 /// The console, which has no servers.

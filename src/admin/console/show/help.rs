@@ -3,7 +3,7 @@
 use crate::admin::console::answer::Notice;
 
 const COMMANDS: &str = "
-\tSHOW HELP|CONFIG|DATABASES|POOLS|CLIENTS|SERVERS|USERS|VERSION
+\tSHOW HELP|CONFIG|DATABASES|ENDPOINTS|POOLS|CLIENTS|SERVERS|USERS|VERSION
 \tSHOW STATS|STATS_TOTALS|STATS_AVERAGES|TOTALS
 \tSHOW LISTS|STATE
 \tRELOAD
@@ -33,7 +33,7 @@ mod tests {
             }
         }
         // All but the parameters that drivers ask for.
-        for topic in &Topic::ALL[..14] {
+        for topic in &Topic::ALL[..15] {
             assert!(shown.contains(&topic.word().to_uppercase()), "{topic:?}");
         }
     }

@@ -1,0 +1,301 @@
+//! One connection to one endpoint that asks it, again and again, what it is and how far it has come.
+//!
+//! It logs in as the user of the pool that has the watch, counts against no limit, and ends with the
+//! watch. The text finds only the system's own functions and operators, whatever the user's settings
+//! are.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Waker;
+use std::time::Duration;
+
+use tidegate_proto::backend::DataRow;
+use tidegate_proto::backend::tag as backend;
+use tidegate_proto::exchange::Ledger;
+use tidegate_proto::exchange::Owner;
+use tidegate_proto::frontend::Query;
+use tidegate_proto::frontend::Terminate;
+use tidegate_proto::frontend::tag as frontend;
+use tokio::time::Instant;
+
+use crate::config::Endpoint;
+use crate::limits::MONITOR_INTERVAL;
+use crate::limits::MONITOR_INTERVAL_URGENT;
+use crate::limits::MONITOR_TIMEOUT;
+use crate::net::Socket;
+use crate::pool::Pool;
+use crate::pool::PoolError;
+use crate::pool::connect;
+use crate::pool::injected;
+use crate::pool::reset::within;
+use crate::routing::Sighting;
+use crate::routing::State;
+use crate::routing::Topology;
+use crate::routing::Watch;
+
+const SETTINGS: [(&str, &str); 3] = [
+    ("search_path", "pg_catalog"),
+    ("application_name", "tidegate monitor"),
+    ("client_encoding", "UTF8"),
+];
+
+/// One row of six. That one user's, or one database's, transactions are read-only says nothing of
+/// the endpoint. What only one in recovery, or only one that writes, can be asked is asked after
+/// that; an endpoint that is promoted meanwhile answers both.
+const QUESTION: &[u8] = b"\
+    SELECT r, \
+    CASE WHEN r THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END, \
+    CASE WHEN r THEN pg_last_wal_receive_lsn() END, \
+    CASE WHEN NOT r THEN NULL \
+        WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 \
+        ELSE (extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::bigint END, \
+    CASE WHEN NOT r THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END, \
+    (SELECT setting = 'on' AND source NOT IN ('database', 'user', 'database user') \
+        FROM pg_settings WHERE name = 'default_transaction_read_only') \
+    FROM (SELECT pg_is_in_recovery() AS r OFFSET 0) s";
+
+/// Looks at an endpoint for as long as there is a watch.
+pub(super) fn look_after(pool: &Rc<Pool>, watch: &Rc<Watch>, endpoint: Arc<Endpoint>) {
+    let (pool, watch) = (Rc::downgrade(pool), Rc::downgrade(watch));
+    tokio::task::spawn_local(async move {
+        let mut monitor = Monitor {
+            endpoint,
+            connection: None,
+            is_failing: false,
+        };
+        loop {
+            let Some(pool) = pool.upgrade() else {
+                break;
+            };
+            let topology = watch.upgrade().map(|watch| Arc::clone(watch.topology()));
+            let Some(topology) = topology else {
+                break;
+            };
+            let is_known = monitor.look(&pool, &topology).await;
+            pool.home.follow(pool.key.tenant(), Instant::now());
+            drop(pool);
+            if !is_known {
+                break;
+            }
+            monitor.pause(&topology).await;
+        }
+        monitor.leave();
+    });
+}
+
+struct Monitor {
+    endpoint: Arc<Endpoint>,
+    connection: Option<Connection>,
+    is_failing: bool,
+}
+
+struct Connection {
+    socket: Socket,
+    ledger: Ledger,
+}
+
+impl Monitor {
+    /// Asks once, and passes on what came of it. False if nobody wants to know any more.
+    async fn look(&mut self, pool: &Pool, topology: &Topology) -> bool {
+        let seen = within(MONITOR_TIMEOUT, self.ask(pool)).await;
+        let (now, endpoint) = (Instant::now(), &*self.endpoint);
+        match seen {
+            Ok((sighting, measured)) => {
+                if std::mem::take(&mut self.is_failing) {
+                    tracing::info!(
+                        tenant = pool.tenant.name(),
+                        endpoint = endpoint.name,
+                        "an endpoint answers again"
+                    );
+                }
+                topology.saw(endpoint, sighting, measured, now)
+            },
+            Err(error) => {
+                self.connection = None;
+                let error = error.chain();
+                if !std::mem::replace(&mut self.is_failing, true) {
+                    tracing::warn!(
+                        tenant = pool.tenant.name(),
+                        endpoint = endpoint.name,
+                        error,
+                        "an endpoint does not answer"
+                    );
+                }
+                topology.failed(endpoint, error, now)
+            },
+        }
+    }
+
+    async fn ask(&mut self, pool: &Pool) -> Result<(Sighting, Duration), PoolError> {
+        let connection = if let Some(connection) = &mut self.connection {
+            connection
+        } else {
+            let (socket, _) = connect::log_in(pool, &self.endpoint, &SETTINGS).await?;
+            let ledger = Ledger::new();
+            self.connection.insert(Connection { socket, ledger })
+        };
+        let asked = Instant::now();
+        let sighting = connection.ask().await?;
+        Ok((sighting, asked.elapsed()))
+    }
+
+    /// Until it is time for the next look, or the server says or does something, or something has
+    /// become urgent.
+    async fn pause(&mut self, topology: &Topology) {
+        let interval = if topology.is_urgent() {
+            MONITOR_INTERVAL_URGENT
+        } else {
+            MONITOR_INTERVAL
+        };
+        let is_over = tokio::select! {
+            () = tokio::time::sleep(interval) => false,
+            () = topology.changed() => false,
+            () = stirs(&mut self.connection) => true,
+        };
+        if is_over {
+            self.connection = None;
+        }
+    }
+
+    /// Ends the connection politely.
+    fn leave(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            let mut goodbye = Vec::new();
+            Terminate.encode(&mut goodbye);
+            let mut context = Context::from_waker(Waker::noop());
+            drop(connection.socket.poll_write(&mut context, &goodbye, &[]));
+            drop(connection.socket.poll_flush(&mut context));
+        }
+    }
+}
+
+/// Ends when the server says something unasked, or closes the connection.
+async fn stirs(connection: &mut Option<Connection>) {
+    match connection {
+        Some(connection) => {
+            let mut byte = [0; 1];
+            let read = poll_fn(|context| connection.socket.poll_read(context, &mut byte));
+            drop(read.await);
+        },
+        None => std::future::pending().await,
+    }
+}
+
+impl Connection {
+    async fn ask(&mut self) -> Result<Sighting, PoolError> {
+        let mut messages = Vec::new();
+        Query { query: QUESTION }.encode(&mut messages)?;
+        let sent = self.ledger.sent(frontend::QUERY, Owner::Pooler);
+        sent.map_err(PoolError::ServerViolation)?;
+        let mut sighting = None;
+        let (socket, ledger) = (&mut self.socket, &mut self.ledger);
+        let exchange = injected::exchange(socket, ledger, &messages, |tag, body| {
+            if tag == backend::DATA_ROW {
+                sighting = read(body);
+            }
+        });
+        let (_, answered) = exchange.await?;
+        answered?;
+        sighting.ok_or(PoolError::BadMonitorAnswer)
+    }
+}
+
+/// The answer to [`QUESTION`].
+fn read(row: &[u8]) -> Option<Sighting> {
+    let row = DataRow::decode(row).ok()?;
+    let values: Vec<Option<&str>> = row
+        .values
+        .iter()
+        .map(|value| value.and_then(|value| std::str::from_utf8(value).ok()))
+        .collect();
+    let [is_standby, lsn, received, lag, timeline, is_read_only] = *values.as_slice() else {
+        return None;
+    };
+    let state = match (is_standby?, is_read_only?) {
+        ("t", _) => State::Standby,
+        (_, "t") => State::ReadOnly,
+        _ => State::Writable {
+            timeline: u32::from_str_radix(timeline?, 16).ok()?,
+        },
+    };
+    // A standby that has replayed nothing yet says nothing.
+    let lsn = lsn.map_or(Some(crate::routing::Lsn::default()), |lsn| lsn.parse().ok())?;
+    let lag = lag.and_then(|lag| lag.parse::<i64>().ok());
+    Some(Sighting {
+        state,
+        lsn,
+        received: received.and_then(|lsn| lsn.parse().ok()),
+        lag: lag.map(|lag| Duration::from_millis(lag.max(0).unsigned_abs())),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routing::Lsn;
+
+    fn told(values: [Option<&[u8]>; 6]) -> Option<Sighting> {
+        let mut message = Vec::new();
+        DataRow::encode(&values, &mut message).unwrap();
+        read(&message[5..])
+    }
+
+    #[test]
+    fn a_primary_tells_its_timeline_and_a_standby_its_lag() {
+        let primary = told([
+            Some(b"f"),
+            Some(b"1/2"),
+            None,
+            None,
+            Some(b"0000000A"),
+            Some(b"f"),
+        ]);
+        let expected = Sighting {
+            state: State::Writable { timeline: 10 },
+            lsn: Lsn(0x1_0000_0002),
+            received: None,
+            lag: None,
+        };
+        assert_eq!(primary, Some(expected));
+        let standby = told([
+            Some(b"t"),
+            Some(b"0/2"),
+            Some(b"0/3"),
+            Some(b"1500"),
+            None,
+            Some(b"f"),
+        ]);
+        let expected = Sighting {
+            state: State::Standby,
+            lsn: Lsn(2),
+            received: Some(Lsn(3)),
+            lag: Some(Duration::from_millis(1500)),
+        };
+        assert_eq!(standby, Some(expected));
+    }
+
+    #[test]
+    fn whose_transactions_are_all_read_only_is_no_primary() {
+        let told = told([Some(b"f"), Some(b"1/2"), None, None, Some(b"1"), Some(b"t")]);
+        assert_eq!(told.unwrap().state, State::ReadOnly);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_no_sighting() {
+        assert_eq!(
+            told([None, Some(b"1/2"), None, None, Some(b"1"), Some(b"f")]),
+            None
+        );
+        assert_eq!(
+            told([Some(b"f"), Some(b"?"), None, None, Some(b"1"), Some(b"f")]),
+            None
+        );
+        assert_eq!(
+            told([Some(b"f"), Some(b"1/2"), None, None, None, Some(b"f")]),
+            None
+        );
+        assert_eq!(read(b"\0"), None);
+    }
+}

@@ -1,0 +1,203 @@
+//! A primary that moves, comes back or is two: clients wait, or are told why not, and never write to
+//! the wrong one. With real streaming replication.
+#![cfg(test)]
+
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::thread;
+use std::time::Duration;
+
+use tidegate_harness::Cluster;
+use tidegate_harness::Database;
+use tidegate_harness::Pooler;
+use tidegate_harness::Ready;
+use tidegate_harness::Version;
+use tidegate_harness::free_port;
+use tidegate_harness::polling;
+use tidegate_harness::skip;
+use tidegate_harness::wire::Login;
+use tidegate_harness::wire::Wire;
+use tidegate_harness::wire::WireError;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A Tidegate whose tenant has these clusters as endpoints that say themselves what they are.
+struct Node {
+    pooler: Pooler,
+    database: Database,
+    port: u16,
+}
+
+impl Node {
+    fn start(database: Database, clusters: &[&Cluster], tenant: &str) -> Self {
+        let port = free_port().unwrap();
+        let endpoint = |(number, cluster): (usize, &&Cluster)| {
+            format!(
+                "[[tenant.endpoint]]\nname = \"e{number}\"\nhost = \"127.0.0.1\"\nport = {}\nrole = \"auto\"\n",
+                cluster.port()
+            )
+        };
+        let endpoints: String = clusters.iter().enumerate().map(endpoint).collect();
+        let Database { user, password, .. } = &database;
+        let text = format!(
+            r#"
+[node]
+workers = 2
+[console]
+stats_users = ["stan"]
+[[console.user]]
+name = "stan"
+secret = "stan-password"
+[[listener]]
+name = "main"
+address = "127.0.0.1:{port}"
+default_tenant = "acme"
+console = true
+[[tenant]]
+name = "acme"
+{tenant}
+{endpoints}
+[[tenant.user]]
+name = "{user}"
+secret = "{password}"
+"#
+        );
+        Self {
+            pooler: Pooler::start(&text, Ready::Port(port)).unwrap(),
+            database,
+            port,
+        }
+    }
+
+    fn login(&self) -> Login {
+        Login {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)),
+            user: self.database.user.clone(),
+            database: self.database.name.clone(),
+            password: self.database.password.clone(),
+            parameters: Vec::new(),
+            before: Vec::new(),
+            protocol_minor: 0,
+        }
+    }
+
+    fn connect(&self) -> Result<Wire, WireError> {
+        Wire::connect(&self.login())
+    }
+
+    /// What the console shows of the endpoints: name, state, whether it is the primary, timeline.
+    fn endpoints(&self) -> Vec<String> {
+        let mut console = Wire::connect(&Login {
+            user: "stan".to_owned(),
+            database: "pgbouncer".to_owned(),
+            password: "stan-password".to_owned(),
+            ..self.login()
+        })
+        .unwrap();
+        let shown = console.query("SHOW ENDPOINTS").unwrap();
+        let columns = |line: &str| {
+            let values: Vec<&str> = line.split('|').collect();
+            [1, 6, 7, 8].map(|column| values[column]).join(" ")
+        };
+        shown.lines().map(columns).collect()
+    }
+}
+
+fn cluster() -> Option<Cluster> {
+    skip::unless(Cluster::start(Version::under_test()))
+}
+
+/// A standby that has all that the primary has.
+fn standby(primary: &Cluster) -> Cluster {
+    let standby = primary.standby().unwrap();
+    caught_up(primary, &standby);
+    standby
+}
+
+fn caught_up(primary: &Cluster, standby: &Cluster) {
+    let written = primary.psql("select pg_current_wal_lsn()").unwrap();
+    let sql = format!("select pg_last_wal_replay_lsn() >= '{written}'");
+    polling::until_true("the standby to catch up", LIMIT, || {
+        standby.psql(&sql).unwrap() == "t"
+    })
+    .unwrap();
+}
+
+#[test]
+fn clients_wait_for_a_promotion_and_only_open_transactions_fail() {
+    let Some(old) = cluster() else {
+        return;
+    };
+    let database = old.database().unwrap();
+    let new = standby(&old);
+    let node = Node::start(database, &[&new, &old], "");
+    let mut busy = node.connect().unwrap();
+    busy.query("create table kept (number int); insert into kept values (1)")
+        .unwrap();
+    let (mut idle, mut open) = (node.connect().unwrap(), node.connect().unwrap());
+    assert_eq!(idle.query("select count(*) from kept").unwrap(), "1");
+    open.query("begin").unwrap();
+    open.query("insert into kept values (2)").unwrap();
+    caught_up(&old, &new);
+    assert_eq!(node.endpoints(), ["e0 standby 0 ", "e1 primary 1 1"]);
+    old.stop().unwrap();
+
+    // What a server says that ends at once is a warning, and the end.
+    open.query("insert into kept values (3)").unwrap_err();
+    let busy = thread::scope(|scope| {
+        let waiting = scope.spawn(|| busy.query("insert into kept values (4) returning number"));
+        node.pooler
+            .wait_for_log("an endpoint does not answer")
+            .unwrap();
+        new.promote().unwrap();
+        waiting.join().unwrap()
+    });
+    assert_eq!(busy.unwrap(), "4");
+    assert_eq!(
+        idle.query("select string_agg(number::text, ' ') from kept")
+            .unwrap(),
+        "1 4"
+    );
+    assert_eq!(node.endpoints(), ["e0 primary 1 2", "e1 primary 0 1"]);
+    let mut late = node.connect().unwrap();
+    assert_eq!(late.query("select pg_is_in_recovery()").unwrap(), "f");
+}
+
+#[test]
+fn who_has_waited_for_failover_wait_is_told_why() {
+    let Some(cluster) = cluster() else {
+        return;
+    };
+    let database = cluster.database().unwrap();
+    let standby = standby(&cluster);
+    let node = Node::start(database, &[&standby, &cluster], "failover_wait = \"1s\"");
+    let mut client = node.connect().unwrap();
+    client.query("select 1").unwrap();
+    cluster.stop().unwrap();
+    let refused = client.query("select 1").unwrap_err();
+    assert_eq!(refused.sqlstate(), "57P03", "{refused}");
+    let refused = node.connect().unwrap().query("select 1").unwrap_err();
+    assert_eq!(refused.sqlstate(), "57P03", "{refused}");
+    let report = refused.report().unwrap();
+    assert!(report.message.contains("no primary for 1s"), "{report:?}");
+}
+
+#[test]
+fn two_primaries_on_one_timeline_are_written_to_by_nobody() {
+    let (Some(one), Some(two)) = (cluster(), cluster()) else {
+        return;
+    };
+    let database = one.database().unwrap();
+    two.database().unwrap();
+    let node = Node::start(database, &[&one, &two], "");
+    let refused = node.connect().unwrap_err();
+    assert_eq!(refused.sqlstate(), "57P03", "{refused}");
+    let report = refused.report().unwrap();
+    assert!(
+        report
+            .detail
+            .contains("e0 and e1 both take writes on one timeline"),
+        "{report:?}"
+    );
+    two.stop().unwrap();
+}
