@@ -242,13 +242,22 @@ pub const REPORTED_COUNT_MAX: usize = 256;
 
 /// How long a tenant's other endpoints have to answer for the first time before one that takes writes
 /// is believed to be the primary.
-pub const FIRST_LOOK_WAIT: Duration = Duration::from_secs(1);
+pub const FIRST_LOOK_WAIT: Duration = MONITOR_TIMEOUT;
+
+/// After how long without a look what endpoints said is worth nothing.
+pub const SIGHTING_AGE_MAX: Duration = Duration::from_secs(3);
+
+/// How long a pool whose login an endpoint refuses leaves it to others to look at endpoints.
+pub const WATCH_PAUSE: Duration = Duration::from_secs(5);
 
 /// How often an endpoint is asked how it is.
 pub const MONITOR_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The same while nobody takes the tenant's writes.
 pub const MONITOR_INTERVAL_URGENT: Duration = Duration::from_millis(200);
+
+/// By how much that is multiplied at most for an endpoint that does not answer.
+pub const MONITOR_PATIENCE_MAX: u32 = 5;
 
 /// How long an endpoint may take to answer that, connecting included.
 pub const MONITOR_TIMEOUT: Duration = Duration::from_secs(5);

@@ -139,7 +139,7 @@ fn clients_wait_for_a_promotion_and_only_open_transactions_fail() {
     open.query("begin").unwrap();
     open.query("insert into kept values (2)").unwrap();
     caught_up(&old, &new);
-    assert_eq!(node.endpoints(), ["e0 standby 0 ", "e1 primary 1 1"]);
+    assert_eq!(node.endpoints(), ["e0 standby 0 ", "e1 writable 1 1"]);
     old.stop().unwrap();
 
     // What a server says that ends at once is a warning, and the end.
@@ -158,7 +158,7 @@ fn clients_wait_for_a_promotion_and_only_open_transactions_fail() {
             .unwrap(),
         "1 4"
     );
-    assert_eq!(node.endpoints(), ["e0 primary 1 2", "e1 primary 0 1"]);
+    assert_eq!(node.endpoints(), ["e0 writable 1 2", "e1 writable 0 1"]);
     let mut late = node.connect().unwrap();
     assert_eq!(late.query("select pg_is_in_recovery()").unwrap(), "f");
 }
@@ -180,6 +180,56 @@ fn who_has_waited_for_failover_wait_is_told_why() {
     assert_eq!(refused.sqlstate(), "57P03", "{refused}");
     let report = refused.report().unwrap();
     assert!(report.message.contains("no primary for 1s"), "{report:?}");
+}
+
+#[test]
+fn an_old_primary_that_lives_on_is_left_at_once() {
+    let Some(old) = cluster() else {
+        return;
+    };
+    let database = old.database().unwrap();
+    let new = standby(&old);
+    let node = Node::start(database, &[&old, &new], "");
+    let (mut open, mut other) = (node.connect().unwrap(), node.connect().unwrap());
+    open.query("begin").unwrap();
+    assert_eq!(
+        other.query("select inet_server_port()").unwrap(),
+        old.port().to_string()
+    );
+    new.promote().unwrap();
+    // It says nothing, and is told all the same: what it would commit there would be lost.
+    let told = open.farewell().unwrap();
+    assert_eq!(told.sqlstate, "08006", "{told:?}");
+    assert_eq!(
+        other.query("select inet_server_port()").unwrap(),
+        new.port().to_string()
+    );
+    drop(old);
+}
+
+#[test]
+fn a_client_that_names_a_database_there_is_not_keeps_nobody_from_the_primary() {
+    let Some(cluster) = cluster() else {
+        return;
+    };
+    let database = cluster.database().unwrap();
+    let standby = standby(&cluster);
+    let node = Node::start(database, &[&standby, &cluster], "");
+    let mut wrong = node.login();
+    wrong.database = "nowhere".to_owned();
+    thread::scope(|scope| {
+        let wrong = scope.spawn(|| Wire::connect(&wrong).unwrap_err());
+        node.pooler
+            .wait_for_log("an endpoint does not answer")
+            .unwrap();
+        let mut client = node.connect().unwrap();
+        assert_eq!(client.query("select pg_is_in_recovery()").unwrap(), "f");
+        let refused = wrong.join().unwrap();
+        assert!(
+            ["3D000", "57P03"].contains(&refused.sqlstate()),
+            "{refused}"
+        );
+    });
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! not exist (CVE-2015-6817).
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use tidegate_proto::backend::DataRow;
 use tidegate_proto::backend::tag as backend;
@@ -54,24 +55,26 @@ pub struct SecretConnection {
 }
 
 impl SecretConnection {
-    /// Connects to a tenant's database as the user of its `auth_query`: to the first endpoint that
-    /// may be the primary and can be reached. A standby knows the same users.
+    /// Connects to a tenant's database as the user of its `auth_query`: to the first of these
+    /// endpoints that can be reached.
     ///
     /// # Errors
     ///
     /// [`PoolError`], as for any server.
     pub async fn open(
+        endpoints: &[Arc<config::Endpoint>],
         tenant: &config::Tenant,
         query: &AuthQuery,
         database: &str,
         random: Randomness,
     ) -> Result<Self, PoolError> {
-        let endpoints = tenant.endpoints.iter();
-        let endpoints = endpoints.filter(|endpoint| endpoint.role != config::Role::Replica);
+        // One that is silent must not take the time of the others.
+        let share = u32::try_from(endpoints.len()).unwrap_or(u32::MAX).max(1);
+        let limit = AUTH_QUERY_TIMEOUT / share;
         let mut last = PoolError::NoEndpoint;
         for endpoint in endpoints {
             let opened = Self::open_at(endpoint, tenant, query, database, random);
-            match within(AUTH_QUERY_TIMEOUT, opened).await {
+            match within(limit, opened).await {
                 Err(error) if error.is_of_reach() => last = error,
                 opened => return opened,
             }

@@ -12,7 +12,6 @@ use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
-use crate::config::Endpoint;
 use crate::limits::CANCEL_TIMEOUT;
 use crate::pool::Pool;
 use crate::pool::PoolError;
@@ -23,13 +22,10 @@ use crate::telemetry::Count;
 
 /// Cancels what a server is running, in a task of its own; `requester` is dropped at its end.
 pub fn send(pool: &Rc<Pool>, card: &Rc<ServerCard>, requester: impl Sized + 'static) {
-    let Some(endpoint) = pool.endpoint() else {
-        return;
-    };
     card.cancels.set(card.cancels.get() + 1);
     let (pool, card) = (Rc::clone(pool), Rc::clone(card));
     tokio::task::spawn_local(async move {
-        let sent = within(CANCEL_TIMEOUT, deliver(&pool, &endpoint, &card)).await;
+        let sent = within(CANCEL_TIMEOUT, deliver(&pool, &card)).await;
         card.cancels.set(card.cancels.get().saturating_sub(1));
         match sent {
             Ok(()) => pool.counters.add(Count::Cancels, 1),
@@ -45,9 +41,9 @@ pub fn send(pool: &Rc<Pool>, card: &Rc<ServerCard>, requester: impl Sized + 'sta
     });
 }
 
-async fn deliver(pool: &Pool, endpoint: &Endpoint, card: &ServerCard) -> Result<(), PoolError> {
+async fn deliver(pool: &Pool, card: &ServerCard) -> Result<(), PoolError> {
     let (dial, tls) = (&*pool.home.dial, &pool.home.server_tls);
-    let mut socket = connect::open_socket(dial, tls, endpoint, card.remote).await?;
+    let mut socket = connect::open_socket(dial, tls, &card.endpoint, card.remote).await?;
     let mut request = Vec::new();
     let Some(key) = CancelKey::new(&card.key.secret) else {
         return Ok(());

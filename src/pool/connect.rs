@@ -7,6 +7,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tidegate_proto::startup::SslRequest;
 use tokio::io::AsyncReadExt;
@@ -49,7 +50,7 @@ pub(super) struct Opened {
 /// # Errors
 ///
 /// [`PoolError`]: what went wrong first, in the server's own words if it had any.
-pub(super) async fn connect(pool: &Pool, endpoint: &Endpoint) -> Result<Opened, PoolError> {
+pub(super) async fn connect(pool: &Pool, endpoint: &Arc<Endpoint>) -> Result<Opened, PoolError> {
     let limit = pool.user().pool.server_connect_timeout;
     within(limit, async {
         let settings = pool.session.iter().map(|(name, value)| (&**name, &**value));
@@ -63,6 +64,8 @@ pub(super) async fn connect(pool: &Pool, endpoint: &Endpoint) -> Result<Opened, 
             client: None.into(),
             connected_at: now,
             used_at: now.into(),
+            endpoint: Arc::clone(endpoint),
+            is_stranded: false.into(),
             key: logged_in.key,
             remote,
             local,

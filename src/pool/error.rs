@@ -181,7 +181,21 @@ impl PoolError {
     /// what was asked: another endpoint, or the same a moment later, may be better.
     pub(super) fn is_of_reach(&self) -> bool {
         match self {
-            Self::NoPrimary(reason) => !matches!(reason, NoPrimary::Split(..)),
+            Self::NoPrimary(reason) => match reason {
+                NoPrimary::NotYetKnown | NoPrimary::Nobody => true,
+                NoPrimary::Behind(_) | NoPrimary::Split(..) => false,
+            },
+            // A proxy, or a server that ends, closes what it has accepted.
+            Self::Tls {
+                source: TlsFailure::Handshake(error),
+                ..
+            } => matches!(
+                error.kind(),
+                io::ErrorKind::UnexpectedEof
+                    | io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::ConnectionAborted
+                    | io::ErrorKind::BrokenPipe
+            ),
             Self::Unresolved { .. }
             | Self::Unreachable { .. }
             | Self::Broke(_)
@@ -235,12 +249,8 @@ impl PoolError {
                 SqlState::CANNOT_CONNECT_NOW,
                 "The tenant's administrator must configure an endpoint with role = primary.",
             ),
-            Self::NoPrimary(NoPrimary::Split(..)) => (
-                SqlState::CANNOT_CONNECT_NOW,
-                "Neither is written to until one of them is stopped, or made a standby of the other.",
-            ),
-            Self::NoPrimary(_)
-            | Self::NoPrimaryInTime { .. }
+            Self::NoPrimary(reason) => (SqlState::CANNOT_CONNECT_NOW, hint_without_primary(reason)),
+            Self::NoPrimaryInTime { .. }
             | Self::Unresolved { .. }
             | Self::Unreachable { .. }
             | Self::Timeout { .. } => (
@@ -296,5 +306,19 @@ impl PoolError {
             next = cause.source();
         }
         causes.join(": ")
+    }
+}
+
+const fn hint_without_primary(reason: &NoPrimary) -> &'static str {
+    match reason {
+        NoPrimary::NotYetKnown | NoPrimary::Nobody => {
+            "The database cannot be reached at the moment. Try again later."
+        },
+        NoPrimary::Behind(_) => {
+            "It was the primary once. The tenant's administrator must bring the newer primary back, or change the tenant's endpoints."
+        },
+        NoPrimary::Split(..) => {
+            "Nothing is written until one of them is a standby of the other, or is no endpoint of the tenant any more."
+        },
     }
 }

@@ -12,9 +12,12 @@ use tokio::time::Instant;
 use crate::config;
 use crate::config::Role;
 use crate::limits::MONITOR_TIMEOUT;
+use crate::limits::WATCH_PAUSE;
 use crate::pool::Home;
+use crate::pool::Opened;
 use crate::pool::Pool;
 use crate::pool::PoolError;
+use crate::pool::ServerCard;
 use crate::pool::monitor;
 use crate::routing::NoPrimary;
 use crate::routing::Place;
@@ -31,6 +34,10 @@ pub(super) struct Lookout {
     version: u64,
     /// It is this pool that has them looked at.
     watch: Option<Rc<Watch>>,
+    /// Until then it leaves that to others: its login is refused.
+    pauses_until: Option<Instant>,
+    /// Endpoints say themselves whether they are the primary.
+    is_auto: bool,
     /// How long clients wait while there is no primary.
     failover_wait: Duration,
 }
@@ -44,15 +51,19 @@ impl Lookout {
             .endpoints
             .iter()
             .any(|endpoint| endpoint.role == Role::Auto);
+        // What becomes known after this is followed later.
+        let version = topology.as_ref().map_or(0, |topology| topology.version());
         let endpoint = match &topology {
             Some(topology) => primary_of(topology),
             None => config.endpoints.first().map(Arc::clone),
         };
         let endpoint = endpoint.filter(|endpoint| endpoint.role != Role::Replica);
         let lookout = Self {
-            version: topology.as_ref().map_or(0, |topology| topology.version()),
+            version,
             topology,
             watch: None,
+            pauses_until: None,
+            is_auto,
             failover_wait: if is_auto {
                 config.failover_wait
             } else {
@@ -83,11 +94,14 @@ fn primary_of(topology: &Topology) -> Option<Arc<config::Endpoint>> {
 }
 
 impl Pool {
-    /// Has the tenant's endpoints looked at, if nobody else does, for as long as it is used: a
+    /// Has the tenant's endpoints looked at, if nobody else does, for as long as servers are needed: a
     /// database that nobody uses may sleep.
-    pub(super) fn attend(self: &Rc<Self>) {
+    pub(super) fn attend(self: &Rc<Self>, now: Instant) {
         let mut lookout = self.lookout.borrow_mut();
-        if self.is_unused() {
+        let is_needed = self.tenant.servers() > 0 || !self.queue.is_empty();
+        let pauses = lookout.pauses_until.is_some_and(|until| now < until);
+        // A replication connection may name a database that there is not.
+        if !is_needed || pauses || self.key.is_dedicated() {
             lookout.watch = None;
             return;
         }
@@ -102,6 +116,14 @@ impl Pool {
         }
     }
 
+    /// An endpoint is there, and does not let this pool's user ask it what it is: another pool may
+    /// have more luck.
+    pub(super) fn cannot_attend(&self, now: Instant) {
+        let mut lookout = self.lookout.borrow_mut();
+        lookout.watch = None;
+        lookout.pauses_until = Some(now + WATCH_PAUSE);
+    }
+
     /// Goes where the primary is by now.
     pub(super) fn follow(self: &Rc<Self>, now: Instant) {
         let mut lookout = self.lookout.borrow_mut();
@@ -112,24 +134,68 @@ impl Pool {
         if version == lookout.version {
             return;
         }
-        let endpoint = primary_of(topology);
+        let place = topology.place();
         lookout.version = version;
         drop(lookout);
+        let endpoint = match &place {
+            Place::At(endpoint) => Some(Arc::clone(endpoint)),
+            Place::Nowhere(_) => None,
+        };
         let has_moved = *self.endpoint.borrow() != endpoint;
         if has_moved {
-            tracing::info!(
-                tenant = self.tenant.name(),
-                database = self.key.database(),
-                user = self.key.user(),
-                endpoint = endpoint.as_ref().map(|endpoint| endpoint.name.as_str()),
-                "the primary has moved"
-            );
+            self.tell_of(&place);
             *self.endpoint.borrow_mut() = endpoint;
             self.reconnect(now);
+            // While there is no primary, the one that there was may come back.
+            let is_over = match &place {
+                Place::At(_) | Place::Nowhere(NoPrimary::Split(..) | NoPrimary::Behind(_)) => true,
+                Place::Nowhere(NoPrimary::Nobody | NoPrimary::NotYetKnown) => false,
+            };
+            for card in self.cards.borrow().iter().filter(|_| is_over) {
+                let is_there = matches!(&place, Place::At(primary) if *primary == card.endpoint);
+                card.is_stranded.set(!is_there);
+            }
         }
-        *self.outage.borrow_mut() = None;
+        if let Some(outage) = &mut *self.outage.borrow_mut() {
+            outage.failures = 0;
+            outage.retry_at = now;
+        }
         self.is_full.set(false);
         self.refill(now);
+    }
+
+    fn tell_of(&self, place: &Place) {
+        let (tenant, database) = (self.tenant.name(), self.key.database());
+        match place {
+            Place::At(endpoint) => {
+                let endpoint = &endpoint.name;
+                tracing::info!(
+                    tenant,
+                    database,
+                    endpoint,
+                    "servers are opened at the primary"
+                );
+            },
+            Place::Nowhere(reason) => {
+                tracing::warn!(tenant, database, %reason, "there is no primary");
+            },
+        }
+    }
+
+    /// Whether a server is what this pool needs. What endpoints said may be a moment old.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolError::NoPrimary`]: it is a standby by now, and says so.
+    pub(super) fn accept(&self, opened: Opened) -> Result<Opened, PoolError> {
+        let is_standby = opened
+            .parameters
+            .iter()
+            .any(|(name, value)| &**name == "in_hot_standby" && &**value == "on");
+        if is_standby && self.lookout.borrow().is_auto {
+            return Err(PoolError::NoPrimary(NoPrimary::Nobody));
+        }
+        Ok(opened)
     }
 
     /// Why there is nowhere to open servers.
@@ -137,7 +203,9 @@ impl Pool {
         let lookout = self.lookout.borrow();
         match lookout.topology.as_ref().map(|topology| topology.place()) {
             Some(Place::Nowhere(reason)) => PoolError::NoPrimary(reason),
-            Some(Place::At(_)) | None => PoolError::NoEndpoint,
+            // This pool will follow in a moment.
+            Some(Place::At(_)) => PoolError::NoPrimary(NoPrimary::NotYetKnown),
+            None => PoolError::NoEndpoint,
         }
     }
 
@@ -165,10 +233,14 @@ impl Pool {
         let Some(outage) = outage.filter(|outage| self.rides_out(&outage.error)) else {
             return;
         };
-        if self.shard.counts().servers() > 0 && self.endpoint.borrow().is_some() {
+        let is_served = |card: &Rc<ServerCard>| !card.close_needed.get();
+        if self.cards.borrow().iter().any(is_served) {
             return;
         }
         let limit = self.patience(&outage.error);
+        if now.duration_since(outage.since) < limit {
+            return;
+        }
         let cause = outage.error.chain();
         let error = Rc::new(PoolError::NoPrimaryInTime { limit, cause });
         self.refuse_waiting(&error, |seat| now.duration_since(seat.since()) >= limit);

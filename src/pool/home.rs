@@ -221,6 +221,7 @@ impl Home {
                 if is_gone {
                     // Only the last of its pools takes the tenant along.
                     self.counters.retire(key.tenant());
+                    self.topologies.forget(key.tenant());
                 }
                 if !key.is_dedicated() {
                     forgotten.push(key);

@@ -13,7 +13,7 @@ impl Pool {
     /// One round: ends waits that are over, closes servers that are too old, idle for too long or
     /// no longer silent, and opens what is missing.
     pub(super) fn tick(self: &Rc<Self>, now: Instant) {
-        self.attend();
+        self.attend(now);
         self.follow(now);
         self.end_waits(now);
         self.end_rides(now);

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use crate::config::Endpoint;
 use crate::limits::MONITOR_INTERVAL;
 use crate::limits::MONITOR_INTERVAL_URGENT;
+use crate::limits::MONITOR_PATIENCE_MAX;
 use crate::limits::MONITOR_TIMEOUT;
 use crate::net::Socket;
 use crate::pool::Pool;
@@ -41,7 +42,7 @@ const SETTINGS: [(&str, &str); 3] = [
     ("client_encoding", "UTF8"),
 ];
 
-/// One row of six. That one user's, or one database's, transactions are read-only says nothing of
+/// One row of seven. That one user's, or one database's, transactions are read-only says nothing of
 /// the endpoint. What only one in recovery, or only one that writes, can be asked is asked after
 /// that; an endpoint that is promoted meanwhile answers both.
 const QUESTION: &[u8] = b"\
@@ -53,7 +54,8 @@ const QUESTION: &[u8] = b"\
         ELSE (extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::bigint END, \
     CASE WHEN NOT r THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END, \
     (SELECT setting = 'on' AND source NOT IN ('database', 'user', 'database user') \
-        FROM pg_settings WHERE name = 'default_transaction_read_only') \
+        FROM pg_settings WHERE name = 'default_transaction_read_only'), \
+    (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint \
     FROM (SELECT pg_is_in_recovery() AS r OFFSET 0) s";
 
 /// Looks at an endpoint for as long as there is a watch.
@@ -63,7 +65,7 @@ pub(super) fn look_after(pool: &Rc<Pool>, watch: &Rc<Watch>, endpoint: Arc<Endpo
         let mut monitor = Monitor {
             endpoint,
             connection: None,
-            is_failing: false,
+            failures: 0,
         };
         loop {
             let Some(pool) = pool.upgrade() else {
@@ -73,8 +75,11 @@ pub(super) fn look_after(pool: &Rc<Pool>, watch: &Rc<Watch>, endpoint: Arc<Endpo
             let Some(topology) = topology else {
                 break;
             };
+            let before = topology.version();
             let is_known = monitor.look(&pool, &topology).await;
-            pool.home.follow(pool.key.tenant(), Instant::now());
+            if topology.version() != before {
+                pool.home.follow(pool.key.tenant(), Instant::now());
+            }
             drop(pool);
             if !is_known {
                 break;
@@ -88,7 +93,7 @@ pub(super) fn look_after(pool: &Rc<Pool>, watch: &Rc<Watch>, endpoint: Arc<Endpo
 struct Monitor {
     endpoint: Arc<Endpoint>,
     connection: Option<Connection>,
-    is_failing: bool,
+    failures: u32,
 }
 
 struct Connection {
@@ -103,7 +108,7 @@ impl Monitor {
         let (now, endpoint) = (Instant::now(), &*self.endpoint);
         match seen {
             Ok((sighting, measured)) => {
-                if std::mem::take(&mut self.is_failing) {
+                if std::mem::take(&mut self.failures) > 0 {
                     tracing::info!(
                         tenant = pool.tenant.name(),
                         endpoint = endpoint.name,
@@ -114,8 +119,10 @@ impl Monitor {
             },
             Err(error) => {
                 self.connection = None;
+                let is_there = !error.is_of_reach();
                 let error = error.chain();
-                if !std::mem::replace(&mut self.is_failing, true) {
+                self.failures += 1;
+                if self.failures == 1 {
                     tracing::warn!(
                         tenant = pool.tenant.name(),
                         endpoint = endpoint.name,
@@ -123,7 +130,10 @@ impl Monitor {
                         "an endpoint does not answer"
                     );
                 }
-                topology.failed(endpoint, error, now)
+                if is_there {
+                    pool.cannot_attend(now);
+                }
+                topology.failed(endpoint, error, is_there, now)
             },
         }
     }
@@ -144,10 +154,12 @@ impl Monitor {
     /// Until it is time for the next look, or the server says or does something, or something has
     /// become urgent.
     async fn pause(&mut self, topology: &Topology) {
+        // One that is silent is asked less and less often, and soon again where it matters.
+        let patience = self.failures.clamp(1, MONITOR_PATIENCE_MAX);
         let interval = if topology.is_urgent() {
-            MONITOR_INTERVAL_URGENT
+            MONITOR_INTERVAL_URGENT * patience
         } else {
-            MONITOR_INTERVAL
+            MONITOR_INTERVAL * patience
         };
         let is_over = tokio::select! {
             () = tokio::time::sleep(interval) => false,
@@ -156,6 +168,8 @@ impl Monitor {
         };
         if is_over {
             self.connection = None;
+            // It may do so each time.
+            tokio::time::sleep(MONITOR_INTERVAL_URGENT).await;
         }
     }
 
@@ -210,14 +224,26 @@ fn read(row: &[u8]) -> Option<Sighting> {
         .iter()
         .map(|value| value.and_then(|value| std::str::from_utf8(value).ok()))
         .collect();
-    let [is_standby, lsn, received, lag, timeline, is_read_only] = *values.as_slice() else {
+    let [
+        is_standby,
+        lsn,
+        received,
+        lag,
+        timeline,
+        is_read_only,
+        started,
+    ] = *values.as_slice()
+    else {
         return None;
     };
+    let timeline = timeline.and_then(|timeline| u32::from_str_radix(timeline, 16).ok());
     let state = match (is_standby?, is_read_only?) {
         ("t", _) => State::Standby,
-        (_, "t") => State::ReadOnly,
+        (_, "t") => State::ReadOnly {
+            timeline: timeline?,
+        },
         _ => State::Writable {
-            timeline: u32::from_str_radix(timeline?, 16).ok()?,
+            timeline: timeline?,
         },
     };
     // A standby that has replayed nothing yet says nothing.
@@ -225,6 +251,7 @@ fn read(row: &[u8]) -> Option<Sighting> {
     let lag = lag.and_then(|lag| lag.parse::<i64>().ok());
     Some(Sighting {
         state,
+        started: started?.parse().ok()?,
         lsn,
         received: received.and_then(|lsn| lsn.parse().ok()),
         lag: lag.map(|lag| Duration::from_millis(lag.max(0).unsigned_abs())),
@@ -236,39 +263,33 @@ mod tests {
     use super::*;
     use crate::routing::Lsn;
 
-    fn told(values: [Option<&[u8]>; 6]) -> Option<Sighting> {
+    fn told(values: &[Option<&str>]) -> Option<Sighting> {
         let mut message = Vec::new();
+        let values: Vec<_> = values
+            .iter()
+            .map(|value| value.map(str::as_bytes))
+            .collect();
         DataRow::encode(&values, &mut message).unwrap();
         read(&message[5..])
     }
 
     #[test]
     fn a_primary_tells_its_timeline_and_a_standby_its_lag() {
-        let primary = told([
-            Some(b"f"),
-            Some(b"1/2"),
-            None,
-            None,
-            Some(b"0000000A"),
-            Some(b"f"),
-        ]);
+        let (f, t) = (Some("f"), Some("t"));
+        let primary = told(&[f, Some("1/2"), None, None, Some("0000000A"), f, Some("77")]);
         let expected = Sighting {
             state: State::Writable { timeline: 10 },
+            started: 77,
             lsn: Lsn(0x1_0000_0002),
             received: None,
             lag: None,
         };
         assert_eq!(primary, Some(expected));
-        let standby = told([
-            Some(b"t"),
-            Some(b"0/2"),
-            Some(b"0/3"),
-            Some(b"1500"),
-            None,
-            Some(b"f"),
-        ]);
+        let (replayed, received) = (Some("0/2"), Some("0/3"));
+        let standby = told(&[t, replayed, received, Some("1500"), None, f, Some("78")]);
         let expected = Sighting {
             state: State::Standby,
+            started: 78,
             lsn: Lsn(2),
             received: Some(Lsn(3)),
             lag: Some(Duration::from_millis(1500)),
@@ -278,24 +299,20 @@ mod tests {
 
     #[test]
     fn whose_transactions_are_all_read_only_is_no_primary() {
-        let told = told([Some(b"f"), Some(b"1/2"), None, None, Some(b"1"), Some(b"t")]);
-        assert_eq!(told.unwrap().state, State::ReadOnly);
+        let (f, t, lsn) = (Some("f"), Some("t"), Some("1/2"));
+        let told = told(&[f, lsn, None, None, Some("1"), t, Some("7")]);
+        assert_eq!(told.unwrap().state, State::ReadOnly { timeline: 1 });
     }
 
     #[test]
     fn what_makes_no_sense_is_no_sighting() {
-        assert_eq!(
-            told([None, Some(b"1/2"), None, None, Some(b"1"), Some(b"f")]),
-            None
-        );
-        assert_eq!(
-            told([Some(b"f"), Some(b"?"), None, None, Some(b"1"), Some(b"f")]),
-            None
-        );
-        assert_eq!(
-            told([Some(b"f"), Some(b"1/2"), None, None, None, Some(b"f")]),
-            None
-        );
+        let (f, lsn, one) = (Some("f"), Some("1/2"), Some("1"));
+        assert!(told(&[f, lsn, None, None, one, f, one]).is_some());
+        assert_eq!(told(&[None, lsn, None, None, one, f, one]), None);
+        assert_eq!(told(&[f, Some("?"), None, None, one, f, one]), None);
+        assert_eq!(told(&[f, lsn, None, None, None, f, one]), None);
+        assert_eq!(told(&[f, lsn, None, None, one, f, None]), None);
+        assert_eq!(told(&[f, lsn, None, None, one, f]), None);
         assert_eq!(read(b"\0"), None);
     }
 }

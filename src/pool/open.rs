@@ -121,7 +121,7 @@ impl Pool {
     /// tenant or the node is reached.
     fn open(self: &Rc<Self>, size: u32, now: Instant) -> Result<(), NoRoom> {
         let Some(endpoint) = self.endpoint() else {
-            self.attend();
+            self.attend(now);
             self.open_failed(self.no_endpoint(), now);
             return Err(NoRoom::Pool);
         };
@@ -134,8 +134,9 @@ impl Pool {
         self.connecting.set(self.connecting.get() + 1);
         let opening = Opening(Rc::clone(self));
         let (pool, reconnects) = (Rc::clone(self), self.reconnects.get());
-        tokio::task::spawn_local(async move {
+        let task = tokio::task::spawn_local(async move {
             let connected = Box::pin(connect::connect(&pool, &endpoint)).await;
+            let connected = connected.and_then(|opened| pool.accept(opened));
             drop(opening);
             let now = Instant::now();
             if pool.reconnects.get() != reconnects {
@@ -155,6 +156,9 @@ impl Pool {
                 },
             }
         });
+        let mut openings = self.openings.borrow_mut();
+        openings.retain(|opening| !opening.is_finished());
+        openings.push(task.abort_handle());
         Ok(())
     }
 
@@ -197,12 +201,9 @@ impl Pool {
     fn open_failed(self: &Rc<Self>, error: PoolError, now: Instant) {
         self.counters.add(Count::ServerOpenFailures, 1);
         let error = Rc::new(error);
-        let failures = self
-            .outage
-            .borrow()
-            .as_ref()
-            .map_or(0, |outage| outage.failures)
-            + 1;
+        let before = self.outage.borrow().clone();
+        let failures = before.as_ref().map_or(0, |outage| outage.failures) + 1;
+        let since = before.map_or(now, |outage| outage.since);
         let retry_at = now + retry_delay(failures, self.user.borrow().pool.server_login_retry);
         tracing::warn!(
             tenant = self.tenant.name(),
@@ -212,6 +213,7 @@ impl Pool {
             "a server could not be opened"
         );
         *self.outage.borrow_mut() = Some(Outage {
+            since,
             error: Rc::clone(&error),
             failures,
             retry_at,

@@ -21,6 +21,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tidegate_proto::startup::Replication;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::auth::ClientKeys;
@@ -89,6 +90,8 @@ pub struct Pool {
     /// Servers that are asked whether they live.
     pub(super) checking: Cell<u32>,
     pub(super) outage: RefCell<Option<Outage>>,
+    /// The tasks that open servers, some of which may have ended.
+    pub(super) openings: RefCell<Vec<AbortHandle>>,
     /// How often its servers were all let go: one that was being opened meanwhile is of no use.
     pub(super) reconnects: Cell<u64>,
     /// When that was last.
@@ -109,6 +112,8 @@ pub type ServerSession = Box<[(Box<str>, Box<str>)]>;
 /// The endpoint could not be reached.
 #[derive(Debug, Clone)]
 pub(super) struct Outage {
+    /// When it began.
+    pub(super) since: Instant,
     pub(super) error: Rc<PoolError>,
     pub(super) failures: u32,
     pub(super) retry_at: Instant,
@@ -172,6 +177,7 @@ impl Pool {
             connecting: Cell::new(0),
             checking: Cell::new(0),
             outage: RefCell::default(),
+            openings: RefCell::default(),
             reconnects: Cell::new(0),
             reconnected_at: Cell::new(None),
         })
@@ -267,6 +273,10 @@ impl Pool {
         self.reconnected_at.set(Some(now));
         for card in self.cards.borrow().iter() {
             card.close_needed.set(true);
+        }
+        for opening in self.openings.borrow_mut().drain(..) {
+            // Where it leads, nobody wants to be any more.
+            opening.abort();
         }
         self.welcomes.borrow_mut().forget();
         self.close_idle();

@@ -7,10 +7,12 @@ use std::cell::Cell;
 use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use tidegate_proto::exchange::Ledger;
 use tokio::time::Instant;
 
+use crate::config::Endpoint;
 use crate::net::Outgoing;
 use crate::net::Socket;
 use crate::pool::Notices;
@@ -133,6 +135,10 @@ pub struct ServerCard {
     pub connected_at: Instant,
     /// When it was last lent or given back.
     pub used_at: Cell<Instant>,
+    /// The endpoint that it is a server of.
+    pub endpoint: Arc<Endpoint>,
+    /// The primary is elsewhere by now: whoever has it must leave.
+    pub is_stranded: Cell<bool>,
     /// What cancels it.
     pub key: BackendKey,
     /// Where it is; `None` on a unix socket.

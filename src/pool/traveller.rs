@@ -6,10 +6,12 @@
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use tidegate_proto::exchange::Ledger;
 use tokio::time::Instant;
 
+use crate::config::Endpoint;
 use crate::net::Socket;
 use crate::pool::BackendKey;
 use crate::pool::Incoming;
@@ -48,6 +50,7 @@ pub struct Traveller {
 #[derive(Debug)]
 struct TravelCard {
     id: u64,
+    endpoint: Arc<Endpoint>,
     connected_at: Instant,
     used_at: Instant,
     key: BackendKey,
@@ -72,6 +75,7 @@ impl Server {
             key: self.pool.key.clone(),
             card: TravelCard {
                 id: card.id,
+                endpoint: Arc::clone(&card.endpoint),
                 connected_at: card.connected_at,
                 used_at: card.used_at.get(),
                 key: card.key.clone(),
@@ -122,6 +126,8 @@ impl Traveller {
             client: Cell::new(None),
             connected_at: self.card.connected_at,
             used_at: Cell::new(self.card.used_at),
+            endpoint: self.card.endpoint,
+            is_stranded: Cell::new(false),
             key: self.card.key,
             remote: self.card.remote,
             local: self.card.local,

@@ -13,7 +13,10 @@ pub enum State {
         timeline: u32,
     },
     /// It could, but its configuration makes every transaction read-only.
-    ReadOnly,
+    ReadOnly {
+        /// The timeline that it would write.
+        timeline: u32,
+    },
     /// It is in recovery: a standby.
     Standby,
 }
@@ -23,6 +26,9 @@ pub enum State {
 pub struct Sighting {
     /// Whether it takes writes.
     pub state: State,
+    /// When its postmaster started, in microseconds: two endpoints with the same are one server under
+    /// two names.
+    pub started: i64,
     /// What it has flushed, or as a standby replayed, of the write-ahead log.
     pub lsn: Lsn,
     /// What a standby has received of it.
@@ -33,19 +39,19 @@ pub struct Sighting {
 }
 
 impl State {
-    /// The timeline of one that takes writes.
+    /// The timeline of one that is out of recovery.
     pub const fn timeline(self) -> Option<u32> {
         match self {
-            Self::Writable { timeline } => Some(timeline),
-            Self::ReadOnly | Self::Standby => None,
+            Self::Writable { timeline } | Self::ReadOnly { timeline } => Some(timeline),
+            Self::Standby => None,
         }
     }
 
     /// In a word.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Writable { .. } => "primary",
-            Self::ReadOnly => "read-only",
+            Self::Writable { .. } => "writable",
+            Self::ReadOnly { .. } => "read-only",
             Self::Standby => "standby",
         }
     }

@@ -1,6 +1,9 @@
 //! A tenant's endpoints: who is believed to be the primary, and what becomes of that.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,6 +12,7 @@ use crate::config;
 use crate::config::Endpoint;
 use crate::config::Role;
 use crate::limits::FIRST_LOOK_WAIT;
+use crate::limits::SIGHTING_AGE_MAX;
 use crate::routing::Lsn;
 use crate::routing::NoPrimary;
 use crate::routing::Place;
@@ -20,6 +24,7 @@ fn tenant(roles: &[Role]) -> config::Tenant {
     let endpoint = |(number, role): (usize, &Role)| {
         Arc::new(Endpoint {
             name: format!("e{number}"),
+            port: u16::try_from(number).unwrap(),
             role: *role,
             ..Endpoint::default()
         })
@@ -31,8 +36,11 @@ fn tenant(roles: &[Role]) -> config::Tenant {
 }
 
 fn sighting(state: State) -> Sighting {
+    static STARTED: AtomicI64 = AtomicI64::new(0);
     Sighting {
         state,
+        // No two are the same server.
+        started: STARTED.fetch_add(1, Ordering::Relaxed),
         lsn: Lsn(1),
         received: None,
         lag: None,
@@ -54,7 +62,7 @@ struct Node {
 impl Node {
     fn new(roles: &[Role]) -> Self {
         let tenant = tenant(roles);
-        let topology = Arc::new(Topology::new(&tenant));
+        let topology = Arc::new(Topology::new(&tenant, Arc::default()));
         let now = Instant::now();
         Self {
             tenant,
@@ -70,7 +78,8 @@ impl Node {
 
     fn failed(&self, number: usize) -> bool {
         let endpoint = &self.tenant.endpoints[number];
-        self.topology.failed(endpoint, "no".to_owned(), self.now)
+        self.topology
+            .failed(endpoint, "no".to_owned(), false, self.now)
     }
 
     fn primary(&self) -> Option<String> {
@@ -161,11 +170,18 @@ fn a_reload_keeps_what_is_known_of_those_that_stay() {
     node.saw(0, on(1));
     node.saw(1, on(2));
     assert_eq!(node.primary().as_deref(), Some("e1"));
-    let gone = node.tenant.endpoints.pop().unwrap();
+    let other = Endpoint {
+        weight: 7,
+        ..Endpoint::clone(&node.tenant.endpoints[1])
+    };
+    node.tenant.endpoints[1] = Arc::new(other);
     node.topology.reload(&node.tenant);
-    assert_eq!(node.primary().as_deref(), Some("e0"));
+    assert_eq!(node.primary().as_deref(), Some("e1"), "it is where it was");
+    let gone = node.tenant.endpoints.remove(0);
+    node.topology.reload(&node.tenant);
+    assert_eq!(node.primary().as_deref(), Some("e1"));
     assert!(!node.topology.saw(&gone, on(2), MILLISECOND, node.now));
-    assert!(!node.topology.failed(&gone, String::new(), node.now));
+    assert!(!node.topology.failed(&gone, String::new(), false, node.now));
 }
 
 #[test]
@@ -188,4 +204,63 @@ fn a_tenant_with_one_primary_needs_no_look_at_it() {
         Role::Primary,
         Role::Replica
     ])));
+}
+
+#[test]
+fn a_refused_login_says_nothing_of_what_an_endpoint_is() {
+    let node = Node::new(&[Role::Auto, Role::Auto]);
+    let refused = |number: usize| {
+        let endpoint = &node.tenant.endpoints[number];
+        let error = "no such database".to_owned();
+        node.topology.failed(endpoint, error, true, node.now)
+    };
+    assert!(refused(0) && refused(1));
+    let unknown = Place::Nowhere(NoPrimary::NotYetKnown);
+    assert_eq!(node.topology.place(), unknown);
+    node.failed(0);
+    assert_eq!(node.topology.place(), unknown);
+    node.failed(1);
+    assert_eq!(node.topology.place(), Place::Nowhere(NoPrimary::Nobody));
+}
+
+#[test]
+fn a_timeline_that_was_reached_once_is_remembered() {
+    let node = Node::new(&[Role::Auto, Role::Auto]);
+    node.saw(0, on(1));
+    node.saw(1, on(2));
+    node.saw(1, sighting(State::ReadOnly { timeline: 2 }));
+    let behind = Place::Nowhere(NoPrimary::Behind("e0".to_owned()));
+    assert_eq!(node.topology.place(), behind);
+    let reached = Arc::new(AtomicU32::new(2));
+    let later = Topology::new(&node.tenant, reached);
+    let (old, new) = (&node.tenant.endpoints[0], &node.tenant.endpoints[1]);
+    later.failed(new, String::new(), false, node.now);
+    later.saw(old, on(1), MILLISECOND, node.now);
+    assert_eq!(later.place(), behind);
+}
+
+#[test]
+fn what_was_seen_long_ago_is_not_believed() {
+    let mut node = Node::new(&[Role::Auto, Role::Auto]);
+    let watch = node.topology.watch().unwrap();
+    node.now = Instant::now() - SIGHTING_AGE_MAX - MILLISECOND;
+    node.saw(0, on(1));
+    node.saw(1, sighting(State::Standby));
+    drop(watch);
+    assert_eq!(node.primary().as_deref(), Some("e0"));
+    let watch = node.topology.watch().unwrap();
+    assert_eq!(
+        node.topology.place(),
+        Place::Nowhere(NoPrimary::NotYetKnown)
+    );
+    node.now = Instant::now();
+    node.saw(1, on(2));
+    node.saw(0, on(1));
+    drop(watch);
+    let _watch = node.topology.watch().unwrap();
+    assert_eq!(
+        node.primary().as_deref(),
+        Some("e1"),
+        "it was seen a moment ago"
+    );
 }

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -19,8 +20,10 @@ use crate::config;
 use crate::config::Endpoint;
 use crate::config::Role;
 use crate::limits::FIRST_LOOK_WAIT;
+use crate::limits::SIGHTING_AGE_MAX;
 use crate::routing::RoundTrip;
 use crate::routing::Sighting;
+use crate::routing::State;
 use crate::routing::primary::Candidate;
 use crate::routing::primary::Primary;
 
@@ -28,6 +31,8 @@ use crate::routing::primary::Primary;
 #[derive(Debug)]
 pub struct Topology {
     state: Mutex<Known>,
+    /// The newest timeline that was ever seen, which outlives the topology.
+    reached: Arc<AtomicU32>,
     /// Counts the changes that pools must follow.
     version: AtomicU64,
     is_watched: AtomicBool,
@@ -38,7 +43,7 @@ pub struct Topology {
 #[derive(Debug)]
 struct Known {
     endpoints: Vec<One>,
-    /// When the first of them was seen to take writes, while not all have been looked at.
+    /// When the first of them was seen to take writes.
     first_found: Option<Instant>,
     place: Place,
 }
@@ -50,6 +55,8 @@ struct One {
     seen_at: Option<Instant>,
     round_trip: Option<RoundTrip>,
     trouble: Option<Trouble>,
+    /// It has answered, or could not be reached, since somebody looks at it again.
+    is_looked_at: bool,
     is_attended: bool,
 }
 
@@ -77,6 +84,10 @@ pub enum NoPrimary {
     /// No endpoint takes writes.
     #[error("none of its endpoints takes writes")]
     Nobody,
+    /// The one that takes writes is on an older timeline than another has reached: it was the primary
+    /// once.
+    #[error("the endpoint {0} takes writes on a timeline that another has left behind")]
+    Behind(String),
     /// Two take writes on one timeline. No guess is right.
     #[error("the endpoints {0} and {1} both take writes on one timeline")]
     Split(String, String),
@@ -128,7 +139,16 @@ impl One {
             seen_at: None,
             round_trip: None,
             trouble: None,
+            is_looked_at: false,
             is_attended: false,
+        }
+    }
+
+    fn candidate(&self) -> Candidate {
+        match (self.is_looked_at, self.sighting) {
+            (false, _) => Candidate::Unseen,
+            (true, None) => Candidate::Silent,
+            (true, Some(sighting)) => Candidate::Said(sighting),
         }
     }
 
@@ -138,7 +158,7 @@ impl One {
 }
 
 impl Known {
-    fn place(&mut self, now: Instant) -> Place {
+    fn place(&mut self, reached: u32, now: Instant) -> Place {
         let candidates: Vec<&One> = self
             .endpoints
             .iter()
@@ -151,27 +171,22 @@ impl Known {
                 Place::At(Arc::clone(&one.endpoint))
             });
         }
-        let known: Vec<Candidate> = candidates
-            .iter()
-            .map(|one| Candidate {
-                state: one.sighting.map(|sighting| sighting.state),
-                is_looked_at: one.sighting.is_some() || one.trouble.is_some(),
-            })
-            .collect();
-        let is_found = known
-            .iter()
-            .any(|one| one.state.and_then(super::State::timeline).is_some());
+        let known: Vec<Candidate> = candidates.iter().map(|one| one.candidate()).collect();
+        let takes_writes = |known: &Candidate| {
+            let writable = |sighting: &Sighting| matches!(sighting.state, State::Writable { .. });
+            matches!(known, Candidate::Said(sighting) if writable(sighting))
+        };
+        let is_found = known.iter().any(takes_writes);
         let found = is_found.then(|| *self.first_found.get_or_insert(now));
         let is_late = found.is_some_and(|found| now.duration_since(found) >= FIRST_LOOK_WAIT);
         let at = |place: usize| candidates.get(place).map(|one| &one.endpoint);
-        match Primary::among(&known, is_late) {
+        let name = |place| at(place).map_or_else(String::new, |one| one.name.clone());
+        match Primary::among(&known, reached, is_late) {
             Primary::At(place) => at(place).map_or(Place::Nowhere(NoPrimary::Nobody), |endpoint| {
                 Place::At(Arc::clone(endpoint))
             }),
-            Primary::Split(one, two) => {
-                let name = |place| at(place).map_or_else(String::new, |one| one.name.clone());
-                Place::Nowhere(NoPrimary::Split(name(one), name(two)))
-            },
+            Primary::Split(one, two) => Place::Nowhere(NoPrimary::Split(name(one), name(two))),
+            Primary::Behind(one) => Place::Nowhere(NoPrimary::Behind(name(one))),
             Primary::Nobody => Place::Nowhere(NoPrimary::Nobody),
             Primary::NotYetKnown => Place::Nowhere(NoPrimary::NotYetKnown),
         }
@@ -203,16 +218,17 @@ impl Topology {
         tenant.endpoints.len() > 1 || tenant.endpoints.iter().any(is_auto)
     }
 
-    /// Endpoints that nobody has looked at.
-    pub fn new(tenant: &config::Tenant) -> Self {
+    /// Endpoints that nobody has looked at, of which one has reached a timeline before.
+    pub fn new(tenant: &config::Tenant, reached: Arc<AtomicU32>) -> Self {
         let mut known = Known {
             endpoints: tenant.endpoints.iter().map(One::new).collect(),
             first_found: None,
             place: Place::Nowhere(NoPrimary::NotYetKnown),
         };
-        known.place = known.place(Instant::now());
+        known.place = known.place(reached.load(Ordering::Relaxed), Instant::now());
         Self {
             state: Mutex::new(known),
+            reached,
             version: AtomicU64::new(1),
             is_watched: AtomicBool::new(false),
             changed: Notify::new(),
@@ -252,15 +268,27 @@ impl Topology {
         if is_same {
             return;
         }
+        let is_there = |one: &One, endpoint: &Endpoint| {
+            one.endpoint.host == endpoint.host && one.endpoint.port == endpoint.port
+        };
         let endpoints = tenant.endpoints.iter().map(|endpoint| {
-            let before = known
-                .endpoints
-                .iter()
-                .find(|one| *one.endpoint == **endpoint);
-            before.map_or_else(|| One::new(endpoint), One::clone)
+            let mut before = known.endpoints.iter().filter(|one| is_there(one, endpoint));
+            let Some(before) = before.next() else {
+                return One::new(endpoint);
+            };
+            // Who looks at it knows it as it was before.
+            One {
+                is_attended: before.is_attended && *before.endpoint == **endpoint,
+                endpoint: Arc::clone(endpoint),
+                ..before.clone()
+            }
         });
-        known.endpoints = endpoints.collect();
-        known.first_found = None;
+        let endpoints: Vec<One> = endpoints.collect();
+        if endpoints.iter().all(|one| !one.is_looked_at) {
+            // It may be another database altogether.
+            self.reached.store(0, Ordering::Relaxed);
+        }
+        known.endpoints = endpoints;
         self.settle(&mut known, Instant::now());
         drop(known);
         self.changed.notify_waiters();
@@ -269,7 +297,25 @@ impl Topology {
     /// The duty to look at the endpoints, if nobody has it.
     pub fn watch(self: &Arc<Self>) -> Option<Watch> {
         let was_watched = self.is_watched.swap(true, Ordering::AcqRel);
-        (!was_watched).then(|| Watch(Arc::clone(self)))
+        if was_watched {
+            return None;
+        }
+        let mut known = self.lock();
+        let now = Instant::now();
+        let is_old = |one: &One| {
+            one.seen_at
+                .is_none_or(|seen| now.duration_since(seen) > SIGHTING_AGE_MAX)
+        };
+        if known.endpoints.iter().all(is_old) {
+            // Much may have happened since.
+            for one in &mut known.endpoints {
+                one.is_looked_at = false;
+            }
+            known.first_found = None;
+            self.settle(&mut known, now);
+        }
+        drop(known);
+        Some(Watch(Arc::clone(self)))
     }
 
     /// An endpoint has answered. False if it is none of the tenant's any more.
@@ -284,7 +330,11 @@ impl Topology {
         let Some(one) = known.find(endpoint) else {
             return false;
         };
+        if let Some(timeline) = sighting.state.timeline() {
+            self.reached.fetch_max(timeline, Ordering::Relaxed);
+        }
         one.sighting = Some(sighting);
+        one.is_looked_at = true;
         one.seen_at = Some(now);
         one.round_trip = Some(match one.round_trip {
             Some(known) => known.with(measured),
@@ -299,12 +349,14 @@ impl Topology {
         true
     }
 
-    /// An endpoint could not be asked. False if it is none of the tenant's any more.
-    pub fn failed(&self, endpoint: &Endpoint, error: String, now: Instant) -> bool {
+    /// An endpoint could not be asked, because it could not be reached or, if `is_there`, for another
+    /// reason, which says nothing of what it is. False if it is none of the tenant's any more.
+    pub fn failed(&self, endpoint: &Endpoint, error: String, is_there: bool, now: Instant) -> bool {
         let mut known = self.lock();
         let Some(one) = known.find(endpoint) else {
             return false;
         };
+        one.is_looked_at |= !is_there;
         let failures = one.trouble.as_ref().map_or(0, |trouble| trouble.failures);
         one.trouble = Some(Trouble {
             error,
@@ -321,7 +373,7 @@ impl Topology {
     }
 
     fn settle(&self, known: &mut Known, now: Instant) {
-        let place = known.place(now);
+        let place = known.place(self.reached.load(Ordering::Relaxed), now);
         if place == known.place {
             return;
         }

@@ -27,6 +27,8 @@ pub enum Ending {
     LifetimeOver,
     /// It took too long to take its last messages.
     Unresponsive,
+    /// Its server is no primary any more.
+    PrimaryMoved,
 }
 
 impl Ending {
@@ -42,6 +44,7 @@ impl Ending {
             Self::IdleTimeout => SqlState::IDLE_SESSION_TIMEOUT,
             Self::IdleTransactionTimeout => SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
             Self::QueryTimeout | Self::TransactionTimeout => SqlState::QUERY_CANCELED,
+            Self::PrimaryMoved => SqlState::CONNECTION_FAILURE,
         }
     }
 
@@ -61,13 +64,18 @@ impl Ending {
             Self::TransactionTimeout => "terminating connection due to transaction_timeout",
             Self::LifetimeOver => "terminating connection due to client_lifetime",
             Self::Unresponsive => "terminating connection because it does not read",
+            Self::PrimaryMoved => {
+                "terminating connection because its server is not the primary any more"
+            },
         }
     }
 
     /// What the client's developer can do about it.
     pub const fn hint(self) -> &'static str {
         match self {
-            Self::ShuttingDown | Self::Killed | Self::LifetimeOver => "Connect again.",
+            Self::ShuttingDown | Self::Killed | Self::LifetimeOver | Self::PrimaryMoved => {
+                "Connect again."
+            },
             Self::NotAllowed => "Ask the tenant's administrator about its network restrictions.",
             Self::TenantGone => "Check the tenant's name with its administrator.",
             Self::UserGone => "Check the user's name with the tenant's administrator.",
@@ -100,6 +108,7 @@ impl Ending {
             Self::TransactionTimeout => "transaction_timeout",
             Self::LifetimeOver => "client_lifetime",
             Self::Unresponsive => "unresponsive",
+            Self::PrimaryMoved => "primary_moved",
         }
     }
 }

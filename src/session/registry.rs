@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::limits::CLIENTS_PER_TICK_COUNT;
 use crate::limits::CLOSING_TIMEOUT;
 use crate::pool::Home;
+use crate::pool::ServerCard;
 use crate::session::Client;
 use crate::session::ClientState;
 use crate::session::Ending;
@@ -105,6 +106,10 @@ fn look_at(client: &Client, now: Instant) {
 
 /// The limit in time that a client is over, if any.
 fn overdue(client: &Client, now: Instant) -> Option<Ending> {
+    let is_stranded = |server: &Rc<ServerCard>| server.is_stranded.get();
+    if client.server.borrow().as_ref().is_some_and(is_stranded) {
+        return Some(Ending::PrimaryMoved);
+    }
     let user = client.pool.user();
     let settings = &user.pool;
     let is_over =

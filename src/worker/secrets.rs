@@ -13,6 +13,8 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::auth::LookedUp;
+use crate::config;
+use crate::config::Role;
 use crate::edge::Answer;
 use crate::edge::LookupError;
 use crate::edge::Question;
@@ -22,12 +24,16 @@ use crate::limits::SECRET_RETRY_INTERVAL;
 use crate::pool::PoolError;
 use crate::pool::Randomness;
 use crate::pool::SecretConnection;
+use crate::routing::Place;
+use crate::routing::Topologies;
 use crate::telemetry::TenantSlot;
+use crate::tenancy::Tenant;
 
 /// Asks tenants' databases.
 #[derive(Debug)]
 pub(super) struct Secrets {
     random: Randomness,
+    topologies: Arc<Topologies>,
     tenants: DashMap<TenantSlot, Arc<Mutex<Recent>>>,
 }
 
@@ -41,9 +47,10 @@ struct Recent {
 }
 
 impl Secrets {
-    pub(super) fn new(random: Randomness) -> Self {
+    pub(super) fn new(random: Randomness, topologies: Arc<Topologies>) -> Self {
         Self {
             random,
+            topologies,
             tenants: DashMap::new(),
         }
     }
@@ -70,10 +77,25 @@ impl Secrets {
         answer
     }
 
+    /// The primary as far as it is known, and before it is, whatever may be: a standby knows the same
+    /// users.
+    fn endpoints(&self, tenant: &Tenant, config: &config::Tenant) -> Vec<Arc<config::Endpoint>> {
+        if let Some(topology) = self.topologies.in_use(tenant.slot())
+            && let Place::At(primary) = topology.place()
+        {
+            return vec![primary];
+        }
+        let endpoints = config.endpoints.iter();
+        let endpoints = endpoints.filter(|endpoint| endpoint.role != Role::Replica);
+        endpoints.map(Arc::clone).collect()
+    }
+
     async fn connect_and_ask(&self, question: Question<'_>) -> Result<LookedUp, PoolError> {
         let config = question.tenant.config();
         let (query, database) = (question.query, question.database);
-        let mut connection = SecretConnection::open(&config, query, database, self.random).await?;
+        let endpoints = self.endpoints(question.tenant, &config);
+        let mut connection =
+            SecretConnection::open(&endpoints, &config, query, database, self.random).await?;
         connection.ask(query, question.user).await
     }
 }

@@ -181,6 +181,7 @@ fn share(
     let directory = Arc::new(Directory::new(&now.tenants));
     let counts = Arc::new(NodeCounts::new(&now.node));
     let cancel_keys = Arc::new(CancelKeys::default());
+    let topologies = Arc::new(Topologies::default());
     let gate = Gate {
         config: Arc::clone(&config),
         admission: Arc::new(Admission::new(Arc::clone(&directory), Arc::clone(&counts))),
@@ -193,10 +194,12 @@ fn share(
         }),
         random: random_bytes,
         secrets: Arc::new(SecretStore::new(random_bytes)),
-        lookups: Some(Arc::new(Secrets::new(random_bytes))),
+        lookups: Some(Arc::new(Secrets::new(
+            random_bytes,
+            Arc::clone(&topologies),
+        ))),
     };
     drop(now);
-    let topologies = Arc::new(Topologies::default());
     let furniture = Furniture {
         config: Arc::clone(&config),
         directory: Arc::clone(&directory),

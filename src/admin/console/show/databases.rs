@@ -128,10 +128,11 @@ fn row(
 
 /// Where servers are opened: at the primary, as far as it is known.
 fn primary(sight: &Sight<'_>, tenant: &Tenant) -> Option<Arc<config::Endpoint>> {
-    if let Some(topology) = sight.desk.topologies.in_use(tenant.slot())
-        && let Place::At(endpoint) = topology.place()
-    {
-        return Some(endpoint);
+    if let Some(topology) = sight.desk.topologies.in_use(tenant.slot()) {
+        return match topology.place() {
+            Place::At(endpoint) => Some(endpoint),
+            Place::Nowhere(_) => None,
+        };
     }
     let config = tenant.config();
     let mut endpoints = config.endpoints.iter();

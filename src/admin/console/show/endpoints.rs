@@ -12,6 +12,7 @@ use crate::admin::console::table::Value;
 use crate::config::Endpoint;
 use crate::routing::EndpointView;
 use crate::routing::Lsn;
+use crate::routing::State;
 use crate::tenancy::Tenant;
 
 pub(super) const COLUMNS: &[Column] = &[
@@ -23,7 +24,7 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::text("role"),
     Column::text("state"),
     Column::int4("primary"),
-    Column::int4("timeline"),
+    Column::numeric("timeline"),
     Column::text("lsn"),
     Column::numeric("lag_bytes"),
     Column::numeric("lag_ms"),
@@ -66,7 +67,7 @@ fn row(tenant: &Tenant, view: &EndpointView, written: Option<Lsn>) -> Row {
     let number = |number: Option<u64>| number.map_or(Value::Null, Value::Number);
     let micros = |duration: std::time::Duration| u64::try_from(duration.as_micros()).ok();
     let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).ok();
-    let lag = sighting.and_then(|seen| seen.state.timeline().is_none().then_some(seen.lsn));
+    let lag = sighting.and_then(|seen| (seen.state == State::Standby).then_some(seen.lsn));
     vec![
         tenant.name().into(),
         endpoint.name.as_str().into(),
