@@ -11,9 +11,12 @@ use tidegate_proto::limits::AUTH_MESSAGE_BYTES_MAX;
 use tidegate_proto::limits::PROXY_HEADER_BYTES_MAX;
 use tidegate_proto::limits::STARTUP_BYTES_MAX;
 
-/// The buffer a connection reads into until it is authenticated, in bytes. One PROXY header of the
-/// largest kind fits; a longer startup message grows its own buffer up to the wire's limit.
+/// The buffer a connection reads its PROXY header into, in bytes. One of the largest kind fits.
 pub const EDGE_BUFFER_BYTES: usize = 4096;
+
+/// The buffer a connection reads into until it is authenticated, in bytes: the usual messages of a
+/// login fit, each in one read. A longer one gets a buffer of its size, up to the wire's limit.
+pub const EDGE_READ_BYTES: usize = 512;
 
 /// Packets a client may send before its `StartupMessage`: one `SSLRequest` and one
 /// `GSSENCRequest`.

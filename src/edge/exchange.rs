@@ -48,7 +48,7 @@ pub(super) async fn prove(
         step = match step {
             ClientStep::Ask { message, next } => {
                 line.outgoing().extend_from_slice(&message);
-                next.receive(&line.ask().await?)
+                next.receive(line.ask().await?)
             },
             ClientStep::Derive { derivation, next } => {
                 let keys = line.within(secrets.derive(&derivation)).await?;

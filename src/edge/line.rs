@@ -1,8 +1,9 @@
-//! The way to a client during its login: reads of exact sizes, few writes, one deadline.
+//! The way to a client during its login: few reads, few writes, one deadline.
 //!
-//! It reads what a message announces and never a byte more, so that nothing of what follows is
-//! taken away from the next step, or from TLS.
+//! It reads whatever has come, so that a message costs one read; what the client said beyond its
+//! login goes back into the socket, for whoever reads it next.
 
+use std::io;
 use std::sync::Arc;
 
 use tidegate_proto::error::Sender;
@@ -21,6 +22,7 @@ use zeroize::Zeroizing;
 use crate::edge::EdgeError;
 use crate::edge::deadline::Deadline;
 use crate::edge::refusal;
+use crate::limits::EDGE_READ_BYTES;
 use crate::limits::FAREWELL_BYTES_MAX;
 use crate::limits::FAREWELL_TIME_MAX;
 use crate::net::Socket;
@@ -37,16 +39,27 @@ pub(super) struct Line {
     origin: Arc<Origin>,
     deadline: Deadline,
     outgoing: Vec<u8>,
+    /// What has come. A password may be in it: it is overwritten when dropped.
+    received: Zeroizing<Vec<u8>>,
+    /// How much of that was taken. `0 <= taken <= received.len()`.
+    taken: usize,
 }
 
 impl Line {
-    /// Over a socket whose TLS is settled.
-    pub(super) const fn new(socket: Socket, origin: Arc<Origin>, deadline: Deadline) -> Self {
+    /// Over a socket whose TLS is settled, from which `received` was read, and not looked at.
+    pub(super) fn new(
+        socket: Socket,
+        received: Vec<u8>,
+        origin: Arc<Origin>,
+        deadline: Deadline,
+    ) -> Self {
         Self {
             socket,
             origin,
             deadline,
             outgoing: Vec::new(),
+            received: Zeroizing::new(received),
+            taken: 0,
         }
     }
 
@@ -68,54 +81,83 @@ impl Line {
         &mut self.outgoing
     }
 
-    /// The socket, when nothing more is to be sent.
-    pub(super) fn into_socket(self) -> Socket {
-        debug_assert!(self.outgoing.is_empty(), "a message would be lost");
-        self.socket
+    /// The socket, and what is to be sent before anything else. What the client said too early is
+    /// read again.
+    pub(super) fn into_parts(self) -> (Socket, Vec<u8>) {
+        let Self {
+            socket,
+            outgoing,
+            received,
+            taken,
+            ..
+        } = self;
+        let rest = received.get(taken..).unwrap_or_default();
+        (socket.replaying(rest), outgoing)
     }
 
-    /// Fills `buffer` exactly.
+    /// What has come and was not taken yet.
+    fn ahead(&self) -> &[u8] {
+        self.received.get(self.taken..).unwrap_or_default()
+    }
+
+    /// Waits until `count` bytes are there that were not taken yet.
     ///
     /// # Errors
     /// [`EdgeError::Late`], or [`EdgeError::Io`] also when the connection ends before.
-    pub(super) async fn read_exact(&mut self, buffer: &mut [u8]) -> Result<(), EdgeError> {
-        let read = self.socket.read_exact(buffer);
-        let read = self.deadline.within(read).await.map_err(EdgeError::Late)?;
-        read.map(drop).map_err(EdgeError::Io)
-    }
-
-    /// Reads the bytes that tell what a packet is. A connection that ends before the first of them
-    /// ended in peace.
-    ///
-    /// # Errors
-    /// [`EdgeError::Nothing`], or as [`Line::read_exact`].
-    pub(super) async fn read_opening(&mut self) -> Result<[u8; OPENING_BYTES], EdgeError> {
-        let mut opening = [0; OPENING_BYTES];
-        let read = self.socket.read(&mut opening);
-        let read = self.deadline.within(read).await.map_err(EdgeError::Late)?;
-        let read = read.map_err(EdgeError::Io)?;
-        if read == 0 {
-            return Err(EdgeError::Nothing);
+    async fn await_bytes(&mut self, count: usize) -> Result<(), EdgeError> {
+        while self.ahead().len() < count {
+            self.make_room(count);
+            let read = self.socket.read_buf(&mut *self.received);
+            let read = self.deadline.within(read).await.map_err(EdgeError::Late)?;
+            if read.map_err(EdgeError::Io)? == 0 {
+                return Err(EdgeError::Io(io::ErrorKind::UnexpectedEof.into()));
+            }
         }
-        self.read_exact(opening.get_mut(read..).unwrap_or_default())
-            .await?;
-        Ok(opening)
+        Ok(())
     }
 
-    /// Reads the rest of a packet of `length` bytes; gives all of it.
+    /// Room for `count` bytes behind what was taken. What stood there before is overwritten, and
+    /// so is the old place if another has to be found.
+    fn make_room(&mut self, count: usize) {
+        if self.taken == self.received.len() {
+            self.received.clear();
+            self.taken = 0;
+        }
+        if self.received.capacity() < self.taken + count {
+            let mut wider = Vec::with_capacity(count.max(EDGE_READ_BYTES));
+            wider.extend_from_slice(self.ahead());
+            self.received = Zeroizing::new(wider);
+            self.taken = 0;
+        }
+    }
+
+    /// Reads the bytes that tell what a packet is, and leaves them. A connection that ends before
+    /// the first of them ended in peace.
     ///
     /// # Errors
-    /// As [`Line::read_exact`].
-    pub(super) async fn read_packet(
-        &mut self,
-        opening: [u8; OPENING_BYTES],
-        length: u32,
-    ) -> Result<Vec<u8>, EdgeError> {
+    /// [`EdgeError::Nothing`], [`EdgeError::Late`], or [`EdgeError::Io`].
+    pub(super) async fn read_opening(&mut self) -> Result<[u8; OPENING_BYTES], EdgeError> {
+        match self.await_bytes(OPENING_BYTES).await {
+            Ok(()) => Ok(self.ahead().first_chunk().copied().unwrap_or_default()),
+            Err(EdgeError::Io(error))
+                if error.kind() == io::ErrorKind::UnexpectedEof && self.ahead().is_empty() =>
+            {
+                Err(EdgeError::Nothing)
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads a packet of `length` bytes, its opening included.
+    ///
+    /// # Errors
+    /// [`EdgeError::Late`], or [`EdgeError::Io`] also when the connection ends before.
+    pub(super) async fn read_packet(&mut self, length: u32) -> Result<Vec<u8>, EdgeError> {
         let length = length.min(STARTUP_BYTES_MAX) as usize;
-        let mut packet = opening.to_vec();
-        packet.resize(length.max(OPENING_BYTES), 0);
-        self.read_exact(packet.get_mut(OPENING_BYTES..).unwrap_or_default())
-            .await?;
+        let length = length.max(OPENING_BYTES);
+        self.await_bytes(length).await?;
+        let packet = self.ahead().get(..length).unwrap_or_default().to_vec();
+        self.taken += length;
         Ok(packet)
     }
 
@@ -136,21 +178,23 @@ impl Line {
         written.map_err(EdgeError::Late)?.map_err(EdgeError::Io)
     }
 
-    /// Sends what is outgoing, then reads the body of one answer. It may hold a password, and is
-    /// overwritten when dropped.
+    /// Sends what is outgoing, then reads the body of one answer.
     ///
     /// # Errors
-    /// As [`Line::read_exact`], and [`EdgeError::Authentication`] if the message is no answer, or
-    /// longer than any: its body was not waited for.
-    pub(super) async fn ask(&mut self) -> Result<Zeroizing<Vec<u8>>, EdgeError> {
+    /// [`EdgeError::Late`], [`EdgeError::Io`] also when the connection ends before, and
+    /// [`EdgeError::Authentication`] if the message is no answer, or longer than any: its body was
+    /// not waited for.
+    pub(super) async fn ask(&mut self) -> Result<&[u8], EdgeError> {
         self.send().await?;
-        let mut header = [0; FRAME_HEADER_BYTES];
-        self.read_exact(&mut header).await?;
+        self.await_bytes(FRAME_HEADER_BYTES).await?;
+        let header = self.ahead().first_chunk().copied().unwrap_or_default();
         let body_bytes = answer_bytes(header)
             .map_err(|violation| EdgeError::Authentication(violation.into()))?;
-        let mut body = Zeroizing::new(vec![0; body_bytes]);
-        self.read_exact(&mut body).await?;
-        Ok(body)
+        let length = FRAME_HEADER_BYTES + body_bytes;
+        self.await_bytes(length).await?;
+        let body = self.taken + FRAME_HEADER_BYTES;
+        self.taken += length;
+        Ok(self.received.get(body..self.taken).unwrap_or_default())
     }
 
     /// Tells the client what [`EdgeError::told`] says, if anything, and closes the connection.
@@ -211,7 +255,7 @@ fn answer_bytes(header: [u8; FRAME_HEADER_BYTES]) -> Result<usize, Violation> {
 
 /// Reads on until the client has closed, too. A socket closed with unread bytes is reset, and a
 /// reset overtakes the words that were just sent.
-async fn drain(socket: &mut Socket) -> std::io::Result<()> {
+async fn drain(socket: &mut Socket) -> io::Result<()> {
     let mut left = FAREWELL_BYTES_MAX;
     let mut scrap = [0; 512];
     while left > 0 {

@@ -25,7 +25,7 @@ use crate::edge::terms::Terms;
 use crate::edge::tls;
 use crate::edge::tls::Alpn;
 use crate::edge::tls::TlsFront;
-use crate::limits::EDGE_BUFFER_BYTES;
+use crate::limits::EDGE_READ_BYTES;
 use crate::net::Socket;
 use crate::net::Transport;
 use crate::tenancy::Origin;
@@ -43,7 +43,7 @@ pub(super) async fn secure(introduced: Introduced, terms: &Terms) -> Result<Secu
     } = introduced;
     let mut opening = Opening {
         transport,
-        received: Vec::with_capacity(EDGE_BUFFER_BYTES),
+        received: Vec::with_capacity(EDGE_READ_BYTES),
         deadline,
     };
     let (mut may_ask_for_tls, mut may_ask_for_gss, mut is_first) = (true, true, true);
@@ -144,15 +144,15 @@ impl Opening {
             .map_err(EdgeError::Late)?
             .map_err(EdgeError::Handshake)?;
         Ok(Secured {
-            line: Line::new(socket, origin, deadline),
+            line: Line::new(socket, Vec::new(), origin, deadline),
             tls: Some(Box::new(facts)),
         })
     }
 
     fn without_tls(self, origin: Arc<Origin>) -> Secured {
-        let socket = Socket::Plain(self.transport.replaying(&self.received));
+        let socket = Socket::Plain(self.transport);
         Secured {
-            line: Line::new(socket, origin, self.deadline),
+            line: Line::new(socket, self.received, origin, self.deadline),
             tls: None,
         }
     }

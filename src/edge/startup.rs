@@ -37,7 +37,7 @@ pub(super) async fn read(secured: Secured) -> Result<Opening, EdgeError> {
     let request = Request::classify(&opening).map_err(EdgeError::Startup)?;
     match request {
         Some(Request::Startup { length, .. }) => {
-            let packet = line.read_packet(opening, length).await?;
+            let packet = line.read_packet(length).await?;
             let wish = match wish(&packet, line.outgoing()) {
                 Ok(wish) => wish,
                 Err(error) => return Err(line.refuse(error).await),
@@ -45,7 +45,7 @@ pub(super) async fn read(secured: Secured) -> Result<Opening, EdgeError> {
             Ok(Opening::Startup(Started { line, tls, wish }))
         },
         Some(Request::Cancel { length }) => {
-            let packet = line.read_packet(opening, length).await?;
+            let packet = line.read_packet(length).await?;
             let request = CancelRequest::decode(&packet).map_err(EdgeError::Startup)?;
             let key = SessionKey {
                 process_id: request.process_id,

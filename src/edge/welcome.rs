@@ -1,7 +1,7 @@
-//! The end of the edge: what a client wants is checked against its tenant, and it is told that it is
-//! in.
+//! The end of the edge: what a client wants is checked against its tenant.
 //!
-//! `AuthenticationOk` is the last thing that the edge sends.
+//! `AuthenticationOk` is the last thing that the edge says. A session sends it in one write with what
+//! it says itself.
 
 use std::sync::Arc;
 
@@ -20,10 +20,9 @@ use crate::edge::accepted::TenantPlace;
 use crate::edge::line::Line;
 use crate::edge::outcome::Outcome;
 use crate::edge::refusal;
-use crate::net::Socket;
 use crate::session::Arrival;
 
-/// Tells a client that it is in.
+/// Lets a client in.
 ///
 /// # Errors
 /// [`EdgeError`]: the tenant has no such database, or the pool mode cannot do what is asked; the
@@ -43,8 +42,11 @@ pub(super) async fn welcome(
     match seat {
         Seat::Console(role) => {
             let origin = Arc::clone(line.origin());
+            say_ok(&mut line)?;
+            line.send().await?;
+            let (socket, _) = line.into_parts();
             Ok(Outcome::Operator(Box::new(Operator {
-                socket: let_in(line).await?,
+                socket,
                 origin,
                 name: claim.user,
                 role,
@@ -58,8 +60,11 @@ pub(super) async fn welcome(
                 Err(error) => return Err(line.refuse(error).await),
             };
             let origin = Arc::clone(line.origin());
+            say_ok(&mut line)?;
+            let (socket, greeting) = line.into_parts();
             Ok(Outcome::Session(Box::new(Arrival {
-                socket: let_in(line).await?,
+                socket,
+                greeting,
                 origin,
                 tenant: Arc::clone(place.permit.tenant()),
                 user: destination.user,
@@ -77,13 +82,11 @@ pub(super) async fn welcome(
     }
 }
 
-/// Sends `AuthenticationOk`, in one write with what the exchange left to be sent.
-async fn let_in(mut line: Line) -> Result<Socket, EdgeError> {
+/// Puts `AuthenticationOk` behind what the exchange left to be sent.
+fn say_ok(line: &mut Line) -> Result<(), EdgeError> {
     Authentication::Ok
         .encode(line.outgoing())
-        .map_err(EdgeError::Encode)?;
-    line.send().await?;
-    Ok(line.into_socket())
+        .map_err(EdgeError::Encode)
 }
 
 /// Where in its tenant a client is going.

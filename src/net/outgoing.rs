@@ -16,6 +16,12 @@ pub struct Outgoing {
     sent: usize,
 }
 
+impl From<Vec<u8>> for Outgoing {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, sent: 0 }
+    }
+}
+
 impl Outgoing {
     /// Writes `first` and `second` at once; what the socket does not take stays in `slot`.
     ///
@@ -57,6 +63,11 @@ impl Outgoing {
     /// Puts `bytes` behind what is left, to be flushed later.
     pub fn append(slot: &mut Option<Box<Self>>, bytes: &[u8]) {
         slot.get_or_insert_default().bytes.extend_from_slice(bytes);
+    }
+
+    /// The bytes that are left.
+    pub fn left(&self) -> &[u8] {
+        self.bytes.get(self.sent..).unwrap_or_default()
     }
 
     /// Writes what is left; `Ready` when nothing is.

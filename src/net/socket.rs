@@ -91,6 +91,25 @@ impl Socket {
         }
     }
 
+    /// Puts `bytes` in front of what will be read; they were read from it, in this order.
+    #[must_use]
+    pub fn replaying(self, bytes: &[u8]) -> Self {
+        if bytes.is_empty() {
+            return self;
+        }
+        match self {
+            Self::Plain(transport) => Self::Plain(transport.replaying(bytes)),
+            Self::ClientTls(mut stream) => {
+                stream.read_again(bytes);
+                Self::ClientTls(stream)
+            },
+            Self::ServerTls(stream) => {
+                debug_assert!(false, "no server is read ahead of");
+                Self::ServerTls(stream)
+            },
+        }
+    }
+
     /// Sends what TLS still holds; does nothing without TLS.
     ///
     /// # Errors

@@ -13,12 +13,13 @@ use crate::tenancy::ClientPermit;
 use crate::tenancy::Origin;
 use crate::tenancy::Tenant;
 
-/// A client that has proven who it is, and has been told so: `AuthenticationOk` is the last thing
-/// that was sent to it.
+/// A client that has proven who it is, and is told so before anything else.
 #[derive(Debug)]
 pub struct Arrival {
     /// The connection; TLS is finished, and nothing is buffered but what it replays itself.
     pub socket: Socket,
+    /// What is to be sent first: the end of the exchange, `AuthenticationOk` last.
+    pub greeting: Vec<u8>,
     /// Its two addresses, and what the PROXY header said.
     pub origin: Arc<Origin>,
     /// Whose client it is.

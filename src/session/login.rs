@@ -231,7 +231,13 @@ async fn attended<T>(
         if let Err(end) = line.hear(context) {
             return Poll::Ready(Err(end));
         }
-        work.as_mut().poll(context)
+        let polled = work.as_mut().poll(context);
+        if polled.is_pending()
+            && let Err(end) = line.greet(context)
+        {
+            return Poll::Ready(Err(end));
+        }
+        polled
     })
     .await
 }

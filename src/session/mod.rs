@@ -69,6 +69,7 @@ use self::line::Line;
 use self::registry::Registered;
 use self::run::Session;
 use crate::config::Refusals;
+use crate::net::Outgoing;
 use crate::net::Socket;
 use crate::pool::Home;
 use crate::pool::Pool;
@@ -116,7 +117,7 @@ impl Future for Live {
 }
 
 /// Closes the connection of a client that proved who it is, but is not admitted any more: a reload
-/// came between. It has heard `AuthenticationOk`; what it hears next is why that was all.
+/// came between. It hears `AuthenticationOk`; what it hears next is why that was all.
 pub async fn turn_away(arrival: Arrival, denial: &Denial) {
     // It is no stranger: the name of its tenant is no secret to it.
     let report = denial.report(Refusals::Named);
@@ -134,6 +135,7 @@ pub async fn dismiss(arrival: Arrival, ending: Ending) {
 async fn bow_out(arrival: Arrival, report: &Report, reason: &str) {
     let Arrival {
         mut socket,
+        greeting,
         origin,
         tenant,
         user,
@@ -148,7 +150,7 @@ async fn bow_out(arrival: Arrival, report: &Report, reason: &str) {
         error = report.message,
         "connection refused"
     );
-    let mut words = Vec::new();
+    let mut words = greeting;
     refusal::encode(report, &mut words);
     say_goodbye(&mut socket, &words).await;
 }
@@ -182,9 +184,9 @@ pub async fn begin(
         client: client.id,
         tenant: arrival.tenant,
     };
-    let mut line = Line::new(&mut socket);
+    let mut line = Line::new(&mut socket, arrival.greeting);
     let settled = login::settle(&client, &mut line, &arrival.parameters).await;
-    let early = line.early;
+    let (early, mut outgoing) = line.into_parts();
     let begun = settled.and_then(|settled| {
         let (process_id, is_long) = (settled.process_id(), arrival.protocol_minor >= 2);
         let granted = keys.grant(&target, process_id, is_long, home.random);
@@ -195,7 +197,8 @@ pub async fn begin(
         Ok((lease, words, key)) => {
             client.pool.counters.add(Count::Logins, 1);
             let mut session = Session::new(socket, client);
-            session.begin_with(lease, &words, early);
+            Outgoing::append(&mut outgoing, &words);
+            session.begin_with(lease, outgoing, early);
             Some(Live {
                 session: unconstrained(session),
                 key,
@@ -204,7 +207,7 @@ pub async fn begin(
         },
         Err(end) => {
             if let Some(report) = end.report() {
-                let mut words = Vec::new();
+                let mut words = outgoing.map_or(Vec::new(), |greeting| greeting.left().to_vec());
                 refusal::encode(&report, &mut words);
                 say_goodbye(&mut socket, &words).await;
             }

@@ -78,13 +78,18 @@ impl Session {
         }
     }
 
-    /// The first words to the client, its server if it has one already, and what it said early.
+    /// Its server if it has one already, the first words to the client, and what it said early.
     ///
     /// # Errors
     ///
     /// [`End`], at its first step: its server cannot be told what it should forget.
-    pub(super) fn begin_with(&mut self, lease: Option<Lease>, words: &[u8], early: Vec<u8>) {
-        Outgoing::append(&mut self.to_client, words);
+    pub(super) fn begin_with(
+        &mut self,
+        lease: Option<Lease>,
+        words: Option<Box<Outgoing>>,
+        early: Vec<u8>,
+    ) {
+        self.to_client = words;
         self.conversation.restarts = !early.is_empty();
         self.held = early;
         self.lease = lease;

@@ -154,6 +154,7 @@ impl World {
         let address = SocketAddr::from(([10, 0, 0, 1], 4711));
         let arrival = Arrival {
             socket: Socket::Plain(Transport::in_memory(near)),
+            greeting: Vec::new(),
             origin: Arc::new(Origin::direct(PeerAddress::from_socket(address))),
             user: tenant.config().users.get(user).cloned()?,
             tenant,

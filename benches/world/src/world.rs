@@ -145,6 +145,7 @@ impl World {
         let address = SocketAddr::from(([10, 0, 0, 1], 4711));
         let arrival = Arrival {
             socket: Socket::Plain(Transport::in_memory(near)),
+            greeting: Vec::new(),
             origin: Arc::new(Origin::direct(PeerAddress::from_socket(address))),
             user: Arc::clone(&tenant.config().users["app"]),
             permit: ClientPermit::try_acquire(&self.node, &tenant, "app").unwrap(),

@@ -99,7 +99,7 @@ async fn a_client_of_a_unix_socket_logs_in_and_the_file_goes_with_the_listener()
     let accepted = listening.accept(&SocketOptions::default()).await;
     let process = accepted.peer.unix().unwrap().process_id;
     assert_eq!(process, i32::try_from(std::process::id()).ok());
-    let serving = Box::pin(crate::edge::serve(accepted, &world.listener, &world.gate));
+    let serving = Box::pin(world.serve(accepted));
     let (outcome, last) = tokio::join!(serving, async {
         let mut client = Client::new(stream);
         client.send(&startup(&[("user", "app.acme")])).await;

@@ -77,7 +77,7 @@ async fn serve<T>(
     let world = World::new(listener);
     let serving = async {
         let accepted = listening.accept(&SocketOptions::default()).await;
-        Box::pin(crate::edge::serve(accepted, &world.listener, &world.gate)).await
+        Box::pin(world.serve(accepted)).await
     };
     let client = async { act(TcpStream::connect(connect(address)).await.unwrap()).await };
     let (outcome, acted) = tokio::join!(serving, client);
@@ -368,12 +368,12 @@ async fn proxy_one_slow_does_not_block_accept() {
     let mut slow = TcpStream::connect(address).await.unwrap();
     slow.write_all(&V1[..10]).await.unwrap();
     let first = listening.accept(&options).await;
-    let slow_login = Box::pin(crate::edge::serve(first, &world.listener, &world.gate));
+    let slow_login = Box::pin(world.serve(first));
     let honest = async {
         let stream = TcpStream::connect(address).await.unwrap();
         let accepted = listening.accept(&options).await;
         tokio::join!(
-            Box::pin(crate::edge::serve(accepted, &world.listener, &world.gate)),
+            Box::pin(world.serve(accepted)),
             log_in(stream, V1, "app.walled"),
         )
     };

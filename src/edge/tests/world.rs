@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use tidegate_proto::limits::SCRAM_ITERATIONS_DEFAULT;
 use tidegate_proto::scram::MockKey;
 use tidegate_proto::scram::ScramSecret;
+use tokio::io::AsyncWriteExt as _;
 use tokio::io::DuplexStream;
 use tokio::time::Instant;
 
@@ -146,7 +147,19 @@ impl World {
             peer,
             at: Instant::now(),
         };
-        (far, edge::serve(accepted, &self.listener, &self.gate))
+        (far, self.serve(accepted))
+    }
+
+    /// The login, and the greeting that a session begins with.
+    pub(super) async fn serve(&self, accepted: Accepted) -> Outcome {
+        let mut outcome = Box::pin(edge::serve(accepted, &self.listener, &self.gate)).await;
+        if let Outcome::Session(arrival) = &mut outcome {
+            // A client that is gone misses nothing.
+            let greeting = std::mem::take(&mut arrival.greeting);
+            arrival.socket.write_all(&greeting).await.ok();
+            arrival.socket.flush().await.ok();
+        }
+        outcome
     }
 
     /// Nothing is held: no place in the backlog, no client.

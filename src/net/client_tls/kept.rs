@@ -47,6 +47,14 @@ impl Kept {
         }
     }
 
+    /// Puts `bytes` in front of what the client has said.
+    pub(super) fn prepend_plaintext(&mut self, bytes: &[u8]) {
+        let plaintext = &mut self.parts().plaintext;
+        plaintext.bytes.drain(..plaintext.taken);
+        plaintext.bytes.splice(..0, bytes.iter().copied());
+        plaintext.taken = 0;
+    }
+
     pub(super) fn take_plaintext(&mut self, count: usize) {
         self.take(|parts| &mut parts.plaintext, count);
     }
@@ -150,7 +158,11 @@ mod tests {
         kept.take_unsent(2);
         assert_eq!((kept.unsent(), kept.plaintext()), (&b""[..], &b"x"[..]));
         assert!(!kept.is_nothing());
-        kept.take_plaintext(1);
+        kept.append_plaintext(b"yz");
+        kept.take_plaintext(2);
+        kept.prepend_plaintext(b"wx");
+        assert_eq!(kept.plaintext(), b"wxz");
+        kept.take_plaintext(3);
         assert!(kept.is_nothing());
     }
 

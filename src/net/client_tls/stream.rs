@@ -74,6 +74,11 @@ impl ClientTls {
         &mut self.transport
     }
 
+    /// Puts `bytes` in front of what will be read; they were read from it, in this order.
+    pub(in crate::net) fn read_again(&mut self, bytes: &[u8]) {
+        self.kept.prepend_plaintext(bytes);
+    }
+
     /// Whether there may be something to read, told without a system call.
     pub(in crate::net) fn may_have_input(&self) -> bool {
         !self.kept.plaintext().is_empty()
