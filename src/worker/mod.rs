@@ -7,6 +7,7 @@
 mod cancels;
 mod home_coming;
 mod node;
+mod randomness;
 mod reload;
 mod secrets;
 mod signals;

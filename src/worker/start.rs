@@ -44,6 +44,7 @@ use crate::tenancy::Directory;
 use crate::tenancy::NodeCounts;
 use crate::worker::cancels::Cancels;
 use crate::worker::node::NodeState;
+use crate::worker::randomness::random_bytes;
 use crate::worker::secrets::Secrets;
 use crate::worker::thread::Equipment;
 use crate::worker::thread::work;
@@ -279,13 +280,4 @@ fn mock_key(config: &Config) -> Result<MockKey, StartError> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(StartError::Randomness)?;
     Ok(MockKey::new(bytes))
-}
-
-/// Random bytes from the operating system.
-#[expect(
-    clippy::expect_used,
-    reason = "start-up proved that the system gives random bytes; a key that is not random must not be given out"
-)]
-fn random_bytes(bytes: &mut [u8]) {
-    getrandom::fill(bytes).expect("the operating system gives random bytes");
 }
