@@ -21,6 +21,7 @@ use crate::config::ListenAddress;
 use crate::config::Listener;
 use crate::edge::accept_errors::AcceptErrors;
 use crate::edge::socket_file::SocketFile;
+use crate::net::Keepalive;
 use crate::net::SocketOptions;
 use crate::net::Transport;
 use crate::tenancy::PeerAddress;
@@ -33,6 +34,8 @@ pub struct Accepted {
     pub transport: Transport,
     /// The other end of the socket.
     pub peer: PeerAddress,
+    /// Our end, if that is known without asking the system.
+    pub local: Option<SocketAddr>,
     /// When it was accepted: the login's deadline counts from here.
     pub at: Instant,
 }
@@ -50,11 +53,16 @@ pub struct Bound {
 pub struct ListeningSocket {
     source: Source,
     errors: AcceptErrors,
+    /// Where every connection arrives; `None` if that is not one address.
+    local: Option<SocketAddr>,
+    /// What connections inherit from it.
+    inherited: Option<SocketOptions>,
 }
 
 #[derive(Debug)]
 enum Source {
-    Tcp(TcpListener),
+    /// With what the system chose for it.
+    Tcp(TcpListener, Keepalive),
     /// The file goes when the socket does.
     Unix(
         UnixListener,
@@ -134,14 +142,18 @@ impl Bound {
     /// The operating system's.
     pub fn register(self) -> io::Result<ListeningSocket> {
         let is_unix = self.socket.domain()? == Domain::UNIX;
+        let local = self.local_address()?;
         let source = if is_unix {
             Source::Unix(UnixListener::from_std(self.socket.into())?, self.file)
         } else {
-            Source::Tcp(TcpListener::from_std(self.socket.into())?)
+            let usual = Keepalive::of(&self.socket);
+            Source::Tcp(TcpListener::from_std(self.socket.into())?, usual)
         };
         Ok(ListeningSocket {
             source,
             errors: AcceptErrors::new(self.name),
+            local: local.filter(|local| !local.ip().is_unspecified()),
+            inherited: None,
         })
     }
 }
@@ -153,22 +165,46 @@ impl ListeningSocket {
     /// It has no error: a connection that went away is passed over, and when the system has no
     /// descriptors left, the next attempt waits a little.
     pub async fn accept(&mut self, options: &SocketOptions) -> Accepted {
-        let Self { source, errors } = self;
+        let is_inherited = self.lets_inherit(options);
+        let Self { source, errors, .. } = self;
+        let options = (!is_inherited).then_some(options);
         let (transport, peer) = errors.accept(async || source.accept(options).await).await;
         Accepted {
             transport,
             peer,
+            local: self.local,
             at: Instant::now(),
         }
+    }
+
+    /// Whether connections have these options from the moment they are made: setting them once is
+    /// cheaper than on each.
+    fn lets_inherit(&mut self, options: &SocketOptions) -> bool {
+        if self.inherited.as_ref() != Some(options) {
+            self.inherited = self.source.set_for_all(options).then(|| options.clone());
+        }
+        self.inherited.is_some()
     }
 }
 
 impl Source {
-    async fn accept(&self, options: &SocketOptions) -> io::Result<(Transport, PeerAddress)> {
+    fn set_for_all(&self, options: &SocketOptions) -> bool {
         match self {
-            Self::Tcp(listener) => {
+            Self::Tcp(listener, usual) => options.set_for_all(listener, usual),
+            Self::Unix(..) => false,
+        }
+    }
+
+    async fn accept(
+        &self,
+        options: Option<&SocketOptions>,
+    ) -> io::Result<(Transport, PeerAddress)> {
+        match self {
+            Self::Tcp(listener, _) => {
                 let (stream, address) = listener.accept().await?;
-                options.set(&stream);
+                if let Some(options) = options {
+                    options.set(&stream);
+                }
                 Ok((Transport::Tcp(stream), PeerAddress::from_socket(address)))
             },
             Self::Unix(listener, _) => {

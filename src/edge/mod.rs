@@ -85,7 +85,7 @@ async fn log_in(
     trail: &mut Trail,
 ) -> Result<Outcome, EdgeError> {
     let listener = &*terms.listener;
-    let accepted_at = accepted.at;
+    let (accepted_at, local) = (accepted.at, accepted.local);
     let timeout = gate.config.load().node.client_login_timeout;
     let deadline = Deadline::after(accepted_at, timeout);
 
@@ -103,7 +103,7 @@ async fn log_in(
     trail.is_for(&named);
     let candidate = admission::admit(named, gate).await?;
     let proven = authenticate::authenticate(candidate, terms, gate).await?;
-    welcome::welcome(proven, listener.pool_mode, accepted_at).await
+    welcome::welcome(proven, listener.pool_mode, accepted_at, local).await
 }
 
 #[cfg(test)]

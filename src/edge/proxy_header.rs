@@ -41,6 +41,7 @@ pub(super) async fn read(
         mut transport,
         peer,
         at,
+        ..
     } = accepted;
     let Some(versions) = versions(listener.proxy_protocol) else {
         return Ok(Introduced {

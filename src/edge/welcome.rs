@@ -3,6 +3,7 @@
 //! `AuthenticationOk` is the last thing that the edge says. A session sends it in one write with what
 //! it says itself.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tidegate_proto::backend::Authentication;
@@ -31,6 +32,7 @@ pub(super) async fn welcome(
     proven: Proven,
     listener_mode: Option<PoolMode>,
     accepted_at: Instant,
+    local: Option<SocketAddr>,
 ) -> Result<Outcome, EdgeError> {
     let Proven {
         mut line,
@@ -62,10 +64,12 @@ pub(super) async fn welcome(
             let origin = Arc::clone(line.origin());
             say_ok(&mut line)?;
             let (socket, greeting) = line.into_parts();
+            let local = local.or_else(|| socket.transport().local_address());
             Ok(Outcome::Session(Box::new(Arrival {
                 socket,
                 greeting,
                 origin,
+                local,
                 tenant: Arc::clone(place.permit.tenant()),
                 user: destination.user,
                 database: destination.database,

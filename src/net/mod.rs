@@ -13,6 +13,7 @@ pub use client_tls::ClientTls;
 pub use client_tls::Hello;
 pub use outgoing::Outgoing;
 pub use socket::Socket;
+pub use socket_options::Keepalive;
 pub use socket_options::SocketOptions;
 pub use transport::ByteStream;
 pub use transport::Parked;

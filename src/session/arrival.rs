@@ -1,5 +1,6 @@
 //! What the edge hands over: a client that has proven who it is.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tidegate_proto::startup::Replication;
@@ -22,6 +23,8 @@ pub struct Arrival {
     pub greeting: Vec<u8>,
     /// Its two addresses, and what the PROXY header said.
     pub origin: Arc<Origin>,
+    /// Our end of the connection; `None` on a unix socket.
+    pub local: Option<SocketAddr>,
     /// Whose client it is.
     pub tenant: Arc<Tenant>,
     /// The user: a row of the configuration, or one made from what `auth_query` found.

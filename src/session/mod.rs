@@ -171,7 +171,7 @@ pub async fn begin(
     let facts = Facts {
         pool,
         origin: arrival.origin,
-        local: socket.transport().local_address(),
+        local: arrival.local,
         database_label: arrival.database_label.into(),
         mode: arrival.pool_mode,
         tls: socket.tls(),

@@ -155,6 +155,7 @@ impl World {
         let arrival = Arrival {
             socket: Socket::Plain(Transport::in_memory(near)),
             greeting: Vec::new(),
+            local: None,
             origin: Arc::new(Origin::direct(PeerAddress::from_socket(address))),
             user: tenant.config().users.get(user).cloned()?,
             tenant,

@@ -146,6 +146,7 @@ impl World {
         let arrival = Arrival {
             socket: Socket::Plain(Transport::in_memory(near)),
             greeting: Vec::new(),
+            local: None,
             origin: Arc::new(Origin::direct(PeerAddress::from_socket(address))),
             user: Arc::clone(&tenant.config().users["app"]),
             permit: ClientPermit::try_acquire(&self.node, &tenant, "app").unwrap(),

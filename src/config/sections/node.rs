@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use socket2::TcpKeepalive;
-
 use crate::config::bounds::Any;
 use crate::config::choice::choices;
 use crate::config::secret_text::SecretText;
 use crate::config::setting::DAY;
 use crate::config::setting::settings;
 use crate::limits::UNAUTHENTICATED_COUNT_MAX;
+use crate::net::Keepalive;
 use crate::net::SocketOptions;
 
 choices! {
@@ -74,22 +73,15 @@ settings! {
 impl Node {
     /// What it says about TCP, in which zero leaves a value to the system.
     pub fn socket_options(&self) -> SocketOptions {
-        let keepalive = self.tcp_keepalive.then(|| {
-            let mut keepalive = TcpKeepalive::new();
-            if !self.tcp_keepidle.is_zero() {
-                keepalive = keepalive.with_time(self.tcp_keepidle);
-            }
-            if !self.tcp_keepintvl.is_zero() {
-                keepalive = keepalive.with_interval(self.tcp_keepintvl);
-            }
-            if self.tcp_keepcnt > 0 {
-                keepalive = keepalive.with_retries(self.tcp_keepcnt);
-            }
-            keepalive
-        });
+        let chosen = |time: Duration| Some(time).filter(|time| !time.is_zero());
+        let keepalive = Keepalive {
+            idle: chosen(self.tcp_keepidle),
+            interval: chosen(self.tcp_keepintvl),
+            retries: Some(self.tcp_keepcnt).filter(|count| *count > 0),
+        };
         SocketOptions {
-            keepalive,
-            user_timeout: (!self.tcp_user_timeout.is_zero()).then_some(self.tcp_user_timeout),
+            keepalive: self.tcp_keepalive.then_some(keepalive),
+            user_timeout: chosen(self.tcp_user_timeout),
         }
     }
 }

@@ -6,7 +6,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use socket2::Domain;
+use socket2::SockRef;
+use socket2::Socket;
+use socket2::Type;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::net::UnixStream;
@@ -20,7 +25,9 @@ use crate::config::Listener;
 use crate::edge::Bound;
 use crate::edge::Outcome;
 use crate::edge::Sharing;
+use crate::net::Keepalive;
 use crate::net::SocketOptions;
+use crate::net::Transport;
 
 fn tcp(address: &str) -> Listener {
     Listener {
@@ -76,14 +83,38 @@ async fn an_accepted_connection_has_the_options_of_the_configuration() {
     let bound = Bound::bind(&tcp("127.0.0.1:0"), Sharing::Alone).unwrap();
     let address = bound.local_address().unwrap().unwrap();
     let mut listening = bound.register().unwrap();
-    let _client = TcpStream::connect(address).await.unwrap();
-    let options = crate::config::Node::default().socket_options();
-    let accepted = listening.accept(&options).await;
-    let crate::net::Transport::Tcp(stream) = accepted.transport else {
-        panic!("{accepted:?}");
+    let usual = Keepalive::of(&Socket::new(Domain::IPV4, Type::STREAM, None).unwrap());
+    let mut node = crate::config::Node::default();
+    let mut have = async |node: &crate::config::Node| {
+        // The first may have been made before a change, as after a reload.
+        let mut accepted = None;
+        for _ in 0..2 {
+            let client = TcpStream::connect(address);
+            let options = node.socket_options();
+            let (client, next) = tokio::join!(client, listening.accept(&options));
+            drop(client.unwrap());
+            accepted = Some(next);
+        }
+        let Some(Transport::Tcp(stream)) = accepted.map(|accepted| accepted.transport) else {
+            panic!("no connection");
+        };
+        assert!(stream.nodelay().unwrap());
+        (
+            SockRef::from(&stream).keepalive().unwrap(),
+            Keepalive::of(&stream),
+        )
     };
-    assert!(stream.nodelay().unwrap());
-    assert!(socket2::SockRef::from(&stream).keepalive().unwrap());
+    assert_eq!(have(&node).await, (true, usual.clone()));
+    node.tcp_keepidle = Duration::from_secs(31);
+    let changed = Keepalive {
+        idle: Some(node.tcp_keepidle),
+        ..usual.clone()
+    };
+    assert_eq!(have(&node).await, (true, changed));
+    node.tcp_keepidle = Duration::ZERO;
+    assert_eq!(have(&node).await, (true, usual));
+    node.tcp_keepalive = false;
+    assert!(!have(&node).await.0);
 }
 
 #[tokio::test]

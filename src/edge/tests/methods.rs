@@ -12,6 +12,7 @@ use tokio::io::AsyncRead;
 use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWrite;
 use tokio::io::AsyncWriteExt as _;
+use tokio::time::Instant;
 
 use super::certificates::Authority;
 use super::client::Client;
@@ -33,11 +34,14 @@ use crate::config::Console;
 use crate::config::Listener;
 use crate::config::ListenerTls;
 use crate::config::SecretText;
+use crate::edge;
+use crate::edge::Accepted;
 use crate::edge::Answer;
 use crate::edge::LookupError;
 use crate::edge::Outcome;
 use crate::edge::Question;
 use crate::edge::SecretLookups;
+use crate::net::Transport;
 use crate::telemetry::RefusalReason;
 
 fn listener(auth_type: AuthType) -> Listener {
@@ -151,6 +155,32 @@ async fn trust_lets_in_who_exists_and_keeps_what_it_sent_too_early() {
     let (outcome, _, last) = log_in(&world, &startup(&[("user", "nobody.acme")]), "").await;
     assert_eq!(reason(&outcome), RefusalReason::Authentication);
     assert!(last.contains("28P01"), "{last}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_a_client_is_in_is_left_to_its_session_to_say() {
+    let world = World::new(listener(AuthType::Trust));
+    let (mut far, near) = tokio::io::duplex(1024);
+    far.write_all(&startup(&[("user", "app.acme")]))
+        .await
+        .unwrap();
+    let local = Some("192.0.2.1:6432".parse().unwrap());
+    let accepted = Accepted {
+        transport: Transport::in_memory(near),
+        peer: world.peer,
+        local,
+        at: Instant::now(),
+    };
+    let serving = Box::pin(edge::serve(accepted, &world.listener, &world.gate));
+    let Outcome::Session(arrival) = serving.await else {
+        panic!("it is not in");
+    };
+    assert_eq!(arrival.greeting, b"R\0\0\0\x08\0\0\0\0");
+    assert_eq!(arrival.local, local);
+    drop(arrival);
+    let mut sent = Vec::new();
+    far.read_to_end(&mut sent).await.unwrap();
+    assert!(sent.is_empty(), "a second write costs as much as the first");
 }
 
 #[tokio::test(start_paused = true)]

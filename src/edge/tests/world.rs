@@ -145,6 +145,7 @@ impl World {
         let accepted = Accepted {
             transport: Transport::in_memory(near),
             peer,
+            local: None,
             at: Instant::now(),
         };
         (far, self.serve(accepted))
