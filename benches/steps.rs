@@ -12,6 +12,7 @@
 )]
 
 use std::hint::black_box;
+use std::num::NonZeroU32;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -28,6 +29,14 @@ use tidegate_proto::exchange::Owner;
 use tidegate_proto::frame::FrameHeader;
 use tidegate_proto::proxy;
 use tidegate_proto::proxy::Versions;
+use tidegate_proto::scram::ClientBinding;
+use tidegate_proto::scram::ClientFirst;
+use tidegate_proto::scram::Mechanism;
+use tidegate_proto::scram::RawNonce;
+use tidegate_proto::scram::ScramKeys;
+use tidegate_proto::scram::ScramSecret;
+use tidegate_proto::scram::ServerFirst;
+use tidegate_proto::scram::Verdict;
 use tidegate_proto::startup::ProtocolVersion;
 use tidegate_proto::startup::StartupMessage;
 use tidegate_world::Script;
@@ -98,6 +107,7 @@ fn main() {
         text.feed(black_box(SELECT), &Plain);
         black_box(text.finish(&Plain).effects.pins);
     });
+    logins();
     in_a_node();
 }
 
@@ -175,6 +185,34 @@ fn startup_message() -> Vec<u8> {
     let mut message = Vec::new();
     StartupMessage::encode(ProtocolVersion::V3_0, parameters, &mut message).unwrap();
     message
+}
+
+/// What a server does for a client that logs in with SCRAM.
+#[expect(clippy::expect_used, reason = "what it measures must work")]
+fn logins() {
+    let nonce: RawNonce = [7; 18];
+    let keys = ScramKeys::derive(b"pencil", b"sixteen bytes...", NonZeroU32::MIN);
+    let secret = ScramSecret::from_keys(&keys, b"sixteen bytes...", NonZeroU32::MIN);
+    let secret = secret.expect("a salt of a legal length");
+    let text = secret.to_text();
+    report("a SCRAM verifier is read", || {
+        black_box(ScramSecret::parse(black_box(&text)).is_ok());
+    });
+    let challenge = |message: &[u8]| {
+        let server = ServerFirst::new(secret.clone(), None, nonce);
+        let challenged = server.client_first(Mechanism::ScramSha256, message);
+        challenged.expect("the client's first message is one")
+    };
+    let client = ClientFirst::new(ClientBinding::Unsupported, &[1; 18]);
+    let first = client.message();
+    let (server_first, _) = challenge(&first);
+    let client = client.server_first(&server_first, 1);
+    let (last, _) = client.expect("the server's message is one").prove(&keys);
+    report("the server's part of a SCRAM exchange", || {
+        let (_, server) = challenge(black_box(&first));
+        let verdict = server.client_final(black_box(&last));
+        black_box(matches!(verdict, Ok(Verdict::Verified { .. })));
+    });
 }
 
 /// Prints the median of a step's rounds.

@@ -62,7 +62,12 @@ impl Outgoing {
 
     /// Puts `bytes` behind what is left, to be flushed later.
     pub fn append(slot: &mut Option<Box<Self>>, bytes: &[u8]) {
-        slot.get_or_insert_default().bytes.extend_from_slice(bytes);
+        Self::bytes(slot).extend_from_slice(bytes);
+    }
+
+    /// Where bytes are put that are to be flushed later.
+    pub fn bytes(slot: &mut Option<Box<Self>>) -> &mut Vec<u8> {
+        &mut slot.get_or_insert_default().bytes
     }
 
     /// The bytes that are left.

@@ -34,6 +34,9 @@ use crate::session::cancel_keys::CancelKey;
 use crate::session::line::Line;
 use crate::telemetry::Count;
 
+/// Room for what most clients are told, in bytes: more than PostgreSQL 18 reports.
+const WELCOME_BYTES: usize = 768;
+
 /// What a client's startup packet came to.
 #[derive(Debug)]
 pub(super) struct Settled {
@@ -107,12 +110,17 @@ impl Settled {
         Some(lease.card.key.process_id).filter(|id| *id != 0)
     }
 
-    /// Makes the settings the client's own, and returns all that it is told.
+    /// Makes the settings the client's own, and puts all that it is told behind `out`.
     ///
     /// # Errors
     ///
     /// [`End`]: a value cannot be sent.
-    pub(super) fn words(&self, client: &Client, key: &CancelKey) -> Result<Vec<u8>, End> {
+    pub(super) fn words(
+        &self,
+        client: &Client,
+        key: &CancelKey,
+        out: &mut Vec<u8>,
+    ) -> Result<(), End> {
         let mut settings = Rc::clone(&self.welcome.settings);
         if let Some(name) = &self.application_name {
             Rc::make_mut(&mut settings).set(APPLICATION_NAME, name)?;
@@ -120,7 +128,9 @@ impl Settled {
         }
         *client.startup_settings.borrow_mut() = Rc::clone(&settings);
         *client.settings.borrow_mut() = settings;
-        let mut out = self.notices.opening().to_vec();
+        // Growing step by step would copy it again and again.
+        out.reserve(WELCOME_BYTES);
+        out.extend_from_slice(self.notices.opening());
         for (name, value) in self.welcome.reported.iter() {
             let value = match &self.application_name {
                 Some(own) if name.eq_ignore_ascii_case(APPLICATION_NAME) => own.as_str(),
@@ -130,28 +140,28 @@ impl Settled {
                 name: name.as_bytes(),
                 value: value.as_bytes(),
             }
-            .encode(&mut out)?;
+            .encode(out)?;
         }
         if let Some(secret) = key.secret() {
             BackendKeyData {
                 process_id: key.process_id(),
                 key: secret,
             }
-            .encode(&mut out)?;
+            .encode(out)?;
         }
         let settings = client.settings.borrow();
         let least = settings.value("client_min_messages");
-        self.notices.closing(least, &mut out);
+        self.notices.closing(least, out);
         ReadyForQuery {
             status: TransactionStatus::Idle,
         }
-        .encode(&mut out);
+        .encode(out);
         let state = match self.lease {
             Some(_) => ClientState::Active,
             None => ClientState::Idle,
         };
         client.enter(state, Instant::now());
-        Ok(out)
+        Ok(())
     }
 }
 

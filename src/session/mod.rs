@@ -190,14 +190,14 @@ pub async fn begin(
     let begun = settled.and_then(|settled| {
         let (process_id, is_long) = (settled.process_id(), arrival.protocol_minor >= 2);
         let granted = keys.grant(&target, process_id, is_long, home.random);
-        let words = settled.words(&client, &granted.key)?;
-        Ok((settled.lease, words, granted))
+        let words = Outgoing::bytes(&mut outgoing);
+        settled.words(&client, &granted.key, words)?;
+        Ok((settled.lease, granted))
     });
     match begun {
-        Ok((lease, words, key)) => {
+        Ok((lease, key)) => {
             client.pool.counters.add(Count::Logins, 1);
             let mut session = Session::new(socket, client);
-            Outgoing::append(&mut outgoing, &words);
             session.begin_with(lease, outgoing, early);
             Some(Live {
                 session: unconstrained(session),

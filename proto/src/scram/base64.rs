@@ -23,9 +23,12 @@ pub(super) fn decode(text: &[u8], bytes_max: usize) -> Option<Vec<u8>> {
 
 /// The `N` bytes that `text` stands for, if it stands for exactly so many.
 pub(super) fn decode_exactly<const N: usize>(text: &[u8]) -> Option<Zeroizing<[u8; N]>> {
-    let bytes = Zeroizing::new(decode(text, N)?);
-    let bytes = <[u8; N]>::try_from(bytes.as_slice()).ok()?;
-    Some(Zeroizing::new(bytes))
+    if text.len() != N.div_ceil(3).saturating_mul(4) {
+        return None;
+    }
+    let mut bytes = Zeroizing::new([0; N]);
+    let count = STANDARD.decode_slice(text, bytes.as_mut_slice()).ok()?;
+    (count == N).then_some(bytes)
 }
 
 #[cfg(test)]
@@ -56,5 +59,8 @@ mod tests {
         assert_eq!(decode(&vec![b'A'; 1 << 20], 32), None);
         assert!(decode_exactly::<3>(b"YWJj").is_some());
         assert!(decode_exactly::<4>(b"YWJj").is_none());
+        assert_eq!(*decode_exactly::<4>(b"YWJjZA==").unwrap(), *b"abcd");
+        assert!(decode_exactly::<5>(b"YWJjZA==").is_none());
+        assert!(decode_exactly::<4>(b"YWJjZGU=").is_none());
     }
 }
