@@ -137,20 +137,6 @@ impl Socket {
         }
     }
 
-    /// Says under TLS that nothing more comes. Without it there is nothing to say to a connection that
-    /// is closed next.
-    ///
-    /// # Errors
-    ///
-    /// As [`Socket::poll_read`].
-    pub fn poll_part(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(_) => Poll::Ready(Ok(())),
-            Self::ClientTls(stream) => stream.poll_part(context),
-            Self::ServerTls(stream) => Pin::new(stream).poll_shutdown(context),
-        }
-    }
-
     /// Whether something may have arrived, told without a system call.
     pub fn may_have_input(&self) -> bool {
         match self {

@@ -73,7 +73,7 @@ impl Session {
         self.end = Some(Box::new(end));
     }
 
-    /// Sends what is left to say. The connection is closed with the session, which ends the stream.
+    /// Sends what is left to say, then the end of the stream.
     pub(super) fn close(&mut self, context: &mut Context<'_>) -> Poll<End> {
         let end = self.end.as_deref();
         let is_heard = !matches!(end, Some(End::ClientGone | End::ClientBroke(_)));
@@ -82,7 +82,7 @@ impl Session {
             if matches!(flushed, Ok(Poll::Pending)) {
                 return Poll::Pending;
             }
-            if flushed.is_ok() && self.socket.poll_part(context).is_pending() {
+            if flushed.is_ok() && self.socket.poll_shutdown(context).is_pending() {
                 return Poll::Pending;
             }
         }

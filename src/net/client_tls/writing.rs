@@ -117,25 +117,16 @@ impl ClientTls {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        ready!(self.poll_part(context))?;
+        if !self.is_shut {
+            self.is_shut = true;
+            self.announce_end();
+        }
+        ready!(self.poll_flush(context))?;
         match ready!(Pin::new(&mut self.transport).poll_shutdown(context)) {
             // It has gone further than was asked for.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
             ended => Poll::Ready(ended),
         }
-    }
-
-    /// Announces the end of the stream.
-    ///
-    /// # Errors
-    ///
-    /// The transport's.
-    pub(in crate::net) fn poll_part(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.is_shut {
-            self.is_shut = true;
-            self.announce_end();
-        }
-        self.poll_flush(context)
     }
 
     fn announce_end(&mut self) {
