@@ -31,7 +31,8 @@ impl Pool {
             return true;
         }
         let delay = self.user.borrow().pool.server_check_delay;
-        now.duration_since(server.card.used_at.get()) >= delay
+        let used_at = server.card.used_at.get();
+        self.check_delay.is_reached(used_at, now, delay)
     }
 
     /// Has every server that nobody uses asked before it is lent again.

@@ -4,6 +4,7 @@
 //! [`Pool::checkout`] and [`release`] are the two ends of every transaction. A [`Lease`] that is
 //! dropped closes its server.
 
+mod age;
 mod auth_query;
 mod cancel;
 mod check;

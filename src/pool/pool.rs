@@ -33,6 +33,7 @@ use crate::pool::Server;
 use crate::pool::ServerCard;
 use crate::pool::Statements;
 use crate::pool::Welcomes;
+use crate::pool::age::AgeLimit;
 use crate::pool::failover::Lookout;
 use crate::pool::queue::Queue;
 use crate::pool::siblings::Asks;
@@ -72,6 +73,10 @@ pub struct Pool {
     /// Clean servers that a cancel request is still on its way to.
     pub(super) canceled: RefCell<VecDeque<Box<Server>>>,
     pub(super) cards: RefCell<Vec<Rc<ServerCard>>>,
+    /// `server_lifetime`, of those that come back.
+    pub(super) lifetime: AgeLimit,
+    /// `server_check_delay`, of those that are lent.
+    pub(super) check_delay: AgeLimit,
     /// What it may have, and has, on all workers.
     pub(super) account: ServerAccount,
     /// This worker's part in it.
@@ -169,6 +174,8 @@ impl Pool {
             queue: Rc::default(),
             canceled: RefCell::default(),
             cards: RefCell::default(),
+            lifetime: AgeLimit::default(),
+            check_delay: AgeLimit::default(),
             asks: Asks::default(),
             claim: RefCell::default(),
             is_full: Cell::new(false),

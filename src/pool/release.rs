@@ -52,8 +52,10 @@ impl Pool {
         server.card.client.set(None);
         server.card.used_at.set(now);
         let is_unwanted = server.card.close_needed.get() || self.tenant.is_gone();
-        // What it says now belongs to nobody.
-        if is_unwanted || !server.is_quiet() {
+        // What it says now belongs to nobody. Of one that nobody takes now that is asked when
+        // somebody does, and at every tick.
+        let is_taken = !self.queue.is_empty() || self.asks.are_any();
+        if is_unwanted || is_taken && !server.is_quiet() {
             self.close(server);
             return;
         }
@@ -103,6 +105,7 @@ impl Pool {
 
     fn is_over_age(&self, server: &Server, now: Instant) -> bool {
         let lifetime = self.user.borrow().pool.server_lifetime;
-        now.duration_since(server.card.connected_at) >= lifetime
+        let connected_at = server.card.connected_at;
+        self.lifetime.is_reached(connected_at, now, lifetime)
     }
 }

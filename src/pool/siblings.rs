@@ -38,6 +38,14 @@ struct Ask {
     at: Instant,
 }
 
+impl Asks {
+    /// Whether other workers wish for a server.
+    #[inline]
+    pub(super) fn are_any(&self) -> bool {
+        !self.received.borrow().is_empty()
+    }
+}
+
 impl Pool {
     /// Asks other workers for servers, in a task of its own, whenever clients wait here and no more may
     /// be opened for them.

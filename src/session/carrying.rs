@@ -44,7 +44,7 @@ impl Session {
         let asked = statements.ask(lease, &question.query(), &mut messages);
         asked.map_err(End::ClientViolation)?;
         Outgoing::append(&mut lease.promised.unsent, &messages);
-        self.conversation.question = Some(Box::new(question));
+        self.conversation.put(question);
         Ok(true)
     }
 
@@ -58,7 +58,7 @@ impl Session {
             return Ok(());
         }
         self.conversation.is_answered = false;
-        let Some(question) = self.conversation.question.take() else {
+        let Some(question) = self.conversation.take_question() else {
             return Ok(());
         };
         match question.learn(&self.client, &lease.settings)? {
@@ -101,8 +101,9 @@ pub(super) fn carry_settings(
     lease: &mut Lease,
     injected: &mut Vec<u8>,
 ) -> Result<(), End> {
-    let settings = Rc::clone(&client.settings.borrow());
+    let settings = client.settings.borrow();
     if !Rc::ptr_eq(&settings, &lease.settings) {
+        let settings = Rc::clone(&settings);
         let pool = Rc::clone(&lease.pool);
         let mut sql = pool.home.sql();
         if lease.settings.transition(&settings, &mut sql, injected)? {

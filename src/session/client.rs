@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::cell::RefCell;
+use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,7 +33,6 @@ pub enum ClientState {
 }
 
 /// One client.
-#[derive(Debug)]
 pub struct Client {
     /// A number unique in this process.
     pub id: u64,
@@ -56,8 +56,7 @@ pub struct Client {
     pub startup_settings: RefCell<Rc<Settings>>,
     /// How many prepared statements it has names for.
     pub statements: Cell<usize>,
-    /// The server that it has.
-    pub server: RefCell<Option<Rc<ServerCard>>>,
+    server: Cell<Option<Rc<ServerCard>>>,
     /// Its state.
     pub state: Cell<ClientState>,
     /// When the state, or the statement within it, began.
@@ -72,6 +71,13 @@ pub struct Client {
     ending: Cell<Option<Ending>>,
     waker: RefCell<Option<Waker>>,
     _permit: ClientPermit,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut client = formatter.debug_struct("Client");
+        client.field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 impl Client {
@@ -90,7 +96,7 @@ impl Client {
             settings: RefCell::default(),
             startup_settings: RefCell::default(),
             statements: Cell::new(0),
-            server: RefCell::default(),
+            server: Cell::default(),
             state: Cell::new(ClientState::Login),
             since: Cell::new(now),
             transaction_since: Cell::new(None),
@@ -113,6 +119,19 @@ impl Client {
             self.ending.set(Some(ending));
         }
         self.wake();
+    }
+
+    /// The server that it has.
+    pub fn server(&self) -> Option<Rc<ServerCard>> {
+        let server = self.server.take();
+        self.server.set(server.as_ref().map(Rc::clone));
+        server
+    }
+
+    /// It has this server now, or none.
+    #[inline]
+    pub(super) fn has(&self, server: Option<&Rc<ServerCard>>) {
+        self.server.set(server.map(Rc::clone));
     }
 
     /// Why the session was asked to end, if it was.

@@ -44,17 +44,11 @@ pub(super) struct Conversation {
     pub(super) is_stale: bool,
     /// The next error is one that the pooler has provoked for that reason.
     pub(super) hides_error: bool,
-    /// Parameters that the client may have changed since the server was last asked for them.
-    touched: Vec<Touched>,
-    /// What the server is asked for at the moment.
-    pub(super) question: Option<Box<Question>>,
-    /// It has answered.
+    /// The server has answered the question.
     pub(super) is_answered: bool,
     /// Something in this round makes it uncertain whether what was sent took effect, or lasts.
     pub(super) is_doubtful: bool,
-    /// How many `DISCARD ALL` were sent in this round and not answered yet.
-    discards: u32,
-    /// Something that pins was sent after the last of them.
+    /// Something that pins was sent after the last `DISCARD ALL`.
     is_pinned_since: bool,
     /// The server has discarded everything in this round.
     has_discarded: bool,
@@ -62,18 +56,30 @@ pub(super) struct Conversation {
     pub(super) needs_reset: bool,
     /// What statements mean may be another thing once the transaction is over.
     pub(super) has_changed_catalog: bool,
-    /// A message's body that has not arrived whole.
-    pub(super) reading: Option<Box<StatementText>>,
     /// The last thing that the server said to the client was why it ends.
     pub(super) is_error_open: bool,
     /// The server takes nothing more.
     pub(super) is_server_deaf: bool,
     /// The client said `Terminate`.
     pub(super) is_over: bool,
+    matters: Option<Box<Matters>>,
+}
+
+/// What most conversations have nothing of.
+#[derive(Debug, Default)]
+struct Matters {
+    /// Parameters that the client may have changed since the server was last asked for them.
+    touched: Vec<Touched>,
+    /// What the server is asked for at the moment.
+    question: Option<Question>,
+    /// How many `DISCARD ALL` were sent in this round and not answered yet.
+    discards: u32,
+    /// A message's body that has not arrived whole.
+    reading: Option<Box<StatementText>>,
     /// The client's settings, if the server reported a change.
-    pub(super) changed: Option<Rc<Settings>>,
+    changed: Option<Rc<Settings>>,
     /// The server refused what was injected.
-    pub(super) refused: Option<Box<PoolError>>,
+    refused: Option<PoolError>,
 }
 
 /// A parameter that the client may have changed.
@@ -93,32 +99,121 @@ impl Conversation {
     /// Whether something is to be done, or may go on, before the server has answered all.
     #[inline]
     pub(super) fn has_news(&self) -> bool {
-        self.waits || self.is_answered || self.changed.is_some() || self.refused.is_some()
+        let matters = self.matters.as_deref();
+        self.waits
+            || self.is_answered
+            || matters.is_some_and(|some| some.changed.is_some() || some.refused.is_some())
+    }
+
+    /// Whether nothing at all is known but what goes without saying, or goes with the end of a round.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        // No short cuts: most are, and then all of it is looked at.
+        let is_held = self.is_pinned
+            | self.has_names_of_sql
+            | self.is_pinned_since
+            | self.has_discarded
+            | self.needs_reset
+            | self.has_changed_catalog;
+        let is_waiting = self.waits
+            | self.resets
+            | self.waits_for_ready
+            | self.waits_for_answer
+            | self.waits_for_certainty
+            | self.restarts
+            | self.resumes;
+        let is_odd = self.is_stale
+            | self.hides_error
+            | self.is_answered
+            | self.is_error_open
+            | self.is_server_deaf
+            | self.is_over;
+        !(is_held | is_waiting | is_odd) && self.matters.is_none()
+    }
+
+    fn matters(&mut self) -> &mut Matters {
+        self.matters.get_or_insert_default()
+    }
+
+    fn touched(&self) -> &[Touched] {
+        self.matters.as_ref().map_or(&[], |some| &some.touched)
+    }
+
+    fn touched_mut(&mut self) -> &mut [Touched] {
+        self.matters
+            .as_mut()
+            .map_or(&mut [], |some| &mut some.touched)
+    }
+
+    /// A message's body has not arrived whole.
+    pub(super) fn keep_reading(&mut self, text: Box<StatementText>) {
+        self.matters().reading = Some(text);
+    }
+
+    /// The message's body that had not arrived whole, if there is one.
+    pub(super) fn take_reading(&mut self) -> Option<Box<StatementText>> {
+        self.matters.as_mut()?.reading.take()
+    }
+
+    /// The client's settings, if the server reported a change.
+    pub(super) fn changed(&self) -> Option<&Rc<Settings>> {
+        self.matters.as_ref()?.changed.as_ref()
+    }
+
+    /// The server reported a change of the client's settings.
+    pub(super) fn change(&mut self, settings: Settings) {
+        self.matters().changed = Some(Rc::new(settings));
+    }
+
+    /// The client's settings, once, if the server reported a change.
+    pub(super) fn take_changed(&mut self) -> Option<Rc<Settings>> {
+        self.matters.as_mut()?.changed.take()
+    }
+
+    /// The server refused what was injected.
+    pub(super) fn refuse(&mut self, error: PoolError) {
+        self.matters().refused = Some(error);
+    }
+
+    /// Why the server refused what was injected, once, if it did.
+    pub(super) fn take_refused(&mut self) -> Option<PoolError> {
+        self.matters.as_mut()?.refused.take()
+    }
+
+    /// The server is asked this.
+    pub(super) fn put(&mut self, question: Question) {
+        self.matters().question = Some(question);
+    }
+
+    /// What the server was asked.
+    pub(super) fn take_question(&mut self) -> Option<Question> {
+        self.matters.as_mut()?.question.take()
     }
 
     /// Whether the server must be reset before somebody else may have it.
     pub(super) fn needs_reset(&self) -> bool {
-        self.is_pinned || self.needs_reset || !self.touched.is_empty() || self.question.is_some()
+        self.is_pinned || self.needs_reset || self.has_touched() || self.is_asking()
     }
 
     /// Whether the server is to be asked for parameters before the client may part from it.
     pub(super) fn has_touched(&self) -> bool {
-        !self.touched.is_empty()
+        !self.touched().is_empty()
     }
 
     /// The same, now: whoever keeps its server only has to get back what its startup packet said of
     /// what it has reset.
     pub(super) fn must_ask(&self, client: &Client) -> bool {
-        let mut touched = self.touched.iter();
         if !self.is_pinned {
-            return !self.touched.is_empty();
+            return self.has_touched();
         }
+        let mut touched = self.touched().iter();
         let has_reset = touched.any(|touched| touched.touch.is_reset);
         has_reset && !client.startup_settings.borrow().is_empty()
     }
 
     pub(super) fn is_asking(&self) -> bool {
-        self.question.is_some()
+        let matters = self.matters.as_ref();
+        matters.is_some_and(|some| some.question.is_some())
     }
 
     /// The server has learnt a name of the client's.
@@ -145,15 +240,15 @@ impl Conversation {
             .any(|mention| mention.usage == Usage::Prepared);
         self.is_doubtful |= effects.blocks;
         if effects.discards {
-            self.discards += 1;
+            self.matters().discards += 1;
             self.is_pinned_since = false;
-            for touched in &mut self.touched {
+            for touched in self.touched_mut() {
                 touched.is_discarded = true;
             }
         } else if effects.resets {
             self.touch_all(client);
         }
-        let is_reset = effects.discards || self.touched.iter().any(|known| known.touch.is_reset);
+        let is_reset = effects.discards || self.touched().iter().any(|known| known.touch.is_reset);
         let is_reset = is_reset || touches.iter().any(|touch| touch.is_reset);
         self.resets |= is_reset && !client.startup_settings.borrow().is_empty();
         for touch in touches {
@@ -177,7 +272,7 @@ impl Conversation {
                 is_reset: true,
             });
         }
-        for touched in &mut self.touched {
+        for touched in self.touched_mut() {
             touched.touch.is_reset = true;
         }
     }
@@ -209,8 +304,8 @@ impl Conversation {
     }
 
     fn touch(&mut self, touch: Touch) {
-        let known = self
-            .touched
+        let all = &mut self.matters().touched;
+        let known = all
             .iter_mut()
             .find(|known| known.touch.name.eq_ignore_ascii_case(&touch.name));
         match known {
@@ -218,13 +313,13 @@ impl Conversation {
                 known.touch.is_reset = touch.is_reset;
                 known.is_discarded = false;
             },
-            None => self.touched.push(Touched {
+            None => all.push(Touched {
                 touch,
                 is_discarded: false,
             }),
         }
-        if self.touched.len() > TOUCHED_COUNT_MAX {
-            self.touched.clear();
+        if all.len() > TOUCHED_COUNT_MAX {
+            all.clear();
             self.pin();
         }
     }
@@ -271,11 +366,13 @@ impl Conversation {
     /// The server has discarded all state of its session.
     pub(super) fn discarded(&mut self) {
         self.has_discarded = true;
-        self.discards = self.discards.saturating_sub(1);
-        if self.discards > 0 {
-            return;
+        if let Some(matters) = &mut self.matters {
+            matters.discards = matters.discards.saturating_sub(1);
+            if matters.discards > 0 {
+                return;
+            }
+            matters.touched.retain(|touched| !touched.is_discarded);
         }
-        self.touched.retain(|touched| !touched.is_discarded);
         if !self.is_pinned_since {
             self.is_pinned = false;
             self.has_names_of_sql = false;
@@ -283,7 +380,13 @@ impl Conversation {
         }
     }
 
-    /// The end of a round: nothing is owed and no transaction is open. What was discarded is what
+    /// The end of a round that is plain: nothing is owed and no transaction is open.
+    #[inline]
+    pub(super) fn settle_plain(&mut self) {
+        self.is_doubtful = false;
+    }
+
+    /// The end of any other round. What was discarded is what
     /// it was at the login of each; what the client must hear of that is returned.
     ///
     /// # Errors
@@ -291,9 +394,11 @@ impl Conversation {
     /// [`End::Unwritable`]: ours.
     pub(super) fn settle(&mut self, client: &Client, lease: &mut Lease) -> Result<Vec<u8>, End> {
         let mut told = Vec::new();
-        self.discards = 0;
-        for touched in &mut self.touched {
-            touched.is_discarded = false;
+        if let Some(matters) = &mut self.matters {
+            matters.discards = 0;
+            for touched in &mut matters.touched {
+                touched.is_discarded = false;
+            }
         }
         if std::mem::take(&mut self.has_discarded) {
             let at_first = Rc::clone(&client.startup_settings.borrow());
@@ -303,7 +408,7 @@ impl Conversation {
             }
             lease.settings = Rc::default();
         }
-        if self.touched.is_empty() {
+        if !self.has_touched() {
             self.is_doubtful = false;
             self.resets = false;
         }
@@ -313,14 +418,16 @@ impl Conversation {
     /// What to ask the server for, once all is settled.
     pub(super) fn ask(&mut self) -> Question {
         self.resets = false;
-        let touched = std::mem::take(&mut self.touched);
+        let touched = std::mem::take(&mut self.matters().touched);
         let touches = touched.into_iter().map(|touched| touched.touch);
         Question::new(touches.collect(), std::mem::take(&mut self.is_doubtful))
     }
 
     /// The answer to a question, if the row is one: the body of a `DataRow`.
     pub(super) fn answered(&mut self, row: &[u8]) {
-        if let Some(question) = &mut self.question {
+        if let Some(matters) = &mut self.matters
+            && let Some(question) = &mut matters.question
+        {
             question.answered(row);
         }
     }

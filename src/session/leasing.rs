@@ -80,7 +80,7 @@ impl Session {
         if self.client.mode == PoolMode::Session {
             drop_what_is_unnamed(&mut lease, injected)?;
         }
-        *self.client.server.borrow_mut() = Some(Rc::clone(&lease.card));
+        self.client.has(Some(&lease.card));
         self.client.transaction_since.set(Some(now));
         self.client.enter(ClientState::Active, now);
         self.client.pool.counters.add(Count::ServerAssignments, 1);
@@ -141,7 +141,7 @@ impl Session {
         if let Some(statements) = &mut self.statements {
             statements.left_server();
         }
-        *self.client.server.borrow_mut() = None;
+        self.client.has(None);
         self.client.transaction_since.set(None);
         self.client.is_idle_in_transaction.set(false);
         self.client.enter(ClientState::Idle, now);

@@ -93,7 +93,7 @@ async fn settle_on_one(
         },
     };
     lease.card.client.set(Some(client.id));
-    *client.server.borrow_mut() = Some(Rc::clone(&lease.card));
+    client.has(Some(&lease.card));
     client.pool.counters.add(Count::ServerAssignments, 1);
     Ok(Settled {
         welcome,

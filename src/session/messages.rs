@@ -25,9 +25,25 @@ use crate::sql::Leaves;
 use crate::telemetry::Count;
 
 impl View<'_> {
-    pub(super) fn read(
+    /// Reads a body from its beginning; `None` if it is not whole.
+    fn begin_reading(
         &mut self,
-        mut text: StatementText,
+        begin: fn() -> StatementText,
+        message: &Message<'_>,
+    ) -> Option<Statement> {
+        let mut text = begin();
+        text.feed(message.body, self.client);
+        if message.is_whole() {
+            return Some(text.finish(self.client));
+        }
+        self.conversation.keep_reading(Box::new(text));
+        None
+    }
+
+    /// Reads the next piece of a body; `None` if it is not the last.
+    pub(super) fn go_on_reading(
+        &mut self,
+        mut text: Box<StatementText>,
         piece: &[u8],
         is_last: bool,
     ) -> Option<Statement> {
@@ -35,7 +51,7 @@ impl View<'_> {
         if is_last {
             return Some(text.finish(self.client));
         }
-        self.conversation.reading = Some(Box::new(text));
+        self.conversation.keep_reading(text);
         None
     }
 
@@ -124,7 +140,7 @@ impl View<'_> {
                 return Ok(step);
             }
         }
-        let statement = self.read(StatementText::query(), message.body, message.is_whole());
+        let statement = self.begin_reading(StatementText::query, message);
         if let Some(statement) = &statement {
             // Behind what is under way nobody can tell how the block stands.
             let leaves = &statement.leaves;
@@ -196,7 +212,7 @@ impl View<'_> {
             statements.leave_unnamed(server);
             step = Step::Mark;
         }
-        let statement = self.read(StatementText::parse(), message.body, message.is_whole());
+        let statement = self.begin_reading(StatementText::parse, message);
         if let Some(statement) = &statement {
             self.expose(server, message, edits, &statement.leaves)?;
         }

@@ -107,7 +107,7 @@ fn look_at(client: &Client, now: Instant) {
 /// The limit in time that a client is over, if any.
 fn overdue(client: &Client, now: Instant) -> Option<Ending> {
     let is_stranded = |server: &Rc<ServerCard>| server.is_stranded.get();
-    if client.server.borrow().as_ref().is_some_and(is_stranded) {
+    if client.server().as_ref().is_some_and(is_stranded) {
         return Some(Ending::PrimaryMoved);
     }
     let user = client.pool.user();

@@ -298,8 +298,12 @@ impl Session {
         if lease.ledger.is_under_way() && !self.conversation.has_news() {
             return Ok(());
         }
-        if let Some(error) = self.conversation.refused.take() {
-            return Err(End::SettingsRefused(*error));
+        if self.conversation.is_plain() && lease.is_clean() {
+            self.round_is_over();
+            return Ok(());
+        }
+        if let Some(error) = self.conversation.take_refused() {
+            return Err(End::SettingsRefused(error));
         }
         self.take_reported();
         self.learn()?;
@@ -344,10 +348,24 @@ impl Session {
         Ok(())
     }
 
+    /// Nothing is owed, and there is nothing to be told, asked or waited for: as after most
+    /// transactions.
+    fn round_is_over(&mut self) {
+        if let Some(statements) = &mut self.statements {
+            statements.rounds_settled();
+        }
+        self.conversation.settle_plain();
+        if self.keeps_server() {
+            self.client.transaction_since.set(None);
+        } else {
+            self.give_back();
+        }
+    }
+
     /// Takes over what the server has reported.
     fn take_reported(&mut self) {
         if let Some(lease) = &mut self.lease
-            && let Some(settings) = self.conversation.changed.take()
+            && let Some(settings) = self.conversation.take_changed()
         {
             lease.settings = Rc::clone(&settings);
             *self.client.settings.borrow_mut() = settings;
@@ -395,14 +413,13 @@ impl Session {
         let bytes = scratch.read.get(..held + count).unwrap_or_default();
         scratch.injected.clear();
         let now = self.client.now();
-        if self.lease.is_none() && !self.obtain(bytes, &mut scratch.injected, now)? {
+        if let Some(lease) = &mut self.lease {
+            if lease.can_be_told() {
+                carry_settings(&self.client, lease, &mut scratch.injected)?;
+            }
+        } else if !self.obtain(bytes, &mut scratch.injected, now)? {
             scratch.spare.append(&mut self.held, bytes);
             return Ok(true);
-        }
-        if let Some(lease) = &mut self.lease
-            && lease.can_be_told()
-        {
-            carry_settings(&self.client, lease, &mut scratch.injected)?;
         }
         self.client.since.set(now);
         self.client.is_idle_in_transaction.set(false);

@@ -216,7 +216,7 @@ impl ClientView {
             local: client.local,
             age: now.duration_since(client.connected_at),
             since: now.duration_since(client.since.get()),
-            server: client.server.borrow().as_ref().map(|card| card.id),
+            server: client.server().map(|card| card.id),
             tls: client.tls.clone(),
             statements: client.statements.get(),
             application_name: client.application_name(),

@@ -1,8 +1,6 @@
 //! What a session notices of the messages that pass: what its client leaves behind in the server,
 //! which settings changed, where errors and transactions end.
 
-use std::rc::Rc;
-
 use tidegate_proto::backend::ErrorResponse;
 use tidegate_proto::backend::NoticeResponse;
 use tidegate_proto::backend::Report;
@@ -98,11 +96,11 @@ impl Observer for View<'_> {
     }
 
     fn client_body(&mut self, piece: &[u8], is_last: bool) -> bool {
-        let Some(text) = self.conversation.reading.take() else {
+        let Some(text) = self.conversation.take_reading() else {
             return false;
         };
         let ends_round = text.is_query && is_last;
-        let statement = self.read(*text, piece, is_last);
+        let statement = self.go_on_reading(text, piece, is_last);
         self.statement(statement);
         ends_round && self.conversation.pauses()
     }
@@ -136,13 +134,13 @@ impl Observer for View<'_> {
             self.conversation.reported_of_user(self.client, name);
             return;
         }
-        let mut settings = match &self.conversation.changed {
+        let mut settings = match self.conversation.changed() {
             Some(settings) => Settings::clone(settings),
             None => Settings::clone(&self.client.settings.borrow()),
         };
         // A server reports a dozen parameters at most; one that reports more is not believed.
         if settings.set(name, value).is_ok() {
-            self.conversation.changed = Some(Rc::new(settings));
+            self.conversation.change(settings);
         }
     }
 
@@ -163,7 +161,8 @@ impl Observer for View<'_> {
             self.conversation.pin();
             return;
         }
-        self.conversation.refused = Some(Box::new(PoolError::refused_by_server(body)));
+        let refused = PoolError::refused_by_server(body);
+        self.conversation.refuse(refused);
     }
 
     fn error(&mut self, server: &Server, body: &[u8], is_marked: bool) -> Option<Vec<u8>> {

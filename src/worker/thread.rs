@@ -205,10 +205,10 @@ fn read(letter: Letter, place: &Rc<Place>) {
 /// Cancels what a client has a server do. A client without one has nothing to cancel, and one that
 /// asks again and again has enough requests on their way.
 fn cancel(client: &Client, requester: Requester) {
-    if let Some(card) = client.server.borrow().as_ref()
+    if let Some(card) = client.server()
         && card.cancels.get() < CANCELS_PER_SERVER_COUNT_MAX
     {
-        pool::cancel_server(&client.pool, card, requester);
+        pool::cancel_server(&client.pool, &card, requester);
     }
 }
 

@@ -190,9 +190,9 @@ impl World {
     /// A cancel request comes, as a worker takes it.
     pub(crate) fn cancel(&self, key: &CancelKey) {
         if let Some(client) = self.client(key)
-            && let Some(card) = client.server.borrow().as_ref()
+            && let Some(card) = client.server()
         {
-            pool::cancel_server(&client.pool, card, ());
+            pool::cancel_server(&client.pool, &card, ());
         }
     }
 
