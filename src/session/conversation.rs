@@ -230,6 +230,9 @@ impl Conversation {
 
     /// The client has sent a text that leaves something behind.
     pub(super) fn leaves_behind(&mut self, client: &Client, leaves: &Leaves) {
+        if leaves.are_none() && self.matters.is_none() {
+            return;
+        }
         let Leaves {
             effects,
             touches,

@@ -164,9 +164,23 @@ impl Session {
             return self.end_if_answered().map(|is_told| has_moved || is_told);
         }
         if self.may_read_client() {
-            has_moved |= self.read_client(context)?;
+            let has_said = self.read_client(context)?;
+            has_moved |= has_said;
+            if !has_said && self.is_at_rest() {
+                // Nothing is left to be looked at once more: whatever comes wakes this task.
+                return Ok(false);
+            }
         }
         Ok(has_moved)
+    }
+
+    /// Whether nothing can move before its client, which was just asked, says more.
+    #[inline]
+    fn is_at_rest(&self) -> bool {
+        self.lease.is_none()
+            && self.waiting.is_none()
+            && self.to_client.is_none()
+            && !self.conversation.restarts
     }
 
     /// All that waited for the server is sent: if it has answered that already, it may be given back.

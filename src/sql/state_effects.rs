@@ -58,6 +58,14 @@ pub struct Leaves {
     pub mentions: Vec<Mention>,
 }
 
+impl Leaves {
+    /// Whether it is nothing: as of most texts.
+    #[inline]
+    pub fn are_none(&self) -> bool {
+        self.effects == Effects::NONE && self.touches.is_empty() && self.mentions.is_empty()
+    }
+}
+
 /// A prepared statement that a text names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
