@@ -61,6 +61,25 @@ pub const SPARE_BUFFERS_COUNT_MAX: usize = 256;
 /// The largest of them, in bytes: a worker keeps 1 MiB at most.
 pub const SPARE_BUFFER_BYTES_MAX: usize = 4096;
 
+/// The least of a message that is still to come for the kernel to move it, in bytes. Of less, moving
+/// spares nothing.
+pub const SPLICE_BYTES_MIN: usize = 2 * SCRATCH_BUFFER_BYTES;
+
+/// What is moved of a message before others get their turn, in bytes: no more than a session copies
+/// in its turn.
+pub const SPLICE_TURN_BYTES: usize = SESSION_STEPS_MAX * SCRATCH_BUFFER_BYTES;
+
+/// The size of a pipe that the kernel moves bytes through, in bytes. No larger one is allowed to
+/// every user (`fs.pipe-max-size`).
+pub const PIPE_BYTES: usize = 1024 * 1024;
+
+/// Pipes of one worker. Each has two descriptors, and a client that does not read has up to
+/// `PIPE_BYTES` in one.
+pub const PIPES_COUNT_MAX: usize = 16;
+
+/// How many times a worker does without a pipe before it asks the system again that has refused one.
+pub const PIPE_REFUSAL_ASKS: u32 = 1000;
+
 /// What one connection may hold back unsent before its other side is no longer read, in bytes.
 pub const HELD_BYTES_MAX: usize = 256 * 1024;
 

@@ -5,6 +5,7 @@
 
 mod client_tls;
 mod outgoing;
+mod pipes;
 mod socket;
 mod socket_options;
 mod transport;
@@ -12,6 +13,8 @@ mod transport;
 pub use client_tls::ClientTls;
 pub use client_tls::Hello;
 pub use outgoing::Outgoing;
+pub use pipes::LentPipe;
+pub use pipes::Pipes;
 pub use socket::Socket;
 pub use socket_options::Keepalive;
 pub use socket_options::SocketOptions;

@@ -7,18 +7,24 @@ use std::io;
 use std::task::Context;
 use std::task::Poll;
 
+use crate::net::LentPipe;
 use crate::net::Socket;
 
 /// Bytes waiting for a socket. `0 <= sent <= bytes.len()`.
 #[derive(Debug, Default)]
 pub struct Outgoing {
+    /// What is in it goes before the others.
+    piped: Option<LentPipe>,
     bytes: Vec<u8>,
     sent: usize,
 }
 
 impl From<Vec<u8>> for Outgoing {
     fn from(bytes: Vec<u8>) -> Self {
-        Self { bytes, sent: 0 }
+        Self {
+            bytes,
+            ..Self::default()
+        }
     }
 }
 
@@ -75,6 +81,25 @@ impl Outgoing {
         self.bytes.get(self.sent..).unwrap_or_default()
     }
 
+    /// Sends what is in a pipe; what the socket does not take stays in `slot`, which is empty, and
+    /// the pipe with it.
+    ///
+    /// # Errors
+    ///
+    /// The socket's.
+    pub fn send_piped(
+        slot: &mut Option<Box<Self>>,
+        socket: &mut Socket,
+        context: &mut Context<'_>,
+        mut pipe: LentPipe,
+    ) -> io::Result<()> {
+        debug_assert!(slot.is_none(), "what is left goes first");
+        if pipe.poll_drain(socket, context)?.is_pending() {
+            slot.get_or_insert_default().piped = Some(pipe);
+        }
+        Ok(())
+    }
+
     /// Writes what is left; `Ready` when nothing is.
     ///
     /// # Errors
@@ -89,6 +114,12 @@ impl Outgoing {
         let Some(rest) = slot else {
             return Ok(Poll::Ready(()));
         };
+        if let Some(pipe) = &mut rest.piped {
+            if pipe.poll_drain(socket, context)?.is_pending() {
+                return Ok(Poll::Pending);
+            }
+            rest.piped = None;
+        }
         while let Some(bytes @ [_, ..]) = rest.bytes.get(rest.sent..) {
             match socket.poll_write(context, bytes, &[]) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),

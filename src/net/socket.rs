@@ -172,6 +172,19 @@ impl Socket {
         Some(format!("{version}/{}", suite.as_str().unwrap_or("unknown")))
     }
 
+    /// The transport, if what is on it is what is read and written here, and if the system knows it.
+    pub(super) fn plain(&self) -> Option<&Transport> {
+        match self {
+            Self::Plain(transport @ (Transport::Tcp(_) | Transport::Unix(_))) => Some(transport),
+            Self::Plain(_) | Self::ClientTls(_) | Self::ServerTls(_) => None,
+        }
+    }
+
+    /// Whether the system can move its bytes by itself, in and out of a pipe.
+    pub fn is_spliceable(&self) -> bool {
+        self.plain().is_some()
+    }
+
     /// The transport underneath.
     pub fn transport(&self) -> &Transport {
         match self {

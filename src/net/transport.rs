@@ -7,9 +7,12 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
+use std::task::ready;
 
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
@@ -121,6 +124,50 @@ impl Transport {
             Self::Tcp(stream) => stream.local_addr().ok(),
             Self::Replayed(replay) => replay.rest.local_address(),
             Self::Unix(_) | Self::Memory(_) | Self::Parked(_) => None,
+        }
+    }
+
+    /// Tries `io` on the descriptor of a stream whenever that is ready. Where it would block, the
+    /// stream is not ready any more: nothing else may be the reason.
+    ///
+    /// # Errors
+    ///
+    /// Those of `io`, and `Unsupported` if there is no descriptor.
+    pub(super) fn poll_io(
+        &self,
+        context: &mut Context<'_>,
+        interest: Interest,
+        mut io: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            let tried = match self {
+                Self::Tcp(stream) => {
+                    let ready = if interest.is_readable() {
+                        stream.poll_read_ready(context)
+                    } else {
+                        stream.poll_write_ready(context)
+                    };
+                    ready!(ready)?;
+                    stream.try_io(interest, || io(stream.as_fd()))
+                },
+                Self::Unix(stream) => {
+                    let ready = if interest.is_readable() {
+                        stream.poll_read_ready(context)
+                    } else {
+                        stream.poll_write_ready(context)
+                    };
+                    ready!(ready)?;
+                    stream.try_io(interest, || io(stream.as_fd()))
+                },
+                Self::Memory(_) | Self::Replayed(_) | Self::Parked(_) => {
+                    Err(io::ErrorKind::Unsupported.into())
+                },
+            };
+            match tried {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {},
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {},
+                result => return Poll::Ready(result),
+            }
         }
     }
 

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::auth::DerivedKeys;
 use crate::config;
 use crate::limits::SCRATCH_BUFFER_BYTES;
+use crate::net::Pipes;
 use crate::pool::Clock;
 use crate::pool::Dial;
 use crate::pool::Parcel;
@@ -68,6 +69,8 @@ pub struct Home {
     pub post: Box<dyn Post>,
     /// Clients whose sessions are closing, by their numbers; some may have gone.
     pub closing: RefCell<Vec<u64>>,
+    /// What huge messages pass through.
+    pub pipes: Rc<Pipes>,
     /// TLS towards servers, made once per set of files.
     pub server_tls: ServerTlsCache,
     /// What is known of tenants' endpoints, on all workers.
@@ -122,6 +125,7 @@ impl Home {
             counters: Rc::default(),
             clock: Clock::default(),
             closing: RefCell::default(),
+            pipes: Rc::default(),
             random,
             dial,
             post,

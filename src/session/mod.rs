@@ -12,6 +12,7 @@ mod conversation;
 mod end;
 mod ending;
 mod homes;
+mod huge;
 mod kept;
 mod learning;
 mod leasing;

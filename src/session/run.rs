@@ -274,6 +274,9 @@ impl Session {
         if std::mem::take(&mut self.conversation.resumes) {
             self.resume(context)?;
         }
+        if self.is_in_huge_message() {
+            return self.move_body(context);
+        }
         Ok(true)
     }
 

@@ -105,6 +105,39 @@ fn direct_tls_is_served_in_both_versions_to_who_names_the_protocol() {
 }
 
 #[test]
+fn a_huge_row_is_the_same_with_tls_and_without_it_on_the_same_server() {
+    let Some((mut pooled, offer)) = start() else {
+        return;
+    };
+    pooled
+        .reloaded(|config| {
+            config.pool = "pool_size = 1".to_owned();
+            config.tenant = String::new();
+            config.listener = format!("{TLS}\nauth_type = \"trust\"");
+        })
+        .unwrap();
+    let sql = "select string_agg(md5(i::text), '') from generate_series(1, 500000) i";
+    let sql = wire::query(sql).unwrap();
+    let mut without = pooled.connect().unwrap();
+    let mut with = TlsClient::handshake(plain(pooled.port()), &offer).unwrap();
+    with.log_in(&pooled.login()).unwrap();
+    let mut direct = Wire::connect(&pooled.direct_login()).unwrap();
+    direct.send(&sql).unwrap();
+    let wanted = direct.until(tag::READY_FOR_QUERY).unwrap();
+    let wanted = wanted.iter().find(|message| message.tag() == tag::DATA_ROW);
+    let wanted = wanted.unwrap().body();
+    for _ in 0..3 {
+        without.send(&sql).unwrap();
+        let row = without.until(tag::DATA_ROW).unwrap().pop().unwrap();
+        assert!(row.body() == wanted, "another row without TLS");
+        without.until(tag::READY_FOR_QUERY).unwrap();
+        with.send(&sql);
+        let rows = with.until_ready(tag::DATA_ROW);
+        assert!(rows.len() == 1 && rows[0] == wanted, "another row with TLS");
+    }
+}
+
+#[test]
 fn an_old_version_of_tls_is_refused_where_the_listener_says_so() {
     let Some((mut pooled, offer)) = start() else {
         return;
