@@ -28,6 +28,8 @@ impl Session {
     /// # Errors
     ///
     /// [`End`]: one of the two has gone.
+    #[cold]
+    #[inline(never)]
     pub(super) fn move_body(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
         let mut moved = 0;
         while moved < SPLICE_TURN_BYTES {
