@@ -55,6 +55,7 @@ impl Certificate {
         let resolver = SingleCertAndKey::from(Arc::clone(&key));
         let mut config = policy.builder()?.with_cert_resolver(Arc::new(resolver));
         config.alpn_protocols = vec![ALPN_POSTGRESQL.to_vec()];
+        config.ignore_client_order = true;
         config.send_tls13_tickets = 0;
         config.session_storage = Arc::new(NoServerSessionStorage {});
         Ok(Self {
