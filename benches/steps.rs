@@ -22,6 +22,8 @@ use tidegate::pool;
 use tidegate::pool::Checkout;
 use tidegate::sql::Session;
 use tidegate::sql::StateEffects;
+use tidegate::sql::reads::BuiltinFunctions;
+use tidegate::sql::reads::Reads;
 use tidegate_proto::backend::TransactionStatus;
 use tidegate_proto::error::Sender;
 use tidegate_proto::exchange::Ledger;
@@ -69,6 +71,9 @@ impl Session for Plain {
 const SELECT: &[u8] =
     b"SELECT id, name, created_at FROM accounts WHERE owner = $1 AND state <> 'closed' ORDER BY id LIMIT 20";
 
+const SELECT_WITH_CALLS: &[u8] =
+    b"SELECT count(*), lower(name), max(created_at) FROM accounts WHERE id IN ($1, $2) AND coalesce(a, 1) > 10";
+
 const PROXY_V1: &[u8] = b"PROXY TCP4 203.0.113.7 198.51.100.1 51234 6432\r\n";
 
 fn main() {
@@ -107,8 +112,24 @@ fn main() {
         text.feed(black_box(SELECT), &Plain);
         black_box(text.finish(&Plain).effects.pins);
     });
+    reads();
     logins();
     in_a_node();
+}
+
+/// What it takes to tell a read.
+fn reads() {
+    let functions = BuiltinFunctions::of_version(15);
+    for (name, text) in [
+        ("whether a SELECT of a hundred bytes only reads", SELECT),
+        ("the same, with four functions", SELECT_WITH_CALLS),
+    ] {
+        report(name, || {
+            let mut reads = Reads::new();
+            reads.feed(black_box(text), &Plain, &functions);
+            black_box(reads.finish(&functions));
+        });
+    }
 }
 
 /// Steps that need a pool, and whole transactions through a session, its client and its server in

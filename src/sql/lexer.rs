@@ -30,6 +30,11 @@ pub(super) trait Sink {
 
     /// Whether it wants to know, at the moment, what stands in a text between quotes.
     fn reads_texts(&self) -> bool;
+
+    /// Something stands here of which there is no token: a number, a parameter, `-`, `/`, or a text
+    /// that begins.
+    #[inline]
+    fn between(&mut self) {}
 }
 
 /// Where the reading stands.
@@ -96,7 +101,7 @@ impl Lexer {
             rest = match self.mode {
                 Mode::Base => self.base(rest, sink),
                 Mode::Word => self.in_word(rest, sink),
-                Mode::Number => self.in_number(rest),
+                Mode::Number => self.in_number(rest, sink),
                 Mode::Text { escapes } if !sink.reads_texts() => {
                     self.over_text(rest, escapes, session, sink)
                 },
@@ -155,13 +160,13 @@ impl Lexer {
         };
         if class(byte) & WORD_START == 0 {
             if byte == b' ' {
-                self.previous = 0;
+                self.end_mark(sink);
             } else {
                 self.mark(byte, sink);
             }
             return after;
         }
-        self.previous = 0;
+        self.end_mark(sink);
         let (word, after) = rest.split_at(run(rest, WORD));
         if after.is_empty() {
             self.mode = Mode::Word;
@@ -172,6 +177,7 @@ impl Lexer {
         }
         if let ([b'e' | b'E'], Some((b'\'', text))) = (word, after.split_first()) {
             self.mode = self.text(true);
+            sink.between();
             return text;
         }
         sink.token(Token::Word(word.get(..WORD_BYTES).unwrap_or(word)));
@@ -181,10 +187,15 @@ impl Lexer {
     /// One byte that begins no word, or whatever follows something that turned out not to be what
     /// it looked like.
     fn mark(&mut self, byte: u8, sink: &mut impl Sink) {
-        let previous = std::mem::take(&mut self.previous);
+        let is_comment = matches!((self.previous, byte), (b'-', b'-') | (b'/', b'*'));
+        if is_comment {
+            self.previous = 0;
+        } else {
+            self.end_mark(sink);
+        }
         self.mode = match byte {
-            b'-' if previous == b'-' => Mode::LineComment,
-            b'*' if previous == b'/' => {
+            b'-' if is_comment => Mode::LineComment,
+            b'*' if is_comment => {
                 self.depth = 1;
                 Mode::BlockComment
             },
@@ -192,13 +203,20 @@ impl Lexer {
                 self.previous = byte;
                 Mode::Base
             },
-            b'\'' => self.text(false),
+            b'\'' => {
+                sink.between();
+                self.text(false)
+            },
             b'"' => Mode::Name,
             b'$' => {
+                sink.between();
                 self.tag_bytes = 0;
                 Mode::Tag
             },
-            b'0'..=b'9' => Mode::Number,
+            b'0'..=b'9' => {
+                sink.between();
+                Mode::Number
+            },
             byte if class(byte) & WORD != 0 => {
                 self.push(byte);
                 Mode::Word
@@ -209,6 +227,14 @@ impl Lexer {
                 Mode::Base
             },
         };
+    }
+
+    /// A `-` or a `/` before turned out to begin no comment, if there was one.
+    #[inline]
+    fn end_mark(&mut self, sink: &mut impl Sink) {
+        if std::mem::take(&mut self.previous) != 0 {
+            sink.between();
+        }
     }
 
     /// The rest of a word that began in an earlier piece, or of one of a single byte so far.
@@ -224,6 +250,7 @@ impl Lexer {
         if is_escape {
             self.word_bytes = 0;
             self.mode = self.text(true);
+            sink.between();
             return behind;
         }
         self.mode = Mode::Base;
@@ -232,13 +259,23 @@ impl Lexer {
         after
     }
 
-    fn in_number<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
+    fn in_number<'a>(&mut self, rest: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
         let is_of_number = |byte: &u8| class(*byte) & WORD != 0 && *byte != b'$' || *byte == b'.';
         let end = rest.iter().position(|byte| !is_of_number(byte));
         if end.is_some() {
             self.mode = Mode::Base;
         }
-        rest.get(end.unwrap_or(rest.len())..).unwrap_or_default()
+        let (number, after) = rest.split_at(end.unwrap_or(rest.len()));
+        // What servers before version 15 took for a word behind the number, as in `1for update`.
+        let is_letter =
+            |byte: &u8| !matches!(byte, b'0'..=b'9' | b'.' | b'_' | b'a'..=b'f' | b'A'..=b'F');
+        if number
+            .iter()
+            .any(|byte| is_letter(byte) && !matches!(byte | b' ', b'o' | b'x'))
+        {
+            sink.token(Token::Doubt);
+        }
+        after
     }
 
     /// A text that nobody reads, up to the next byte that may end it.

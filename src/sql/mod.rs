@@ -11,6 +11,7 @@ mod deallocate;
 mod keywords;
 mod lexer;
 mod parameter;
+pub mod reads;
 mod repeatable;
 mod set_config;
 mod state_effects;
