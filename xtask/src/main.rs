@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask test`, `demo`, `count` and `bench`.
+//! The project's own commands: `cargo xtask test`, `demo`, `count`, `grammar` and `bench`.
 //!
 //! They install what they lack (see `install`), start only private servers, and leave none
 //! running.
@@ -6,6 +6,7 @@
 mod bench;
 mod count;
 mod demo;
+mod grammar;
 mod install;
 mod say;
 mod test_programs;
@@ -40,6 +41,8 @@ enum Command {
         #[arg(long)]
         write: bool,
     },
+    /// Hold what is taken for a read against PostgreSQL's own grammar.
+    Grammar,
     /// Show Tidegate at work: a PostgreSQL behind Tidegate behind an HAProxy.
     Demo {
         /// Take the tour and end, with an error if a step failed.
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Test { filter } => test_run::run(filter.as_deref()),
         Command::Count { write } => count::run(write),
+        Command::Grammar => grammar::run(),
         Command::Demo { once } => demo::run(once),
         Command::Bench(options) => bench::run(&options),
     };

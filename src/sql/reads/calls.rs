@@ -37,7 +37,8 @@ pub(super) fn opening(history: &History, is_in_with: bool) -> Opening {
     }
     if last == Seen::Word {
         let is_distinct_on = history.is_word(0, "on") && history.is_word(1, "distinct");
-        if is_distinct_on || history.is_word(0, "operator") {
+        let is_operator = history.is_word(0, "operator") && ends_expression(history, 1);
+        if is_distinct_on || is_operator {
             return Opening::Prefix;
         }
         if is_never_a_function(history.text(0)) {
@@ -72,6 +73,19 @@ fn qualified(history: &History) -> Opening {
         Opening::Group
     } else {
         Opening::Call
+    }
+}
+
+/// Whether the token is certainly the end of an expression, or a sign within one: a function behind
+/// `FROM` may be called `operator` as well.
+fn ends_expression(history: &History, back: usize) -> bool {
+    match history.seen(back) {
+        Seen::Word => match history.text(back) {
+            b"end" | b"false" | b"null" | b"true" => true,
+            word => !is_keyword(word) || history.is_mark(back + 1, b'.'),
+        },
+        Seen::Name | Seen::Between | Seen::Mark(b')' | b']') => true,
+        Seen::Start | Seen::Mark(_) => false,
     }
 }
 

@@ -133,7 +133,7 @@ pub(super) const READING: [&str; 85] = [
 ];
 
 #[rustfmt::skip] // One line a text.
-pub(super) const WRITING: [(&str, Reason); 126] = [
+pub(super) const WRITING: [(&str, Reason); 128] = [
     ("insert into t values (1)", Reason::Command),
     ("update t set a = 1", Reason::Command),
     ("delete from t", Reason::Command),
@@ -224,6 +224,8 @@ pub(super) const WRITING: [(&str, Reason); 126] = [
     ("select distinct on (a) over(1) from t", Reason::UnknownFunction),
     ("select distinct on (a) f(1) from t", Reason::UnknownFunction),
     ("select a operator(pg_catalog.+) f(1)", Reason::UnknownFunction),
+    ("select * from operator(1)", Reason::UnknownFunction),
+    ("select * from t, operator(t.*)", Reason::UnknownFunction),
     ("select 1 where f(1)", Reason::UnknownFunction),
     ("select case when f(1) then 1 end", Reason::UnknownFunction),
     ("select a, f(1) as b from t", Reason::UnknownFunction),
