@@ -20,6 +20,7 @@ mod pool_world;
 pub mod proxy_header;
 pub mod proxy_v1;
 pub mod proxy_v2;
+pub mod reads;
 pub mod scram_client;
 mod scram_model;
 pub mod scram_server;
@@ -44,6 +45,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "pool", run: pool::run },
     Target { name: "proxy_v1", run: proxy_v1::run },
     Target { name: "proxy_v2", run: proxy_v2::run },
+    Target { name: "reads", run: reads::run },
     Target { name: "scram_client", run: scram_client::run },
     Target { name: "scram_server", run: scram_server::run },
     Target { name: "startup", run: startup::run },
