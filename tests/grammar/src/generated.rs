@@ -27,9 +27,11 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    /// Whether to hide a write here.
+    /// Whether to hide a write here: one alone in most statements, so that no other gives it away.
     fn hides(&mut self, times: usize) -> bool {
-        self.writes && self.random.once_in(times)
+        let hides = self.writes && self.random.once_in(times);
+        self.writes &= !hides || self.random.once_in(8);
+        hides
     }
 
     fn statement(&mut self) -> String {
@@ -371,7 +373,7 @@ impl Maker<'_> {
             "PG_ADVISORY_LOCK",
             "materialized",
         ];
-        let name = if self.hides(3) {
+        let name = if self.hides(6) {
             self.random.one_of(&writing)
         } else {
             self.random.one_of(&reading)
