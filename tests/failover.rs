@@ -115,7 +115,9 @@ fn standby(primary: &Cluster) -> Cluster {
 }
 
 fn caught_up(primary: &Cluster, standby: &Cluster) {
-    let written = primary.psql("select pg_current_wal_lsn()").unwrap();
+    // Commits here do not wait until what they have logged is written.
+    primary.psql("checkpoint").unwrap();
+    let written = primary.psql("select pg_current_wal_flush_lsn()").unwrap();
     let sql = format!("select pg_last_wal_replay_lsn() >= '{written}'");
     polling::until_true("the standby to catch up", LIMIT, || {
         standby.psql(&sql).unwrap() == "t"
