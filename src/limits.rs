@@ -284,6 +284,14 @@ pub const MONITOR_PATIENCE_MAX: u32 = 5;
 /// How long an endpoint may take to answer that, connecting included.
 pub const MONITOR_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The pause after a database could not be woken, and the longest one: each failure doubles it.
+pub const WAKE_RETRY_FIRST: Duration = Duration::from_secs(1);
+/// See [`WAKE_RETRY_FIRST`].
+pub const WAKE_RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// What is kept of the words with which a request or a program refuses, in bytes.
+pub const HOOK_ANSWER_BYTES_MAX: usize = 2048;
+
 /// How long one lookup of a secret may take, connecting included and again for the query.
 pub const AUTH_QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -138,7 +138,7 @@ fn a_node_does_not_start_with_a_mistake_and_tells_it() {
 
 #[test]
 fn the_shipped_files_pass() {
-    for name in ["minimal.toml", "tidegate.toml"] {
+    for name in ["minimal.toml", "tidegate.fly.toml", "tidegate.toml"] {
         let file = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("config")
             .join(name);

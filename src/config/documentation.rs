@@ -13,6 +13,7 @@ use crate::config::sections::network::Network;
 use crate::config::sections::node::Node;
 use crate::config::sections::pool_settings::PoolSettings;
 use crate::config::sections::server_tls::ServerTlsRows;
+use crate::config::sections::sleep::Sleep;
 use crate::config::sections::tenant::Tenant;
 use crate::config::sections::user::User;
 use crate::config::setting::Change;
@@ -55,7 +56,7 @@ fn documented<T: Settings>(is_example: bool) -> Documented {
 }
 
 /// Every section, in the order of the documentation.
-fn sections() -> [Documented; 13] {
+fn sections() -> [Documented; 14] {
     [
         documented::<Node>(false),
         documented::<Log>(false),
@@ -67,6 +68,7 @@ fn sections() -> [Documented; 13] {
         documented::<Tenant>(false),
         documented::<Network>(false),
         documented::<AuthQuery>(true),
+        documented::<Sleep>(true),
         documented::<Endpoint>(false),
         documented::<ServerTlsRows>(false),
         documented::<User>(false),

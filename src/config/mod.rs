@@ -70,6 +70,8 @@ pub use self::sections::pool_settings::PoolSettings;
 pub use self::sections::rate::Rate;
 pub use self::sections::server_tls::ServerTls;
 pub use self::sections::server_tls::ServerTlsMode;
+pub use self::sections::sleep::Sleep;
+pub(crate) use self::sections::sleep::header;
 pub use self::sections::tenant::Tenant;
 pub use self::sections::user::User;
 pub use self::show::ShownSetting;

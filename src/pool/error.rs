@@ -33,6 +33,15 @@ pub enum PoolError {
         /// What was wrong the last time.
         cause: String,
     },
+    /// The database was put to sleep.
+    #[error("the database sleeps")]
+    Asleep,
+    /// It was woken `wakes_per_hour` times within an hour, and cannot be reached.
+    #[error("the database was woken {per_hour} times within an hour, and cannot be reached")]
+    WokenTooOften {
+        /// How often it may be.
+        per_hour: u32,
+    },
     /// The endpoint's name has no address.
     #[error("the host {host} could not be resolved")]
     Unresolved {
@@ -163,6 +172,8 @@ impl PoolError {
             | Self::Unwritable(_) => Fault::Pooler,
             Self::NoPrimary(_)
             | Self::NoPrimaryInTime { .. }
+            | Self::Asleep
+            | Self::WokenTooOften { .. }
             | Self::Unresolved { .. }
             | Self::Unreachable { .. }
             | Self::Tls { .. }
@@ -196,7 +207,8 @@ impl PoolError {
                     | io::ErrorKind::ConnectionAborted
                     | io::ErrorKind::BrokenPipe
             ),
-            Self::Unresolved { .. }
+            Self::Asleep
+            | Self::Unresolved { .. }
             | Self::Unreachable { .. }
             | Self::Broke(_)
             | Self::Timeout { .. } => true,
@@ -206,6 +218,7 @@ impl PoolError {
             ),
             Self::NoEndpoint
             | Self::NoPrimaryInTime { .. }
+            | Self::WokenTooOften { .. }
             | Self::Tls { .. }
             | Self::OwnLoginRefused(_)
             | Self::Login(_)
@@ -251,6 +264,8 @@ impl PoolError {
             ),
             Self::NoPrimary(reason) => (SqlState::CANNOT_CONNECT_NOW, hint_without_primary(reason)),
             Self::NoPrimaryInTime { .. }
+            | Self::Asleep
+            | Self::WokenTooOften { .. }
             | Self::Unresolved { .. }
             | Self::Unreachable { .. }
             | Self::Timeout { .. } => (

@@ -19,6 +19,7 @@ use crate::pool::Pool;
 use crate::pool::PoolError;
 use crate::pool::ServerCard;
 use crate::pool::monitor;
+use crate::pool::sleep::Sleeper;
 use crate::routing::NoPrimary;
 use crate::routing::Place;
 use crate::routing::Topology;
@@ -38,13 +39,15 @@ pub(super) struct Lookout {
     pauses_until: Option<Instant>,
     /// Endpoints say themselves whether they are the primary.
     is_auto: bool,
+    /// The database may sleep.
+    sleeper: Option<Arc<Sleeper>>,
     /// How long clients wait while there is no primary.
     failover_wait: Duration,
 }
 
 impl Lookout {
     /// What is known, and where the tenant's servers are to be opened.
-    pub(super) fn of(home: &Home, tenant: &Tenant) -> (Self, Option<Arc<config::Endpoint>>) {
+    pub(super) fn of(home: &Home, tenant: &Arc<Tenant>) -> (Self, Option<Arc<config::Endpoint>>) {
         let config = tenant.config();
         let topology = home.topologies.of(tenant);
         let is_auto = config
@@ -58,23 +61,31 @@ impl Lookout {
             None => config.endpoints.first().map(Arc::clone),
         };
         let endpoint = endpoint.filter(|endpoint| endpoint.role != Role::Replica);
+        let failover_wait = if is_auto {
+            config.failover_wait
+        } else {
+            Duration::ZERO
+        };
+        let sleep = config.sleep.as_ref().filter(|sleep| sleep.wakes());
+        let wake_timeout = sleep.map_or(Duration::ZERO, |sleep| sleep.wake_timeout);
         let lookout = Self {
             version,
             topology,
             watch: None,
             pauses_until: None,
             is_auto,
-            failover_wait: if is_auto {
-                config.failover_wait
-            } else {
-                Duration::ZERO
-            },
+            sleeper: home.sleepers.of(tenant),
+            failover_wait: failover_wait.max(wake_timeout),
         };
         (lookout, endpoint)
     }
 
     /// Takes over what the configuration says now.
-    pub(super) fn reload(&mut self, home: &Home, tenant: &Tenant) -> Option<Arc<config::Endpoint>> {
+    pub(super) fn reload(
+        &mut self,
+        home: &Home,
+        tenant: &Arc<Tenant>,
+    ) -> Option<Arc<config::Endpoint>> {
         let (mut lookout, endpoint) = Self::of(home, tenant);
         if let (Some(known), Some(topology)) = (&self.topology, &lookout.topology)
             && Arc::ptr_eq(known, topology)
@@ -156,12 +167,22 @@ impl Pool {
                 card.is_stranded.set(!is_there);
             }
         }
+        self.retry(now);
+    }
+
+    /// What was out of reach may be in reach again.
+    pub(super) fn retry(self: &Rc<Self>, now: Instant) {
         if let Some(outage) = &mut *self.outage.borrow_mut() {
             outage.failures = 0;
             outage.retry_at = now;
         }
         self.is_full.set(false);
         self.refill(now);
+    }
+
+    /// Its database, if that may sleep.
+    pub(super) fn sleeper(&self) -> Option<Arc<Sleeper>> {
+        self.lookout.borrow().sleeper.clone()
     }
 
     fn tell_of(&self, place: &Place) {

@@ -23,6 +23,7 @@ use crate::pool::PoolKey;
 use crate::pool::Post;
 use crate::pool::ServerSession;
 use crate::pool::ServerTlsCache;
+use crate::pool::Sleepers;
 use crate::pool::SpareBuffers;
 use crate::routing::Topologies;
 use crate::telemetry::TenantSlot;
@@ -48,6 +49,8 @@ pub struct Surroundings {
     pub statement_prefix: Arc<str>,
     /// What is known of tenants' endpoints.
     pub topologies: Arc<Topologies>,
+    /// The databases that may sleep.
+    pub sleepers: Arc<Sleepers>,
 }
 
 /// What one worker owns.
@@ -75,6 +78,8 @@ pub struct Home {
     pub server_tls: ServerTlsCache,
     /// What is known of tenants' endpoints, on all workers.
     pub topologies: Arc<Topologies>,
+    /// The databases that may sleep, for all workers.
+    pub(super) sleepers: Arc<Sleepers>,
     /// The slow part of SCRAM logins to servers, remembered.
     pub(super) derived_keys: RefCell<DerivedKeys>,
     statement_prefix: Arc<str>,
@@ -113,6 +118,7 @@ impl Home {
             post,
             statement_prefix,
             topologies,
+            sleepers,
         } = surroundings;
         let mut digest_key = [0; 32];
         random(&mut digest_key);
@@ -120,6 +126,7 @@ impl Home {
             derived_keys: RefCell::new(DerivedKeys::new(digest_key)),
             statement_prefix,
             topologies,
+            sleepers,
             worker,
             node,
             counters: Rc::default(),
@@ -214,6 +221,7 @@ impl Home {
     /// but for pools of one client alone.
     pub fn tick(&self, now: Instant) -> Vec<PoolKey> {
         let mut forgotten = Vec::new();
+        self.suspend_idle(now);
         for pool in self.pools() {
             pool.tick(now);
             // A task may still need it: a cancel request on its way, a check.

@@ -14,6 +14,7 @@ impl Pool {
     /// no longer silent, and opens what is missing.
     pub(super) fn tick(self: &Rc<Self>, now: Instant) {
         self.attend(now);
+        self.let_sleep(now);
         self.follow(now);
         self.end_waits(now);
         self.end_rides(now);

@@ -12,6 +12,7 @@ use tidegate_proto::frontend::Terminate;
 use tokio::time::Instant;
 
 use crate::limits::SERVER_RETRY_FIRST;
+use crate::limits::WAKE_RETRY_FIRST;
 use crate::pool::Opened;
 use crate::pool::Pool;
 use crate::pool::PoolError;
@@ -125,6 +126,10 @@ impl Pool {
             self.open_failed(self.no_endpoint(), now);
             return Err(NoRoom::Pool);
         };
+        if self.sleeps() {
+            self.open_failed(PoolError::Asleep, now);
+            return Err(NoRoom::Pool);
+        }
         let permit = self.account.open(size).inspect_err(|no_room| {
             if self.opened.get() == 0 {
                 tracing::debug!(%no_room, pool = ?self.key, "no server can be opened");
@@ -165,6 +170,9 @@ impl Pool {
     fn opened(self: &Rc<Self>, opened: Opened, permit: ServerPermit, now: Instant) {
         self.counters.add(Count::ServersOpened, 1);
         *self.outage.borrow_mut() = None;
+        if let Some(sleeper) = self.sleeper() {
+            sleeper.answered();
+        }
         let reported = self.welcomes.borrow_mut().learn(opened.parameters);
         let notices = self.welcomes.borrow_mut().hear(opened.notices);
         let server = Box::new(Server {
@@ -200,11 +208,16 @@ impl Pool {
 
     fn open_failed(self: &Rc<Self>, error: PoolError, now: Instant) {
         self.counters.add(Count::ServerOpenFailures, 1);
-        let error = Rc::new(error);
+        let error = Rc::new(self.wake_for(error, now));
         let before = self.outage.borrow().clone();
         let failures = before.as_ref().map_or(0, |outage| outage.failures) + 1;
         let since = before.map_or(now, |outage| outage.since);
-        let retry_at = now + retry_delay(failures, self.user.borrow().pool.server_login_retry);
+        let mut retry_max = self.user.borrow().pool.server_login_retry;
+        if self.sleeper().is_some() {
+            // It may wake up at any moment.
+            retry_max = retry_max.min(WAKE_RETRY_FIRST);
+        }
+        let retry_at = now + retry_delay(failures, retry_max);
         tracing::warn!(
             tenant = self.tenant.name(),
             database = self.key.database(),

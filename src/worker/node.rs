@@ -9,6 +9,7 @@ use crate::admin::Desk;
 use crate::config::Config;
 use crate::edge::Gate;
 use crate::edge::ListenerRuntime;
+use crate::pool::Sleepers;
 use crate::routing::Topologies;
 use crate::session::CancelKeys;
 use crate::session::Homes;
@@ -40,6 +41,8 @@ pub struct NodeState {
     pub statement_prefix: Arc<str>,
     /// What is known of tenants' endpoints.
     pub topologies: Arc<Topologies>,
+    /// The databases that may sleep.
+    pub sleepers: Arc<Sleepers>,
     /// The way to every worker.
     pub mailboxes: Mailboxes,
     /// What operators read.

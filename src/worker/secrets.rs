@@ -112,6 +112,8 @@ fn is_of_the_database(error: &PoolError) -> bool {
         PoolError::NoEndpoint
         | PoolError::NoPrimary(_)
         | PoolError::NoPrimaryInTime { .. }
+        | PoolError::Asleep
+        | PoolError::WokenTooOften { .. }
         | PoolError::BadMonitorAnswer
         | PoolError::ServerRefused { .. }
         | PoolError::OwnLoginRefused(_)

@@ -73,6 +73,7 @@ async fn live(equipment: Equipment) {
         post: Box::new(node.mailboxes.clone()),
         statement_prefix: Arc::clone(&node.statement_prefix),
         topologies: Arc::clone(&node.topologies),
+        sleepers: Arc::clone(&node.sleepers),
     };
     let home = Home::new(number, Arc::clone(&node.counts), surroundings);
     let place = Rc::new(Place {

@@ -115,6 +115,7 @@ impl World {
                 post: Box::new(mail.clone()),
                 statement_prefix: Arc::clone(&prefix),
                 topologies: Arc::default(),
+                sleepers: Arc::default(),
             };
             let home = Home::new(number, Arc::clone(&node), surroundings);
             mail.join(&home);

@@ -107,6 +107,7 @@ impl World {
             post: Box::new(Mailboxes::new(1).0),
             statement_prefix: "tidegate_07070707_".into(),
             topologies: Arc::default(),
+            sleepers: Arc::default(),
         };
         Self {
             home: Home::new(0, Arc::clone(&node), surroundings),

@@ -21,6 +21,7 @@ use crate::config::sections::network::Network;
 use crate::config::sections::pool_settings::PoolSettings;
 use crate::config::sections::rate::Rate;
 use crate::config::sections::server_tls::ServerTlsRows;
+use crate::config::sections::sleep::Sleep;
 use crate::config::sections::user::User;
 use crate::config::setting::Scope;
 use crate::config::setting::Settings;
@@ -59,6 +60,8 @@ settings! {
         other_users: Arc<User> = Arc::default();
         /// How the secrets of other users are looked up.
         auth_query: Option<AuthQuery> = None;
+        /// How the database is woken, and put to sleep.
+        sleep: Option<Sleep> = None;
         /// How servers are pooled of users that have no row of their own.
         pool: PoolSettings = PoolSettings::default();
     }
@@ -84,6 +87,7 @@ impl Tenant {
             network.finish();
         }
         tenant.auth_query = section.section("auth_query").map(AuthQuery::load);
+        tenant.sleep = section.section("sleep").map(Sleep::load);
         tenant.databases = section.section("databases").map(databases);
         tenant.endpoints = endpoints(section);
         let user = User::read(section, Scope::Inherited, &defaults.user);
