@@ -37,6 +37,7 @@ fn tidegate(arguments: &[&str]) -> Output {
     command
         .args(arguments)
         .env("APP_SECRET", "from the environment")
+        .env("ACME_PASSWORD", "from there as well")
         .env_remove("NOT_SET");
     command.output().expect("the command runs")
 }

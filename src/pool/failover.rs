@@ -111,8 +111,7 @@ impl Pool {
         let mut lookout = self.lookout.borrow_mut();
         let is_needed = self.tenant.servers() > 0 || !self.queue.is_empty();
         let pauses = lookout.pauses_until.is_some_and(|until| now < until);
-        // A replication connection may name a database that there is not.
-        if !is_needed || pauses || self.key.is_dedicated() {
+        if !is_needed || pauses {
             lookout.watch = None;
             return;
         }
@@ -127,10 +126,17 @@ impl Pool {
         }
     }
 
-    /// An endpoint is there, and does not let this pool's user ask it what it is: another pool may
-    /// have more luck.
+    /// An endpoint is there, and does not let this pool's user ask it what it is. If none does, another
+    /// pool may have more luck: this one may name a database that there is not.
     pub(super) fn cannot_attend(&self, now: Instant) {
         let mut lookout = self.lookout.borrow_mut();
+        if lookout
+            .topology
+            .as_ref()
+            .is_some_and(|known| !known.is_blind())
+        {
+            return;
+        }
         lookout.watch = None;
         lookout.pauses_until = Some(now + WATCH_PAUSE);
     }
@@ -153,20 +159,12 @@ impl Pool {
             Place::Nowhere(_) => None,
         };
         let has_moved = *self.endpoint.borrow() != endpoint;
+        self.tell_of(&place);
         if has_moved {
-            self.tell_of(&place);
             *self.endpoint.borrow_mut() = endpoint;
             self.reconnect(now);
-            // While there is no primary, the one that there was may come back.
-            let is_over = match &place {
-                Place::At(_) | Place::Nowhere(NoPrimary::Split(..) | NoPrimary::Behind(_)) => true,
-                Place::Nowhere(NoPrimary::Nobody | NoPrimary::NotYetKnown) => false,
-            };
-            for card in self.cards.borrow().iter().filter(|_| is_over) {
-                let is_there = matches!(&place, Place::At(primary) if *primary == card.endpoint);
-                card.is_stranded.set(!is_there);
-            }
         }
+        self.strand(&place);
         self.retry(now);
     }
 
@@ -183,6 +181,31 @@ impl Pool {
     /// Its database, if that may sleep.
     pub(super) fn sleeper(&self) -> Option<Arc<Sleeper>> {
         self.lookout.borrow().sleeper.clone()
+    }
+
+    /// Ends the use of servers that are not the primary's. While there is none, the one that there was
+    /// may come back.
+    fn strand(&self, place: &Place) {
+        let is_over = match place {
+            Place::At(_) | Place::Nowhere(NoPrimary::Split(..) | NoPrimary::Behind(_)) => true,
+            Place::Nowhere(NoPrimary::Nobody | NoPrimary::NotYetKnown) => false,
+        };
+        for card in self.cards.borrow().iter().filter(|_| is_over) {
+            // The same under another name is the same.
+            let is_there = |primary: &config::Endpoint| {
+                primary.host == card.endpoint.host && primary.port == card.endpoint.port
+            };
+            let is_there = matches!(place, Place::At(primary) if is_there(primary));
+            card.is_stranded.set(!is_there);
+        }
+    }
+
+    /// The same, where a reload has the pool go elsewhere.
+    pub(super) fn strand_at_reload(&self) {
+        let lookout = self.lookout.borrow();
+        if let Some(topology) = lookout.topology.as_ref().filter(|_| lookout.is_auto) {
+            self.strand(&topology.place());
+        }
     }
 
     fn tell_of(&self, place: &Place) {

@@ -70,13 +70,8 @@ pub(super) enum HookError {
         words: String,
     },
     /// The program says no.
-    #[error("the program ended with {status}: {words}")]
-    Failed {
-        /// Its status.
-        status: ExitStatus,
-        /// What it said on its standard error, cut off.
-        words: String,
-    },
+    #[error("the program ended with {0}")]
+    Failed(ExitStatus),
     /// `call_timeout` was over.
     #[error("it took too long")]
     Late,
@@ -144,7 +139,11 @@ async fn request(
     let host = host.trim_matches(['[', ']']);
     let port = url.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
     let path = url.path_and_query().map_or("/", |path| path.as_str());
-    let authority = url.authority().map_or(host, |authority| authority.as_str());
+    // Without a name and a password, which belong into a header.
+    let authority = match (url.host(), url.port_u16()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (host, _) => host.unwrap_or_default().to_owned(),
+    };
     let mut request = Request::builder()
         .method(sleep.method.as_str())
         .uri(path)
@@ -197,7 +196,8 @@ where
     tokio::select! {
         answered = &mut answered => answered,
         ended = connection => {
-            ended?;
+            // If it broke before that, the answer says so.
+            drop(ended);
             answered.await
         },
     }
@@ -210,14 +210,13 @@ async fn run(words: &[String]) -> Result<(), HookError> {
     let mut command = Command::new(program);
     command.args(arguments).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::null());
-    let output = command.stderr(Stdio::piped()).output().await?;
-    if output.status.success() {
+    // What it says goes where the pooler's own errors go: it may leave something running that keeps a
+    // pipe open.
+    let status = command.spawn()?.wait().await?;
+    if status.success() {
         return Ok(());
     }
-    Err(HookError::Failed {
-        status: output.status,
-        words: cut(&output.stderr),
-    })
+    Err(HookError::Failed(status))
 }
 
 /// What somebody else said, as one line of a log.

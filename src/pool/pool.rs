@@ -269,6 +269,7 @@ impl Pool {
         if !is_same_login || self.tenant.is_gone() {
             self.reconnect(now);
         }
+        self.strand_at_reload();
         self.is_full.set(false);
         *self.outage.borrow_mut() = None;
         self.refill(now);

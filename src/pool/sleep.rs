@@ -15,6 +15,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use tokio::time::Instant;
 
+use crate::config;
 use crate::limits::WAKE_RETRY_FIRST;
 use crate::limits::WAKE_RETRY_MAX;
 use crate::pool::Home;
@@ -22,6 +23,7 @@ use crate::pool::Pool;
 use crate::pool::PoolError;
 use crate::pool::ServerTlsCache;
 use crate::pool::hook::Hook;
+use crate::routing::NoPrimary;
 use crate::telemetry::TenantSlot;
 use crate::tenancy::Tenant;
 
@@ -49,7 +51,9 @@ struct State {
     failures: u32,
     /// It is not woken again before.
     next_wake: Option<Instant>,
-    /// Since when the tenant has no clients.
+    /// It has answered since it was last called.
+    has_answered: bool,
+    /// When its last client left, or it was first heard of.
     idle_since: Option<Instant>,
 }
 
@@ -94,16 +98,6 @@ impl Sleepers {
 }
 
 impl Sleeper {
-    /// Since when the tenant has no clients.
-    fn idle_since(&self, tenant: &Tenant, now: Instant) -> Option<Instant> {
-        let mut state = self.lock();
-        if tenant.clients() > 0 {
-            state.idle_since = None;
-            return None;
-        }
-        Some(*state.idle_since.get_or_insert(now))
-    }
-
     /// Whether nobody has needed the database for as long as the configuration says.
     fn is_idle(&self, tenant: &Tenant, now: Instant) -> bool {
         let config = tenant.config();
@@ -113,8 +107,14 @@ impl Sleeper {
         if limit.is_zero() {
             return false;
         }
-        let since = self.idle_since(tenant, now);
-        since.is_some_and(|since| now.duration_since(since) >= limit)
+        let since = *self.lock().idle_since.get_or_insert(now);
+        // A client that has not logged in yet may be one in a moment.
+        tenant.clients() == 0 && now.duration_since(since) >= limit
+    }
+
+    /// A client has left.
+    fn left(&self, now: Instant) {
+        self.lock().idle_since = Some(now);
     }
 
     fn begin_suspend(&self, tenant: &Tenant, now: Instant) -> bool {
@@ -126,7 +126,13 @@ impl Sleeper {
             return false;
         }
         state.is_asleep = true;
+        // Who comes from now on waits until it is called back; who came before is seen here.
+        if tenant.servers() > 0 || tenant.clients() > 0 {
+            state.is_asleep = false;
+            return false;
+        }
         state.is_called = true;
+        state.next_wake = None;
         true
     }
 
@@ -153,8 +159,11 @@ impl Sleeper {
             state.wakes.pop_front();
         }
         if state.wakes.len() >= per_hour as usize {
+            // Somebody else may have woken it.
+            state.is_asleep = false;
             return Begun::Spent;
         }
+        state.has_answered = false;
         state.wakes.push_back(now);
         state.is_called = true;
         Begun::Yes
@@ -173,7 +182,8 @@ impl Sleeper {
         };
         let doubled = 1 << state.failures.saturating_sub(1).min(16);
         let pause = WAKE_RETRY_FIRST.saturating_mul(doubled).min(WAKE_RETRY_MAX);
-        state.next_wake = Some(now + time.unwrap_or(pause));
+        // Whoever loses it after it has answered may call again at once.
+        state.next_wake = (!state.has_answered).then(|| now + time.unwrap_or(pause));
     }
 
     /// It answers: when it does not any more, it may be woken at once.
@@ -181,11 +191,18 @@ impl Sleeper {
         let mut state = self.lock();
         state.next_wake = None;
         state.failures = 0;
+        state.is_asleep = false;
+        state.has_answered = true;
     }
 
     /// Whether it was put to sleep, or is being.
     fn is_asleep(&self) -> bool {
         self.lock().is_asleep
+    }
+
+    /// Whoever called it is gone, and has perhaps not said how that went.
+    fn is_called_no_more(&self) {
+        self.lock().is_called = false;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -194,7 +211,23 @@ impl Sleeper {
     }
 }
 
+/// A call under way. A task that ends in the middle of it keeps nobody else from calling.
+struct Called(Arc<Sleeper>);
+
+impl Drop for Called {
+    fn drop(&mut self) {
+        self.0.is_called_no_more();
+    }
+}
+
 impl Pool {
+    /// A client has left it.
+    pub fn left(&self) {
+        if let Some(sleeper) = self.sleeper() {
+            sleeper.left(Instant::now());
+        }
+    }
+
     /// Closes the servers that keep a database awake which nobody needs.
     pub(super) fn let_sleep(self: &Rc<Self>, now: Instant) {
         if let Some(sleeper) = self.sleeper()
@@ -206,7 +239,10 @@ impl Pool {
 
     /// Whether its database sleeps, as far as this node knows.
     pub(super) fn sleeps(&self) -> bool {
-        self.sleeper().is_some_and(|sleeper| sleeper.is_asleep())
+        let config = self.tenant.config();
+        // Who cannot wake it may as well try.
+        let can_wake = config.sleep.as_ref().is_some_and(config::Sleep::wakes);
+        can_wake && self.sleeper().is_some_and(|sleeper| sleeper.is_asleep())
     }
 
     /// Has the database woken, if an error says that it may sleep and clients wait for it. What they
@@ -216,7 +252,9 @@ impl Pool {
         let (Some(sleeper), Some(sleep)) = (self.sleeper(), &config.sleep) else {
             return error;
         };
-        if !sleep.wakes() || !error.is_of_reach() || self.queue.is_empty() {
+        // What is not known yet is no sign of anything.
+        let is_unknown = matches!(error, PoolError::NoPrimary(NoPrimary::NotYetKnown));
+        if !sleep.wakes() || is_unknown || !error.is_of_reach() || self.queue.is_empty() {
             return error;
         }
         match sleeper.begin_wake(sleep.wakes_per_hour, now) {
@@ -235,6 +273,7 @@ impl Pool {
 /// Wakes a database, in a task of its own.
 fn wake(pool: Rc<Pool>, sleeper: Arc<Sleeper>) {
     tokio::task::spawn_local(async move {
+        let _called = Called(Arc::clone(&sleeper));
         let (config, tenant) = (pool.tenant.config(), pool.tenant.name());
         let sleep = config.sleep.as_ref();
         let hook = sleep.and_then(|sleep| Some((sleep, Hook::waking(sleep)?)));
@@ -262,6 +301,7 @@ impl Home {
         }
         for (sleeper, tenant) in self.sleepers.due(now) {
             tokio::task::spawn_local(async move {
+                let _called = Called(Arc::clone(&sleeper));
                 let (config, name) = (tenant.config(), tenant.name());
                 let sleep = config.sleep.as_ref();
                 let hook = sleep.and_then(|sleep| Some((sleep, Hook::suspending(sleep)?)));
@@ -298,7 +338,6 @@ fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -359,6 +398,38 @@ mod tests {
         assert_eq!(sleeper.begin_wake(9, now + SECOND * 9), Begun::Yes);
         sleeper.woken(Some(SECOND), now + SECOND * 9);
         assert!(!sleeper.is_asleep());
+    }
+
+    #[test]
+    fn a_client_that_was_there_between_two_looks_is_no_silence() {
+        let (sleepers, tenant) = (Sleepers::default(), tenant(SECOND));
+        let sleeper = sleepers.of(&tenant).unwrap();
+        let now = Instant::now();
+        assert_eq!(sleepers.due(now).len(), 0);
+        sleeper.left(now + SECOND / 2);
+        assert_eq!(sleepers.due(now + SECOND).len(), 0);
+        assert_eq!(sleepers.due(now + SECOND * 3 / 2).len(), 1);
+    }
+
+    #[test]
+    fn a_call_that_ends_in_the_middle_bars_nobody() {
+        let (sleepers, tenant) = (Sleepers::default(), tenant(SECOND));
+        let sleeper = sleepers.of(&tenant).unwrap();
+        let now = Instant::now();
+        assert_eq!(sleeper.begin_wake(3, now), Begun::Yes);
+        drop(Called(Arc::clone(&sleeper)));
+        assert_eq!(sleeper.begin_wake(3, now), Begun::Yes);
+    }
+
+    #[test]
+    fn a_database_that_answers_while_it_is_called_may_be_called_again() {
+        let (sleepers, tenant) = (Sleepers::default(), tenant(SECOND));
+        let sleeper = sleepers.of(&tenant).unwrap();
+        let now = Instant::now();
+        assert_eq!(sleeper.begin_wake(3, now), Begun::Yes);
+        sleeper.answered();
+        sleeper.woken(Some(HOUR), now);
+        assert_eq!(sleeper.begin_wake(3, now), Begun::Yes);
     }
 
     #[test]

@@ -264,3 +264,24 @@ fn what_was_seen_long_ago_is_not_believed() {
         "it was seen a moment ago"
     );
 }
+
+#[test]
+fn nobody_is_blind_whom_one_endpoint_answers() {
+    let node = Node::new(&[Role::Auto, Role::Auto]);
+    assert!(node.topology.is_blind());
+    node.saw(0, on(1));
+    node.failed(1);
+    assert!(!node.topology.is_blind());
+    node.failed(0);
+    assert!(node.topology.is_blind());
+}
+
+#[test]
+fn who_changes_the_endpoints_may_go_back_to_an_older_timeline() {
+    let mut node = Node::new(&[Role::Auto, Role::Auto]);
+    node.saw(0, on(1));
+    node.saw(1, on(2));
+    node.tenant.endpoints.pop();
+    node.topology.reload(&node.tenant);
+    assert_eq!(node.primary().as_deref(), Some("e0"));
+}

@@ -7,6 +7,7 @@ use std::sync::PoisonError;
 use std::sync::Weak;
 use std::sync::atomic::AtomicU32;
 
+use crate::config::Endpoint;
 use crate::routing::Topology;
 use crate::telemetry::TenantSlot;
 use crate::tenancy::Tenant;
@@ -20,8 +21,9 @@ pub struct Topologies(Mutex<HashMap<TenantSlot, Kept>>);
 #[derive(Debug, Default)]
 struct Kept {
     topology: Weak<Topology>,
-    /// The newest timeline that was ever seen.
+    /// The newest timeline that was ever seen on these endpoints.
     reached: Arc<AtomicU32>,
+    endpoints: Vec<Arc<Endpoint>>,
 }
 
 impl Topologies {
@@ -37,8 +39,13 @@ impl Topologies {
         let kept = known.entry(tenant.slot()).or_default();
         if let Some(topology) = kept.topology.upgrade() {
             topology.reload(&config);
+            kept.endpoints.clone_from(&config.endpoints);
             return Some(topology);
         }
+        if kept.endpoints != config.endpoints {
+            kept.reached = Arc::default();
+        }
+        kept.endpoints.clone_from(&config.endpoints);
         let topology = Arc::new(Topology::new(&config, Arc::clone(&kept.reached)));
         kept.topology = Arc::downgrade(&topology);
         Some(topology)

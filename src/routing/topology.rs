@@ -256,6 +256,12 @@ impl Topology {
         self.changed.notified().await;
     }
 
+    /// Whether no endpoint answers whoever looks at them.
+    pub fn is_blind(&self) -> bool {
+        let answers = |one: &One| one.sighting.is_some() && one.trouble.is_none();
+        !self.lock().endpoints.iter().any(answers)
+    }
+
     /// Takes over a changed list of endpoints. What is known of those that stay is kept.
     pub fn reload(&self, tenant: &config::Tenant) {
         let mut known = self.lock();
@@ -283,12 +289,14 @@ impl Topology {
                 ..before.clone()
             }
         });
-        let endpoints: Vec<One> = endpoints.collect();
-        if endpoints.iter().all(|one| !one.is_looked_at) {
-            // It may be another database altogether.
-            self.reached.store(0, Ordering::Relaxed);
-        }
-        known.endpoints = endpoints;
+        known.endpoints = endpoints.collect();
+        // Who changes them knows better than what was seen before: it may be another database.
+        let timelines = known
+            .endpoints
+            .iter()
+            .filter_map(|one| one.sighting?.state.timeline());
+        self.reached
+            .store(timelines.max().unwrap_or(0), Ordering::Relaxed);
         self.settle(&mut known, Instant::now());
         drop(known);
         self.changed.notify_waiters();

@@ -205,6 +205,7 @@ impl Drop for Client {
     fn drop(&mut self) {
         let clients = &self.pool.clients;
         clients.set(clients.get().saturating_sub(1));
+        self.pool.left();
     }
 }
 

@@ -31,14 +31,13 @@ impl Session {
     #[cold]
     #[inline(never)]
     pub(super) fn move_body(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
-        let mut moved = 0;
-        while moved < SPLICE_TURN_BYTES {
+        while self.moved < SPLICE_TURN_BYTES {
             let count = self.move_piece(context)?;
             // Less than can be copied at once is copied: what comes in small pieces costs less so.
+            self.moved += count;
             if count < SCRATCH_BUFFER_BYTES {
                 return Ok(true);
             }
-            moved += count;
         }
         context.waker().wake_by_ref();
         Ok(false)

@@ -22,6 +22,7 @@ use crate::config::PoolMode;
 use crate::limits::HELD_BYTES_MAX;
 use crate::limits::LEDGER_ENTRIES_MAX;
 use crate::limits::SESSION_STEPS_MAX;
+use crate::limits::SPLICE_TURN_BYTES;
 use crate::net::Outgoing;
 use crate::net::Socket;
 use crate::pool::Lease;
@@ -52,6 +53,8 @@ pub(super) struct Session {
     pub(super) conversation: Conversation,
     pub(super) statements: Option<Box<Statements>>,
     pub(super) end: Option<Box<End>>,
+    /// Bytes that the kernel has moved in this turn.
+    pub(super) moved: usize,
     is_listening: bool,
     /// The client's socket was read until nothing was left: when more comes, this task is woken.
     is_client_watched: bool,
@@ -72,6 +75,7 @@ impl Session {
             conversation: Conversation::default(),
             statements: None,
             end: None,
+            moved: 0,
             is_listening: false,
             is_client_watched: false,
             is_server_watched: false,
@@ -114,11 +118,13 @@ impl Future for Session {
             session.is_listening = true;
         }
         session.client.pool.home.clock.goes_on();
+        session.moved = 0;
         for _ in 0..SESSION_STEPS_MAX {
             if session.end.is_some() {
                 return session.close(context);
             }
             match session.step(context) {
+                Ok(true) if session.moved >= SPLICE_TURN_BYTES => break,
                 Ok(true) => {},
                 Ok(false) => return Poll::Pending,
                 Err(end) => session.finish(end),
@@ -181,6 +187,8 @@ impl Session {
             && self.waiting.is_none()
             && self.to_client.is_none()
             && !self.conversation.restarts
+            // It may have waited for the transaction that is over now.
+            && self.client.ending().is_none()
     }
 
     /// All that waited for the server is sent: if it has answered that already, it may be given back.

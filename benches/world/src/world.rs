@@ -22,6 +22,7 @@ use tidegate::pool::Surroundings;
 use tidegate::session;
 use tidegate::session::Arrival;
 use tidegate::session::CancelKeys;
+use tidegate::session::Ending;
 use tidegate::session::Mailboxes;
 use tidegate::session::Registry;
 use tidegate::tenancy::ClientPermit;
@@ -126,6 +127,16 @@ impl World {
         self.home.pool(&tenant, "app", &user)
     }
 
+    /// Asks every client to go, once what it is at is done.
+    pub fn drain(&self) {
+        self.registry.end_all(Ending::ShuttingDown);
+    }
+
+    /// How many clients wait for a server.
+    pub fn waiting(&self) -> usize {
+        self.pool().waiting().0
+    }
+
     /// What a worker does by time, from time to time, for as long as the runtime runs.
     pub fn keep_ticking(&self) {
         let (home, registry) = (Rc::clone(&self.home), Rc::clone(&self.registry));
@@ -185,6 +196,13 @@ impl Guest {
     /// Hears the answer.
     pub async fn hear(&mut self) {
         self.take(self.script.again_answered_bytes).await;
+    }
+
+    /// All that it hears until its connection ends.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        self.stream.read_to_end(&mut rest).await.unwrap();
+        rest
     }
 
     /// Takes an answer of so many bytes, the last of which says that more may be asked.

@@ -29,7 +29,8 @@ settings! {
         /// How often it may be woken within an hour, by this node.
         wakes_per_hour: u32 = 60, 1..=3600, "wakes", Reload;
         /// After how long without a client its servers are closed, and it is put to sleep; 0 is never.
-        /// Only one node may do that: another one's clients would lose their servers.
+        /// It begins with the first client after a start. Only one node may do that: another one's
+        /// clients would lose their servers.
         suspend_after: Duration = Duration::ZERO, Duration::ZERO..=DAY, "duration", Reload;
         /// Where the request goes that puts it to sleep; without this or a program it may fall asleep
         /// by itself, because it has no connections any more.
