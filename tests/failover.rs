@@ -87,6 +87,17 @@ secret = "{password}"
 
     /// What the console shows of the endpoints: name, state, whether it is the primary, timeline.
     fn endpoints(&self) -> Vec<String> {
+        self.shown(&[1, 6, 7, 8])
+    }
+
+    /// How long ago each has answered, in milliseconds.
+    fn seen_ago(&self) -> Vec<u32> {
+        let shown = self.shown(&[14]);
+        shown.iter().map(|ago| ago.parse().unwrap()).collect()
+    }
+
+    /// Columns of what the console shows of the endpoints.
+    fn shown(&self, columns: &[usize]) -> Vec<String> {
         let mut console = Wire::connect(&Login {
             user: "stan".to_owned(),
             database: "pgbouncer".to_owned(),
@@ -95,11 +106,12 @@ secret = "{password}"
         })
         .unwrap();
         let shown = console.query("SHOW ENDPOINTS").unwrap();
-        let columns = |line: &str| {
+        let line = |line: &str| {
             let values: Vec<&str> = line.split('|').collect();
-            [1, 6, 7, 8].map(|column| values[column]).join(" ")
+            let values: Vec<&str> = columns.iter().map(|column| values[*column]).collect();
+            values.join(" ")
         };
-        shown.lines().map(columns).collect()
+        shown.lines().map(line).collect()
     }
 }
 
@@ -206,6 +218,25 @@ fn an_old_primary_that_lives_on_is_left_at_once() {
         other.query("select inet_server_port()").unwrap(),
         new.port().to_string()
     );
+    drop(old);
+}
+
+#[test]
+fn a_primary_that_moved_while_nobody_looked_is_not_written_to() {
+    let Some(old) = cluster() else {
+        return;
+    };
+    let database = old.database().unwrap();
+    let new = standby(&old);
+    let node = Node::start(database, &[&old, &new], "server_idle_timeout = \"1s\"");
+    let mut client = node.connect().unwrap();
+    let port = "select inet_server_port()";
+    assert_eq!(client.query(port).unwrap(), old.port().to_string());
+    // Without servers, nobody looks at the endpoints any more.
+    let seen_long_ago = || node.seen_ago().iter().all(|ago| *ago > 3_500);
+    polling::until_true("nobody to look", LIMIT, seen_long_ago).unwrap();
+    new.promote().unwrap();
+    assert_eq!(client.query(port).unwrap(), new.port().to_string());
     drop(old);
 }
 

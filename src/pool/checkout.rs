@@ -42,6 +42,11 @@ impl Pool {
         }
         let waiting = self.queue.join(seat, now);
         self.use_idle(now);
+        if self.opened.get() == 0 {
+            // Nobody may have looked where the primary is since the last of its servers went.
+            self.attend(now);
+            self.follow(now);
+        }
         self.refill(now);
         Checkout::Wait(waiting)
     }

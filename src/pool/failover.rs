@@ -109,7 +109,7 @@ impl Pool {
     /// database that nobody uses may sleep.
     pub(super) fn attend(self: &Rc<Self>, now: Instant) {
         let mut lookout = self.lookout.borrow_mut();
-        let is_needed = self.tenant.servers() > 0 || !self.queue.is_empty();
+        let is_needed = self.tenant.servers() > 0 || !self.queue.is_empty() || self.minimum() > 0;
         let pauses = lookout.pauses_until.is_some_and(|until| now < until);
         if !is_needed || pauses {
             lookout.watch = None;

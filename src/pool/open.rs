@@ -81,8 +81,8 @@ impl Pool {
 
     /// Keeps `min_pool_size` servers while the pool has clients.
     pub(super) fn keep_minimum(self: &Rc<Self>, now: Instant) {
-        let minimum = self.user.borrow().pool.min_pool_size;
-        if self.clients.get() == 0 || self.key.is_dedicated() || self.is_before_retry(now) {
+        let minimum = self.minimum();
+        if minimum == 0 || self.is_before_retry(now) {
             return;
         }
         // As many as one more would make too many are not opened by two workers at once, either.
@@ -92,6 +92,14 @@ impl Pool {
         };
         // Nobody waits for these: not in the place of others' servers, nor before who waits for theirs.
         while size > 0 && !self.account.is_claimed() && self.open(size, now).is_ok() {}
+    }
+
+    /// How many servers it keeps, whether or not clients wait.
+    pub(super) fn minimum(&self) -> u32 {
+        if self.clients.get() == 0 || self.key.is_dedicated() {
+            return 0;
+        }
+        self.user.borrow().pool.min_pool_size
     }
 
     fn is_before_retry(&self, now: Instant) -> bool {

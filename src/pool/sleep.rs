@@ -212,11 +212,26 @@ impl Sleeper {
 }
 
 /// A call under way. A task that ends in the middle of it keeps nobody else from calling.
-struct Called(Arc<Sleeper>);
+struct Call(Option<Arc<Sleeper>>);
 
-impl Drop for Called {
+impl Call {
+    fn begun(sleeper: Arc<Sleeper>) -> Self {
+        Self(Some(sleeper))
+    }
+
+    /// It is over; the next may have begun before the task ends.
+    fn ends(mut self, tell: impl FnOnce(&Sleeper)) {
+        if let Some(sleeper) = self.0.take() {
+            tell(&sleeper);
+        }
+    }
+}
+
+impl Drop for Call {
     fn drop(&mut self) {
-        self.0.is_called_no_more();
+        if let Some(sleeper) = &self.0 {
+            sleeper.is_called_no_more();
+        }
     }
 }
 
@@ -273,18 +288,18 @@ impl Pool {
 /// Wakes a database, in a task of its own.
 fn wake(pool: Rc<Pool>, sleeper: Arc<Sleeper>) {
     tokio::task::spawn_local(async move {
-        let _called = Called(Arc::clone(&sleeper));
+        let call = Call::begun(sleeper);
         let (config, tenant) = (pool.tenant.config(), pool.tenant.name());
         let sleep = config.sleep.as_ref();
         let hook = sleep.and_then(|sleep| Some((sleep, Hook::waking(sleep)?)));
         let Some((sleep, hook)) = hook else {
-            sleeper.woken(None, Instant::now());
+            call.ends(|sleeper| sleeper.woken(None, Instant::now()));
             return;
         };
         tracing::info!(tenant, "a database is woken");
         let called = hook.call(sleep, &pool.home.server_tls).await;
         let time = called.is_ok().then_some(sleep.wake_timeout);
-        sleeper.woken(time, Instant::now());
+        call.ends(|sleeper| sleeper.woken(time, Instant::now()));
         if let Err(error) = called {
             let error = chain(&error);
             tracing::warn!(tenant, error, "a database could not be woken");
@@ -301,17 +316,17 @@ impl Home {
         }
         for (sleeper, tenant) in self.sleepers.due(now) {
             tokio::task::spawn_local(async move {
-                let _called = Called(Arc::clone(&sleeper));
+                let call = Call::begun(sleeper);
                 let (config, name) = (tenant.config(), tenant.name());
                 let sleep = config.sleep.as_ref();
                 let hook = sleep.and_then(|sleep| Some((sleep, Hook::suspending(sleep)?)));
                 let Some((sleep, hook)) = hook else {
                     // Without its connections it may fall asleep by itself.
-                    sleeper.suspended(true, Instant::now());
+                    call.ends(|sleeper| sleeper.suspended(true, Instant::now()));
                     return;
                 };
                 let called = hook.call(sleep, &ServerTlsCache::default()).await;
-                sleeper.suspended(called.is_ok(), Instant::now());
+                call.ends(|sleeper| sleeper.suspended(called.is_ok(), Instant::now()));
                 match called {
                     Ok(()) => tracing::info!(tenant = name, "a database was put to sleep"),
                     Err(error) => {
@@ -417,8 +432,21 @@ mod tests {
         let sleeper = sleepers.of(&tenant).unwrap();
         let now = Instant::now();
         assert_eq!(sleeper.begin_wake(3, now), Begun::Yes);
-        drop(Called(Arc::clone(&sleeper)));
+        drop(Call::begun(Arc::clone(&sleeper)));
         assert_eq!(sleeper.begin_wake(3, now), Begun::Yes);
+    }
+
+    #[test]
+    fn the_end_of_a_call_ends_no_other() {
+        let (sleepers, tenant) = (Sleepers::default(), tenant(SECOND));
+        let sleeper = sleepers.of(&tenant).unwrap();
+        let now = Instant::now();
+        assert_eq!(sleeper.begin_wake(3, now), Begun::Yes);
+        Call::begun(Arc::clone(&sleeper)).ends(|sleeper| {
+            sleeper.woken(None, now);
+            assert_eq!(sleeper.begin_wake(3, now + HOUR / 2), Begun::Yes);
+        });
+        assert_eq!(sleeper.begin_wake(3, now + HOUR / 2), Begun::Waits);
     }
 
     #[test]

@@ -54,22 +54,7 @@ impl Sink for Beginning {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct Plain;
-
-    impl Session for Plain {
-        fn is_reported(&self, _name: &str) -> bool {
-            false
-        }
-
-        fn has_backslash_escapes(&self) -> bool {
-            false
-        }
-
-        fn has_backslash_in_characters(&self) -> bool {
-            false
-        }
-    }
+    use crate::sql::tests::Plain;
 
     #[test]
     fn only_what_ends_a_block_and_nothing_else_is_an_end() {

@@ -91,22 +91,7 @@ impl Sink for Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct Plain;
-
-    impl Session for Plain {
-        fn is_reported(&self, _name: &str) -> bool {
-            false
-        }
-
-        fn has_backslash_escapes(&self) -> bool {
-            false
-        }
-
-        fn has_backslash_in_characters(&self) -> bool {
-            false
-        }
-    }
+    use crate::sql::tests::Plain;
 
     fn repeats(text: &str) -> bool {
         is_repeatable(text.as_bytes(), &Plain)

@@ -4,6 +4,23 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// A session in which nothing is out of the ordinary, and of which nothing is reported.
+pub(super) struct Plain;
+
+impl Session for Plain {
+    fn is_reported(&self, _name: &str) -> bool {
+        false
+    }
+
+    fn has_backslash_escapes(&self) -> bool {
+        false
+    }
+
+    fn has_backslash_in_characters(&self) -> bool {
+        false
+    }
+}
+
 /// A session as a server has it at first, but for what a test sets.
 #[derive(Default)]
 struct Known {

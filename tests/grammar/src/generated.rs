@@ -265,6 +265,7 @@ impl Maker<'_> {
         }
         let deep = depth + 1;
         match self.random.below(26) {
+            kind @ 13.. => self.odd_expression(kind, deep),
             0 | 1 => self.call(deep),
             2 => format!("({})", self.query(deep)),
             3 => format!("exists ({})", self.query(deep)),
@@ -290,6 +291,12 @@ impl Maker<'_> {
                 self.expression(deep),
                 self.expression(deep)
             ),
+        }
+    }
+
+    /// One with a syntax of its own.
+    fn odd_expression(&mut self, kind: usize, deep: u32) -> String {
+        match kind {
             13 => format!("extract(year from {})", self.expression(deep)),
             14 => format!("substring({} from 1 for 2)", self.expression(deep)),
             15 => format!(
