@@ -68,6 +68,8 @@ pub use self::sections::node::Refusals;
 pub use self::sections::pool_settings::PoolMode;
 pub use self::sections::pool_settings::PoolSettings;
 pub use self::sections::rate::Rate;
+pub use self::sections::reads::Consistency;
+pub use self::sections::reads::Route;
 pub use self::sections::server_tls::ServerTls;
 pub use self::sections::server_tls::ServerTlsMode;
 pub use self::sections::sleep::Sleep;

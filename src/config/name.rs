@@ -24,6 +24,27 @@ impl Bounds<String> for Name {
     }
 }
 
+/// A name of a function as it is called in SQL, with or without its schema; in the case that
+/// `pg_proc` has it in.
+pub(in crate::config) struct FunctionName;
+
+impl Bounds<String> for FunctionName {
+    fn refuse(&self, value: &String, written: &Value<'_>) -> Option<Problem> {
+        let is_part = |part: &str| {
+            !part.is_empty()
+                && part.len() <= NAME_BYTES_MAX
+                && !part
+                    .chars()
+                    .any(|each| each.is_control() || "\"() ".contains(each))
+        };
+        let is_name = value.split('.').count() <= 2 && value.split('.').all(is_part);
+        (!is_name).then(|| Problem::Malformed {
+            value: written.quoted(),
+            expected: "a function's name, `name` or `schema.name`, without quotes and arguments",
+        })
+    }
+}
+
 /// A name of a tenant, which must be a label of a host name as well: SNI may carry it.
 pub(in crate::config) struct TenantName;
 

@@ -2,6 +2,7 @@
 
 use crate::config::bounds::Any;
 use crate::config::bounds::Bounds;
+use crate::config::bounds::Each;
 use crate::config::choice::choices;
 use crate::config::name::Name;
 use crate::config::reading::problem::Problem;
@@ -39,8 +40,10 @@ settings! {
         role: Role = Role::Primary, Any, "word", Reload;
         /// Where it runs; compared with the node's region.
         region: String = String::new(), Any, "name", Reload;
-        /// Its share of the reads among endpoints that are equally near.
+        /// Its share of the reads among endpoints that are equally near; 0 gives it none.
         weight: u32 = 1, 0..=1000, "share", Reload;
+        /// The most servers of each pool at this endpoint; not given: the pool's `pool_size`; 0 is no limit.
+        pool_size: Option<u32> = None, Each(0..=100_000), "servers", Reload => "20";
     }
     with {
         /// TLS towards it.

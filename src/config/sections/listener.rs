@@ -21,6 +21,7 @@ use crate::config::sections::listen_address::ListenAddress;
 use crate::config::sections::listen_address::SocketMode;
 use crate::config::sections::listener_checks;
 use crate::config::sections::pool_settings::PoolMode;
+use crate::config::sections::reads::Route;
 use crate::config::setting::Scope;
 use crate::config::setting::Settings;
 use crate::config::setting::settings;
@@ -103,6 +104,8 @@ settings! {
         tls_min_version: TlsVersion = TlsVersion::V1_2, Any, "word", Reload;
         /// When a server goes back to its pool, for tenants and users that do not say.
         pool_mode: Option<PoolMode> = None, Any, "word", Reload => "\"transaction\"";
+        /// Where the statements of clients that come here go; `auto`: as the user's `route` says.
+        route: Route = Route::Auto, Any, "word", Reload;
         /// The tenant of clients that name none.
         default_tenant: Option<String> = None, Each(TenantName), "name", Reload => "\"acme\"";
         /// Clients whose SNI is `<tenant>.<suffix>` name that tenant.

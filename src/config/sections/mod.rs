@@ -17,6 +17,7 @@ pub(in crate::config) mod network;
 pub(in crate::config) mod node;
 pub(in crate::config) mod pool_settings;
 pub(in crate::config) mod rate;
+pub(in crate::config) mod reads;
 pub(in crate::config) mod server_tls;
 pub(in crate::config) mod sleep;
 pub(in crate::config) mod tenant;

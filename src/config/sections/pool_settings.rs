@@ -6,6 +6,8 @@ use crate::config::bounds::Any;
 use crate::config::choice::choices;
 use crate::config::reading::problem::Problem;
 use crate::config::reading::section::Section;
+use crate::config::sections::reads::Consistency;
+use crate::config::sections::reads::Route;
 use crate::config::setting::DAY;
 use crate::config::setting::Scope;
 use crate::config::setting::Settings;
@@ -80,6 +82,18 @@ settings! {
         scram_iterations_max: u32 = 100_000, 1..=10_000_000, "iterations", Reload;
         /// Whether a server may ask for the password itself (over TLS, a unix socket or loopback).
         server_password_cleartext: bool = false, Any, "boolean", Reload;
+        /// Where statements go if the tenant has replicas: `auto` sends what certainly only reads to
+        /// the nearest one and everything else to the primary.
+        route: Route = Route::Auto, Any, "word", Reload;
+        /// What a read at a replica is never older than: `session`, what its client has written and
+        /// read; `tenant`, what any client of the tenant has written through this node; `bounded`,
+        /// `max_lag`; `eventual` takes any age.
+        consistency: Consistency = Consistency::Session, Any, "word", Reload;
+        /// How far a replica may be behind with `consistency = "bounded"`.
+        max_lag: Duration = Duration::from_secs(10), Duration::ZERO..=DAY, "duration", Reload;
+        /// How long a read may wait for a near replica to replay what it must see, where the primary is
+        /// farther away than that; 0 never waits.
+        causal_wait: Duration = Duration::from_millis(100), Duration::ZERO..=Duration::from_mins(1), "duration", Reload;
     }
     with {
         /// True when the user or the tenant named the mode, so that a listener's only fills a gap.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use crate::config::bounds::Any;
 use crate::config::bounds::Bounds;
+use crate::config::bounds::Each;
+use crate::config::name::FunctionName;
 use crate::config::name::Name;
 use crate::config::name::TenantName;
 use crate::config::reading::problem::Problem;
@@ -44,6 +46,25 @@ settings! {
         /// How long clients wait for a server while a tenant with an endpoint of `role = "auto"` has
         /// no primary: during a failover, or a restart. 0 refuses them at once.
         failover_wait: Duration = Duration::from_secs(30), Duration::ZERO..=Duration::from_hours(1), "duration", Reload, Inherited;
+        /// Regions whose endpoints are read from first, the first of all before the second, however far
+        /// away they are.
+        prefer: Vec<String> = Vec::new(), Each(Name), "regions", Reload, Inherited => "[\"ams\", \"fra\"]";
+        /// Regions whose replicas are read from only if no other may be.
+        avoid: Vec<String> = Vec::new(), Each(Name), "regions", Reload, Inherited => "[\"syd\"]";
+        /// How much longer than the shortest a round trip may be, for its endpoint to count as near, too:
+        /// those that are near share the reads.
+        near_percent: u32 = 20, 0..=1000, "percent", Reload, Inherited;
+        /// The same as a time: the larger of the two counts.
+        near_within: Duration = Duration::from_millis(1), Duration::ZERO..=Duration::from_secs(10), "duration", Reload, Inherited;
+        /// How many of the tenant's replicas at most are left out at once because servers break there or
+        /// cannot be opened. Those that do not answer at all are always left out.
+        ejected_percent_max: u32 = 50, 0..=100, "percent", Reload, Inherited;
+        /// Functions that only read, whatever the catalog says; reads that call them may go to a
+        /// replica.
+        read_functions: Vec<String> = Vec::new(), Each(FunctionName), "functions", Reload => "[\"app.current_price\"]";
+        /// Functions that do more than read, whatever the catalog says; these go before
+        /// `read_functions`.
+        write_functions: Vec<String> = Vec::new(), Each(FunctionName), "functions", Reload => "[\"audit.touch\"]";
         /// The most connection attempts of this tenant's clients; not given: no limit.
         connection_rate: Rate = Rate::UNLIMITED, Any, "rate", Reload => "{ per_second = 100, burst = 200 }";
     }
@@ -76,6 +97,13 @@ impl Tenant {
     pub(in crate::config) fn load(section: &mut Section<'_>, defaults: &Defaults) -> Self {
         let mut tenant = Self::read(section, Scope::Own, &defaults.tenant);
         tenant.pool = PoolSettings::load_over(section, &defaults.tenant.pool);
+        let is_preferred = |region: &&String| tenant.prefer.contains(region);
+        if tenant.avoid.iter().any(|region| is_preferred(&region)) {
+            section.mistake_here(
+                "avoid",
+                Problem::Contradiction("a region is both in prefer and in avoid"),
+            );
+        }
         if tenant.auth_type == Some(AuthType::Trust) {
             section.mistake_here(
                 "auth_type",

@@ -32,7 +32,7 @@ fn a_key_that_is_like_no_other_gets_no_guess() {
 fn a_key_of_another_section_is_sent_there() {
     assert_eq!(
         listener_mistakes("pool_size = 1"),
-        ["4:1: listener.pool_size: unknown key; it belongs in [pool]"]
+        ["4:1: listener.pool_size: unknown key; it belongs in [pool] or [[tenant.endpoint]]"]
     );
 }
 

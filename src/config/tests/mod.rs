@@ -10,6 +10,7 @@ mod listeners;
 mod log;
 mod networks;
 mod numbers;
+mod reads;
 mod reload;
 mod restart;
 mod secrets;

@@ -1,0 +1,29 @@
+//! The words that say where reads go, and how old what they see may be.
+
+use crate::config::choice::choices;
+
+choices! {
+    /// Where the statements of a client go.
+    pub enum Route {
+        /// What certainly only reads to the nearest replica, everything else to the primary.
+        Auto = "auto",
+        /// All to the primary.
+        Primary = "primary",
+        /// All to a replica.
+        Replica = "replica",
+    }
+}
+
+choices! {
+    /// How old what a read at a replica sees may be.
+    pub enum Consistency {
+        /// Not older than what its client has written and read before.
+        Session = "session",
+        /// Not older than anything that any client of the tenant has written through this node.
+        Tenant = "tenant",
+        /// Not older than `max_lag`.
+        Bounded = "bounded",
+        /// Any age.
+        Eventual = "eventual",
+    }
+}
