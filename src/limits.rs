@@ -269,6 +269,28 @@ pub const FIRST_LOOK_WAIT: Duration = MONITOR_TIMEOUT;
 /// After how long without a look what endpoints said is worth nothing.
 pub const SIGHTING_AGE_MAX: Duration = Duration::from_secs(3);
 
+/// How many endpoints of a tenant, the first of the configuration, may be read from.
+pub const READERS_COUNT_MAX: usize = 64;
+
+/// How many places of a primary's write-ahead log are remembered, and how far apart in time: what a
+/// standby has replayed is held against them.
+pub const PROGRESS_COUNT_MAX: usize = 64;
+/// See [`PROGRESS_COUNT_MAX`].
+pub const PROGRESS_SPACING: Duration = Duration::from_millis(250);
+
+/// For how long an endpoint is left out of reads when a server of it has failed for the first time;
+/// each further failure doubles it.
+pub const EJECTION_FIRST: Duration = Duration::from_secs(1);
+
+/// The longest time that an endpoint is left out of reads for its failures.
+pub const EJECTION_MAX: Duration = Duration::from_mins(1);
+
+/// After how long without another one, since it is no more left out, its failures are forgotten.
+pub const EJECTION_FORGOTTEN_AFTER: Duration = Duration::from_mins(1);
+
+/// How long the share of the reads grows that an endpoint gets which was away: its caches are cold.
+pub const WARM_IN: Duration = Duration::from_secs(10);
+
 /// How long a pool whose login an endpoint refuses leaves it to others to look at endpoints.
 pub const WATCH_PAUSE: Duration = Duration::from_secs(5);
 
@@ -277,6 +299,12 @@ pub const MONITOR_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The same while nobody takes the tenant's writes.
 pub const MONITOR_INTERVAL_URGENT: Duration = Duration::from_millis(200);
+
+/// The same while a read waits for what a standby replays.
+pub const MONITOR_INTERVAL_WANTED: Duration = Duration::from_millis(10);
+
+/// How long one read that waits keeps it so.
+pub const NEWS_WANTED_FOR: Duration = Duration::from_secs(1);
 
 /// By how much that is multiplied at most for an endpoint that does not answer.
 pub const MONITOR_PATIENCE_MAX: u32 = 5;

@@ -9,6 +9,19 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Lsn(pub u64);
 
+/// `XLOG_BLCKSZ` as it is built, if not told otherwise.
+const WAL_PAGE_BYTES: u64 = 8192;
+
+/// `wal_segment_size` as it is initialized, if not told otherwise. Where segments are smaller, some
+/// places are not rounded, and a standby is taken to be behind until more is written.
+const WAL_SEGMENT_BYTES: u64 = 16 << 20;
+
+/// `SizeOfXLogShortPHD`.
+const SHORT_PAGE_HEADER_BYTES: u64 = 24;
+
+/// `SizeOfXLogLongPHD`, of the first page of a segment.
+const LONG_PAGE_HEADER_BYTES: u64 = 40;
+
 /// The text is no `pg_lsn`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -20,6 +33,20 @@ impl Lsn {
     /// By how many bytes this place is behind another one.
     pub const fn behind(self, other: Self) -> u64 {
         other.0.saturating_sub(self.0)
+    }
+
+    /// The end of the record before this place, which is where the next one is to be inserted. At the
+    /// beginning of a page these two differ by the page's header, which replay does not count: a standby
+    /// that has replayed everything ends before it. No record ends right behind a header.
+    #[must_use]
+    pub const fn end_of_record(self) -> Self {
+        let is_behind_short = self.0 % WAL_PAGE_BYTES == SHORT_PAGE_HEADER_BYTES;
+        let is_behind_long = self.0 % WAL_SEGMENT_BYTES == LONG_PAGE_HEADER_BYTES;
+        if is_behind_short || is_behind_long {
+            Self(self.0 - self.0 % WAL_PAGE_BYTES)
+        } else {
+            self
+        }
     }
 }
 
@@ -75,6 +102,20 @@ mod tests {
             " 0/0",
         ] {
             assert_eq!(text.parse::<Lsn>(), Err(NoLsn), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_inserted_behind_the_header_of_a_page_comes_after_what_ends_before_it() {
+        for (inserted, end) in [
+            (0x300_0028, 0x300_0000),
+            (0x300_2018, 0x300_2000),
+            (0x300_2028, 0x300_2028),
+            (0x300_2020, 0x300_2020),
+            (0x300_0000, 0x300_0000),
+            (0x300_3FF8, 0x300_3FF8),
+        ] {
+            assert_eq!(Lsn(inserted).end_of_record(), Lsn(end), "{inserted:X}");
         }
     }
 

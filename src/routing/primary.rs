@@ -86,9 +86,12 @@ mod tests {
         Candidate::Said(Sighting {
             state,
             started,
+            system: None,
+            followed: None,
             lsn: Lsn(1),
             received: None,
             lag: None,
+            replay_age: None,
         })
     }
 

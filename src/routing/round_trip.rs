@@ -11,6 +11,10 @@ pub struct RoundTrip {
     pub smoothed: Duration,
     /// By how much single ones differ from it.
     pub deviation: Duration,
+    /// The shortest that was measured.
+    pub least: Duration,
+    /// How many were.
+    pub measurements: u32,
 }
 
 impl RoundTrip {
@@ -19,6 +23,8 @@ impl RoundTrip {
         Self {
             smoothed: measured,
             deviation: measured / 2,
+            least: measured,
+            measurements: 1,
         }
     }
 
@@ -29,6 +35,8 @@ impl RoundTrip {
         Self {
             smoothed: self.smoothed * 7 / 8 + measured / 8,
             deviation: self.deviation * 3 / 4 + difference / 4,
+            least: self.least.min(measured),
+            measurements: self.measurements.saturating_add(1),
         }
     }
 }

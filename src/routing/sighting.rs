@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::routing::Life;
+use crate::routing::Look;
 use crate::routing::Lsn;
 
 /// Whether an endpoint takes writes.
@@ -29,13 +31,33 @@ pub struct Sighting {
     /// When its postmaster started, in microseconds: two endpoints with the same are one server under
     /// two names.
     pub started: i64,
-    /// What it has flushed, or as a standby replayed, of the write-ahead log.
+    /// The system identifier: that of a standby is its primary's.
+    pub system: Option<u64>,
+    /// The newest timeline that a standby is known to have reached.
+    pub followed: Option<u32>,
+    /// Up to where it has written, or as a standby replayed, the write-ahead log. Written is also what
+    /// is not flushed yet: a commit may be acknowledged before that.
     pub lsn: Lsn,
     /// What a standby has received of it.
     pub received: Option<Lsn>,
     /// How old the last transaction is that a standby has replayed; zero if it has replayed all it
     /// has received.
     pub lag: Option<Duration>,
+    /// How old the last transaction is that a standby has replayed, by the clocks of the two, whether
+    /// or not it has more to replay.
+    pub replay_age: Option<Duration>,
+}
+
+impl Sighting {
+    /// The newest timeline that it is known to have reached.
+    pub fn timeline(&self) -> Option<u32> {
+        self.state.timeline().or(self.followed)
+    }
+
+    /// The life in which it said this when it was looked at.
+    pub fn life(&self, look: Look) -> Life {
+        Life::new(self.started, look.connected_at)
+    }
 }
 
 impl State {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -13,7 +12,9 @@ use crate::config::Endpoint;
 use crate::config::Role;
 use crate::limits::FIRST_LOOK_WAIT;
 use crate::limits::SIGHTING_AGE_MAX;
+use crate::routing::Look;
 use crate::routing::Lsn;
+use crate::routing::Memory;
 use crate::routing::NoPrimary;
 use crate::routing::Place;
 use crate::routing::Sighting;
@@ -41,9 +42,12 @@ fn sighting(state: State) -> Sighting {
         state,
         // No two are the same server.
         started: STARTED.fetch_add(1, Ordering::Relaxed),
+        system: Some(1),
+        followed: None,
         lsn: Lsn(1),
         received: None,
         lag: None,
+        replay_age: None,
     }
 }
 
@@ -52,6 +56,15 @@ fn on(timeline: u32) -> Sighting {
 }
 
 const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// A look that ends now.
+fn look(now: Instant) -> Look {
+    Look {
+        connected_at: now - MILLISECOND,
+        asked_at: now - MILLISECOND,
+        answered_at: now,
+    }
+}
 
 struct Node {
     tenant: config::Tenant,
@@ -73,7 +86,7 @@ impl Node {
 
     fn saw(&self, number: usize, sighting: Sighting) -> bool {
         let endpoint = &self.tenant.endpoints[number];
-        self.topology.saw(endpoint, sighting, MILLISECOND, self.now)
+        self.topology.saw(endpoint, sighting, look(self.now))
     }
 
     fn failed(&self, number: usize) -> bool {
@@ -180,7 +193,7 @@ fn a_reload_keeps_what_is_known_of_those_that_stay() {
     let gone = node.tenant.endpoints.remove(0);
     node.topology.reload(&node.tenant);
     assert_eq!(node.primary().as_deref(), Some("e1"));
-    assert!(!node.topology.saw(&gone, on(2), MILLISECOND, node.now));
+    assert!(!node.topology.saw(&gone, on(2), look(node.now)));
     assert!(!node.topology.failed(&gone, String::new(), false, node.now));
 }
 
@@ -231,11 +244,12 @@ fn a_timeline_that_was_reached_once_is_remembered() {
     node.saw(1, sighting(State::ReadOnly { timeline: 2 }));
     let behind = Place::Nowhere(NoPrimary::Behind("e0".to_owned()));
     assert_eq!(node.topology.place(), behind);
-    let reached = Arc::new(AtomicU32::new(2));
-    let later = Topology::new(&node.tenant, reached);
+    let memory = Memory::default();
+    memory.reached.store(2, Ordering::Relaxed);
+    let later = Topology::new(&node.tenant, Arc::new(memory));
     let (old, new) = (&node.tenant.endpoints[0], &node.tenant.endpoints[1]);
     later.failed(new, String::new(), false, node.now);
-    later.saw(old, on(1), MILLISECOND, node.now);
+    later.saw(old, on(1), look(node.now));
     assert_eq!(later.place(), behind);
 }
 

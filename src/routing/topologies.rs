@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::Weak;
-use std::sync::atomic::AtomicU32;
 
 use crate::config::Endpoint;
+use crate::routing::Memory;
 use crate::routing::Topology;
 use crate::telemetry::TenantSlot;
 use crate::tenancy::Tenant;
@@ -21,8 +21,7 @@ pub struct Topologies(Mutex<HashMap<TenantSlot, Kept>>);
 #[derive(Debug, Default)]
 struct Kept {
     topology: Weak<Topology>,
-    /// The newest timeline that was ever seen on these endpoints.
-    reached: Arc<AtomicU32>,
+    memory: Arc<Memory>,
     endpoints: Vec<Arc<Endpoint>>,
 }
 
@@ -43,10 +42,10 @@ impl Topologies {
             return Some(topology);
         }
         if kept.endpoints != config.endpoints {
-            kept.reached = Arc::default();
+            kept.memory = Arc::default();
         }
         kept.endpoints.clone_from(&config.endpoints);
-        let topology = Arc::new(Topology::new(&config, Arc::clone(&kept.reached)));
+        let topology = Arc::new(Topology::new(&config, Arc::clone(&kept.memory)));
         kept.topology = Arc::downgrade(&topology);
         Some(topology)
     }

@@ -8,10 +8,8 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -19,51 +17,29 @@ use tokio::time::Instant;
 use crate::config;
 use crate::config::Endpoint;
 use crate::config::Role;
-use crate::limits::FIRST_LOOK_WAIT;
 use crate::limits::SIGHTING_AGE_MAX;
-use crate::routing::RoundTrip;
+use crate::routing::EndpointView;
+use crate::routing::Look;
+use crate::routing::Memory;
 use crate::routing::Sighting;
-use crate::routing::State;
-use crate::routing::primary::Candidate;
-use crate::routing::primary::Primary;
+use crate::routing::TenantFloor;
+use crate::routing::known::Known;
+use crate::routing::known::One;
+use crate::routing::known::Trouble;
+use crate::routing::news::News;
+use crate::routing::progress::Progress;
 
 /// One tenant's endpoints.
 #[derive(Debug)]
 pub struct Topology {
     state: Mutex<Known>,
-    /// The newest timeline that was ever seen, which outlives the topology.
-    reached: Arc<AtomicU32>,
+    memory: Arc<Memory>,
     /// Counts the changes that pools must follow.
     version: AtomicU64,
     is_watched: AtomicBool,
     /// Told when something became urgent, or is no more.
     changed: Notify,
-}
-
-#[derive(Debug)]
-struct Known {
-    endpoints: Vec<One>,
-    /// When the first of them was seen to take writes.
-    first_found: Option<Instant>,
-    place: Place,
-}
-
-#[derive(Debug, Clone)]
-struct One {
-    endpoint: Arc<Endpoint>,
-    sighting: Option<Sighting>,
-    seen_at: Option<Instant>,
-    round_trip: Option<RoundTrip>,
-    trouble: Option<Trouble>,
-    /// It has answered, or could not be reached, since somebody looks at it again.
-    is_looked_at: bool,
-    is_attended: bool,
-}
-
-#[derive(Debug, Clone)]
-struct Trouble {
-    error: String,
-    failures: u32,
+    news: News,
 }
 
 /// Where a tenant's writes go.
@@ -97,120 +73,6 @@ pub enum NoPrimary {
 #[derive(Debug)]
 pub struct Watch(Arc<Topology>);
 
-/// What the console shows of an endpoint.
-#[derive(Debug, Clone)]
-pub struct EndpointView {
-    /// Its configuration.
-    pub endpoint: Arc<Endpoint>,
-    /// Whether the tenant's writes go there.
-    pub is_primary: bool,
-    /// What it last said.
-    pub sighting: Option<Sighting>,
-    /// How long ago that was.
-    pub seen_ago: Option<Duration>,
-    /// The round trip.
-    pub round_trip: Option<RoundTrip>,
-    /// How often in a row it could not be asked.
-    pub failures: u32,
-    /// Why not, the last time.
-    pub error: Option<String>,
-}
-
-impl EndpointView {
-    /// An endpoint that nobody has looked at.
-    pub fn unseen(endpoint: &Arc<Endpoint>) -> Self {
-        Self {
-            endpoint: Arc::clone(endpoint),
-            is_primary: false,
-            sighting: None,
-            seen_ago: None,
-            round_trip: None,
-            failures: 0,
-            error: None,
-        }
-    }
-}
-
-impl One {
-    fn new(endpoint: &Arc<Endpoint>) -> Self {
-        Self {
-            endpoint: Arc::clone(endpoint),
-            sighting: None,
-            seen_at: None,
-            round_trip: None,
-            trouble: None,
-            is_looked_at: false,
-            is_attended: false,
-        }
-    }
-
-    fn candidate(&self) -> Candidate {
-        match (self.is_looked_at, self.sighting) {
-            (false, _) => Candidate::Unseen,
-            (true, None) => Candidate::Silent,
-            (true, Some(sighting)) => Candidate::Said(sighting),
-        }
-    }
-
-    fn may_write(&self) -> bool {
-        self.endpoint.role != Role::Replica
-    }
-}
-
-impl Known {
-    fn place(&mut self, reached: u32, now: Instant) -> Place {
-        let candidates: Vec<&One> = self
-            .endpoints
-            .iter()
-            .filter(|one| one.may_write())
-            .collect();
-        if candidates.iter().all(|one| one.endpoint.role != Role::Auto) {
-            // The configuration says which it is.
-            let first = candidates.first();
-            return first.map_or(Place::Nowhere(NoPrimary::Nobody), |one| {
-                Place::At(Arc::clone(&one.endpoint))
-            });
-        }
-        let known: Vec<Candidate> = candidates.iter().map(|one| one.candidate()).collect();
-        let takes_writes = |known: &Candidate| {
-            let writable = |sighting: &Sighting| matches!(sighting.state, State::Writable { .. });
-            matches!(known, Candidate::Said(sighting) if writable(sighting))
-        };
-        let is_found = known.iter().any(takes_writes);
-        let found = is_found.then(|| *self.first_found.get_or_insert(now));
-        let is_late = found.is_some_and(|found| now.duration_since(found) >= FIRST_LOOK_WAIT);
-        let at = |place: usize| candidates.get(place).map(|one| &one.endpoint);
-        let name = |place| at(place).map_or_else(String::new, |one| one.name.clone());
-        match Primary::among(&known, reached, is_late) {
-            Primary::At(place) => at(place).map_or(Place::Nowhere(NoPrimary::Nobody), |endpoint| {
-                Place::At(Arc::clone(endpoint))
-            }),
-            Primary::Split(one, two) => Place::Nowhere(NoPrimary::Split(name(one), name(two))),
-            Primary::Behind(one) => Place::Nowhere(NoPrimary::Behind(name(one))),
-            Primary::Nobody => Place::Nowhere(NoPrimary::Nobody),
-            Primary::NotYetKnown => Place::Nowhere(NoPrimary::NotYetKnown),
-        }
-    }
-
-    fn find(&mut self, endpoint: &Endpoint) -> Option<&mut One> {
-        let mut endpoints = self.endpoints.iter_mut();
-        endpoints.find(|one| *one.endpoint == *endpoint)
-    }
-
-    fn is_primary(&self, endpoint: &Endpoint) -> bool {
-        matches!(&self.place, Place::At(primary) if **primary == *endpoint)
-    }
-
-    /// Nobody can write, as far as is known.
-    fn is_urgent(&self) -> bool {
-        let Place::At(primary) = &self.place else {
-            return true;
-        };
-        let mut endpoints = self.endpoints.iter();
-        endpoints.any(|one| *one.endpoint == **primary && one.trouble.is_some())
-    }
-}
-
 impl Topology {
     /// Whether there is anything to be found out about a tenant's endpoints.
     pub fn is_needed(tenant: &config::Tenant) -> bool {
@@ -218,20 +80,24 @@ impl Topology {
         tenant.endpoints.len() > 1 || tenant.endpoints.iter().any(is_auto)
     }
 
-    /// Endpoints that nobody has looked at, of which one has reached a timeline before.
-    pub fn new(tenant: &config::Tenant, reached: Arc<AtomicU32>) -> Self {
+    /// Endpoints that nobody has looked at, of which something is remembered.
+    pub fn new(tenant: &config::Tenant, memory: Arc<Memory>) -> Self {
         let mut known = Known {
             endpoints: tenant.endpoints.iter().map(One::new).collect(),
             first_found: None,
             place: Place::Nowhere(NoPrimary::NotYetKnown),
+            proof: None,
+            progress: Progress::default(),
         };
-        known.place = known.place(reached.load(Ordering::Relaxed), Instant::now());
+        let now = Instant::now();
+        known.place = known.place(memory.reached.load(Ordering::Relaxed), now);
         Self {
             state: Mutex::new(known),
-            reached,
+            memory,
             version: AtomicU64::new(1),
             is_watched: AtomicBool::new(false),
             changed: Notify::new(),
+            news: News::new(now),
         }
     }
 
@@ -295,9 +161,13 @@ impl Topology {
             .endpoints
             .iter()
             .filter_map(|one| one.sighting?.state.timeline());
-        self.reached
-            .store(timelines.max().unwrap_or(0), Ordering::Relaxed);
+        let reached = &self.memory.reached;
+        reached.store(timelines.max().unwrap_or(0), Ordering::Relaxed);
+        known.proof = None;
+        known.progress.forget();
+        self.memory.floor.forget();
         self.settle(&mut known, Instant::now());
+        self.news.arrived();
         drop(known);
         self.changed.notify_waiters();
     }
@@ -311,8 +181,8 @@ impl Topology {
         let mut known = self.lock();
         let now = Instant::now();
         let is_old = |one: &One| {
-            one.seen_at
-                .is_none_or(|seen| now.duration_since(seen) > SIGHTING_AGE_MAX)
+            one.look
+                .is_none_or(|look| now.duration_since(look.answered_at) > SIGHTING_AGE_MAX)
         };
         if known.endpoints.iter().all(is_old) {
             // Much may have happened since.
@@ -327,34 +197,52 @@ impl Topology {
     }
 
     /// An endpoint has answered. False if it is none of the tenant's any more.
-    pub fn saw(
-        &self,
-        endpoint: &Endpoint,
-        sighting: Sighting,
-        measured: Duration,
-        now: Instant,
-    ) -> bool {
+    pub fn saw(&self, endpoint: &Endpoint, sighting: Sighting, look: Look) -> bool {
         let mut known = self.lock();
         let Some(one) = known.find(endpoint) else {
             return false;
         };
         if let Some(timeline) = sighting.state.timeline() {
-            self.reached.fetch_max(timeline, Ordering::Relaxed);
+            self.memory.reached.fetch_max(timeline, Ordering::Relaxed);
         }
-        one.sighting = Some(sighting);
-        one.is_looked_at = true;
-        one.seen_at = Some(now);
-        one.round_trip = Some(match one.round_trip {
-            Some(known) => known.with(measured),
-            None => RoundTrip::first(measured),
-        });
-        let is_back = one.trouble.take().is_some();
+        let is_back = one.trouble.is_some();
+        one.saw(sighting, look);
         if is_back && known.is_primary(endpoint) {
             // Who waits for it to come back need not wait any longer.
             self.version.fetch_add(1, Ordering::AcqRel);
         }
-        self.settle(&mut known, now);
+        self.settle(&mut known, look.answered_at);
+        let is_other = known.prove(endpoint, &sighting, look);
+        if let Some(proof) = known.proof.filter(|proof| proof.asked_at == look.asked_at) {
+            let floor = &self.memory.floor;
+            if is_other {
+                // What it does not have is lost, and no standby will ever have it.
+                floor.forget();
+            }
+            floor.primary_at(proof.asked_at, proof.lsn);
+        }
+        self.news.arrived();
         true
+    }
+
+    /// The connection over which an endpoint was asked has ended. Perhaps it has been restarted, and shows
+    /// less than it said: it is not read from until it is asked again.
+    pub fn lost(&self, endpoint: &Endpoint) {
+        let mut known = self.lock();
+        if let Some(one) = known.find(endpoint) {
+            one.is_lost = true;
+            self.news.arrived();
+        }
+    }
+
+    /// A server of an endpoint broke, or could not be opened, for this reason.
+    pub fn blame(&self, endpoint: &Endpoint, error: String, now: Instant) {
+        let mut known = self.lock();
+        if let Some(one) = known.find(endpoint) {
+            one.ejection.failed(now, self.news.chance(now));
+            one.blame = Some(error);
+            self.news.arrived();
+        }
     }
 
     /// An endpoint could not be asked, because it could not be reached or, if `is_there`, for another
@@ -370,8 +258,12 @@ impl Topology {
             error,
             failures: failures + 1,
         });
+        if failures == 0 {
+            one.ejection.failed(now, self.news.chance(now));
+        }
         let is_news = failures == 0 && known.is_primary(endpoint);
         self.settle(&mut known, now);
+        self.news.arrived();
         drop(known);
         if is_news {
             // Another one may be the primary soon: everybody is asked at once.
@@ -381,7 +273,7 @@ impl Topology {
     }
 
     fn settle(&self, known: &mut Known, now: Instant) {
-        let place = known.place(self.reached.load(Ordering::Relaxed), now);
+        let place = known.place(self.memory.reached.load(Ordering::Relaxed), now);
         if place == known.place {
             return;
         }
@@ -397,15 +289,31 @@ impl Topology {
             endpoint: Arc::clone(&one.endpoint),
             is_primary: known.is_primary(&one.endpoint),
             sighting: one.sighting,
-            seen_ago: one.seen_at.map(|at| now.duration_since(at)),
+            seen_ago: one.look.map(|look| now.duration_since(look.answered_at)),
             round_trip: one.round_trip,
             failures: one.trouble.as_ref().map_or(0, |trouble| trouble.failures),
             error: one.trouble.as_ref().map(|trouble| trouble.error.clone()),
+            blame: one.blame.clone(),
         };
         known.endpoints.iter().map(view).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
+    /// What was written through this node.
+    pub fn floor(&self) -> &Arc<TenantFloor> {
+        &self.memory.floor
+    }
+
+    /// Counts what has become known, of whatever endpoint.
+    pub(super) fn news_told(&self) -> &News {
+        &self.news
+    }
+
+    /// The newest timeline that was ever seen to be written.
+    pub(super) fn reached(&self) -> u32 {
+        self.memory.reached.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Known> {
         // Every change is complete before anything can panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
