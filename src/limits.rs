@@ -185,6 +185,22 @@ pub const INJECTED_REPLY_BYTES_MAX: usize = 64 * 1024;
 /// scratch buffer may go beyond it by `SCRATCH_BUFFER_BYTES / 5`.
 pub const LEDGER_ENTRIES_MAX: usize = 16 * 1024;
 
+/// The longest round that is looked at for where it may go, in bytes; a longer one goes to the primary.
+pub const ROUND_BYTES_MAX: usize = 16 * 1024;
+
+/// How much of a replica's reply is held back until it shows whether it is an error, in bytes. More is
+/// a reply.
+pub const WITHHELD_BYTES_MAX: usize = 16 * 1024;
+
+/// Shapes of texts that a pool remembers because a replica has refused to run them.
+pub const REFUSED_SHAPES_COUNT_MAX: usize = 4096;
+
+/// How long a primary is not asked how far it has come, after it has not said so.
+pub const POSITION_REFUSED_PAUSE: Duration = Duration::from_secs(30);
+
+/// How long a client waits for a server of a replica before the primary serves it.
+pub const REPLICA_WAIT_MAX: Duration = Duration::from_millis(500);
+
 /// Clients that may wait for a server of one pool at once.
 pub const WAITING_COUNT_MAX: usize = 64 * 1024;
 
@@ -248,6 +264,8 @@ pub const EARLY_BYTES_MAX: usize = 16 * 1024;
 const _: () = assert!(EARLY_BYTES_MAX <= SCRATCH_BUFFER_BYTES / 2);
 
 // What is held back to be decided on fits into the buffer that it is read into.
+const _: () = assert!(WITHHELD_BYTES_MAX < SCRATCH_BUFFER_BYTES / 2);
+const _: () = assert!(ROUND_BYTES_MAX < SCRATCH_BUFFER_BYTES / 2);
 const _: () = assert!(PARAMETER_STATUS_BYTES_MAX < SCRATCH_BUFFER_BYTES / 2);
 
 // A statement is held back until all of its `Parse` is there.

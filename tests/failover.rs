@@ -55,6 +55,7 @@ default_tenant = "acme"
 console = true
 [[tenant]]
 name = "acme"
+route = "primary"
 {tenant}
 {endpoints}
 [[tenant.user]]

@@ -103,7 +103,13 @@ async fn log_in(
     trail.is_for(&named);
     let candidate = admission::admit(named, gate).await?;
     let proven = authenticate::authenticate(candidate, terms, gate).await?;
-    welcome::welcome(proven, listener.pool_mode, accepted_at, local).await
+    welcome::welcome(
+        proven,
+        (listener.pool_mode, listener.route),
+        accepted_at,
+        local,
+    )
+    .await
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::admin::Operator;
 use crate::config;
 use crate::config::PoolMode;
+use crate::config::Route;
 use crate::edge::EdgeError;
 use crate::edge::accepted::Claim;
 use crate::edge::accepted::Proven;
@@ -30,7 +31,7 @@ use crate::session::Arrival;
 /// client was told, and the connection is closed.
 pub(super) async fn welcome(
     proven: Proven,
-    listener_mode: Option<PoolMode>,
+    (listener_mode, route): (Option<PoolMode>, Route),
     accepted_at: Instant,
     local: Option<SocketAddr>,
 ) -> Result<Outcome, EdgeError> {
@@ -78,6 +79,7 @@ pub(super) async fn welcome(
                 replication: claim.replication,
                 protocol_minor: claim.protocol_minor,
                 pool_mode: destination.pool_mode,
+                route,
                 permit: place.permit,
                 client_keys,
                 accepted_at,

@@ -32,7 +32,9 @@ use crate::pool::TlsFailure;
 use crate::pool::credentials;
 use crate::pool::login::LoggedIn;
 use crate::pool::login::Login;
+use crate::pool::replayed;
 use crate::pool::reset::within;
+use crate::routing::Lsn;
 
 /// A server that has said `ReadyForQuery` for the first time.
 #[derive(Debug)]
@@ -55,7 +57,11 @@ pub(super) async fn connect(pool: &Pool, endpoint: &Arc<Endpoint>) -> Result<Ope
     within(limit, async {
         let settings = pool.session.iter().map(|(name, value)| (&**name, &**value));
         let settings: Vec<_> = settings.collect();
-        let (socket, logged_in) = log_in(pool, endpoint, &settings).await?;
+        let (mut socket, logged_in) = log_in(pool, endpoint, &settings).await?;
+        let replayed = match pool.key.endpoint() {
+            Some(_) => replayed::replayed(&mut socket).await?,
+            None => Lsn::default(),
+        };
         let (remote, local) = addresses(&socket);
         let now = Instant::now();
         let card = ServerCard {
@@ -65,6 +71,7 @@ pub(super) async fn connect(pool: &Pool, endpoint: &Arc<Endpoint>) -> Result<Ope
             connected_at: now,
             used_at: now.into(),
             endpoint: Arc::clone(endpoint),
+            replayed,
             is_stranded: false.into(),
             key: logged_in.key,
             remote,

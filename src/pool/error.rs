@@ -107,6 +107,16 @@ pub enum PoolError {
     /// An endpoint's answer to its monitor makes no sense.
     #[error("the endpoint does not say what it is as PostgreSQL does")]
     BadMonitorAnswer,
+    /// A replica would answer otherwise than the primary.
+    #[error("{name} is {replica} at the replica and {primary} at the primary")]
+    OtherSettings {
+        /// The parameter.
+        name: &'static str,
+        /// Its value at the replica.
+        replica: String,
+        /// Its value at the primary.
+        primary: String,
+    },
     /// A message for the server could not be written.
     #[error("a message could not be written")]
     Unwritable(#[from] EncodeError),
@@ -183,6 +193,7 @@ impl PoolError {
             | Self::Broke(_)
             | Self::ReplyTooLarge
             | Self::BadMonitorAnswer
+            | Self::OtherSettings { .. }
             | Self::Timeout { .. } => Fault::Server,
             Self::QueryWaitTimeout { .. } | Self::TooManyWaiting => Fault::Client,
         }
@@ -226,6 +237,7 @@ impl PoolError {
             | Self::ServerViolation(_)
             | Self::ReplyTooLarge
             | Self::BadMonitorAnswer
+            | Self::OtherSettings { .. }
             | Self::BadAuthQuery
             | Self::Unwritable(_)
             | Self::QueryWaitTimeout { .. }
@@ -278,6 +290,7 @@ impl PoolError {
             | Self::BadAuthQuery
             | Self::ServerViolation(_)
             | Self::BadMonitorAnswer
+            | Self::OtherSettings { .. }
             | Self::ReplyTooLarge => (
                 SqlState::CONNECTION_FAILURE,
                 "The tenant's administrator must look at the endpoint's configuration.",

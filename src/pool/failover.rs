@@ -17,6 +17,7 @@ use crate::pool::Home;
 use crate::pool::Opened;
 use crate::pool::Pool;
 use crate::pool::PoolError;
+use crate::pool::PoolKey;
 use crate::pool::ServerCard;
 use crate::pool::monitor;
 use crate::pool::sleep::Sleeper;
@@ -46,9 +47,18 @@ pub(super) struct Lookout {
 }
 
 impl Lookout {
-    /// What is known, and where the tenant's servers are to be opened.
-    pub(super) fn of(home: &Home, tenant: &Arc<Tenant>) -> (Self, Option<Arc<config::Endpoint>>) {
+    /// What is known, and where a pool's servers are to be opened.
+    pub(super) fn of(
+        home: &Home,
+        tenant: &Arc<Tenant>,
+        key: &PoolKey,
+    ) -> (Self, Option<Arc<config::Endpoint>>) {
         let config = tenant.config();
+        if let Some(name) = key.endpoint() {
+            let mut endpoints = config.endpoints.iter();
+            let endpoint = endpoints.find(|endpoint| endpoint.name == name);
+            return (Self::of_one(home, tenant), endpoint.map(Arc::clone));
+        }
         let topology = home.topologies.of(tenant);
         let is_auto = config
             .endpoints
@@ -80,13 +90,28 @@ impl Lookout {
         (lookout, endpoint)
     }
 
+    /// A pool that stays at one endpoint has nothing to find out, and its clients are better served
+    /// elsewhere than kept waiting.
+    fn of_one(home: &Home, tenant: &Arc<Tenant>) -> Self {
+        Self {
+            topology: None,
+            version: 0,
+            watch: None,
+            pauses_until: None,
+            is_auto: false,
+            sleeper: home.sleepers.of(tenant),
+            failover_wait: Duration::ZERO,
+        }
+    }
+
     /// Takes over what the configuration says now.
     pub(super) fn reload(
         &mut self,
         home: &Home,
         tenant: &Arc<Tenant>,
+        key: &PoolKey,
     ) -> Option<Arc<config::Endpoint>> {
-        let (mut lookout, endpoint) = Self::of(home, tenant);
+        let (mut lookout, endpoint) = Self::of(home, tenant, key);
         if let (Some(known), Some(topology)) = (&self.topology, &lookout.topology)
             && Arc::ptr_eq(known, topology)
         {
@@ -230,8 +255,10 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// [`PoolError::NoPrimary`]: it is a standby by now, and says so.
+    /// [`PoolError::NoPrimary`]: it is a standby by now, and says so; [`PoolError::OtherSettings`]: it is a
+    /// replica that answers otherwise than the primary.
     pub(super) fn accept(&self, opened: Opened) -> Result<Opened, PoolError> {
+        self.check_alike(&opened.parameters)?;
         let is_standby = opened
             .parameters
             .iter()

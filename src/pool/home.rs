@@ -51,6 +51,8 @@ pub struct Surroundings {
     pub topologies: Arc<Topologies>,
     /// The databases that may sleep.
     pub sleepers: Arc<Sleepers>,
+    /// Where this node runs; empty if nobody says.
+    pub region: Arc<str>,
 }
 
 /// What one worker owns.
@@ -80,6 +82,8 @@ pub struct Home {
     pub topologies: Arc<Topologies>,
     /// The databases that may sleep, for all workers.
     pub(super) sleepers: Arc<Sleepers>,
+    /// Where this node runs; empty if nobody says.
+    pub(super) region: Arc<str>,
     /// The slow part of SCRAM logins to servers, remembered.
     pub(super) derived_keys: RefCell<DerivedKeys>,
     statement_prefix: Arc<str>,
@@ -119,6 +123,7 @@ impl Home {
             statement_prefix,
             topologies,
             sleepers,
+            region,
         } = surroundings;
         let mut digest_key = [0; 32];
         random(&mut digest_key);
@@ -127,6 +132,7 @@ impl Home {
             statement_prefix,
             topologies,
             sleepers,
+            region,
             worker,
             node,
             counters: Rc::default(),
@@ -190,6 +196,16 @@ impl Home {
     ) -> Rc<Pool> {
         let key = PoolKey::new(tenant, database, &user.name).dedicated_to(self.next_id());
         self.pool_with(key, tenant, user, session)
+    }
+
+    /// The pool of the same tenant, database and user at one endpoint, made at its first use.
+    pub(super) fn pool_at(&self, primary: &Rc<Pool>, endpoint: &config::Endpoint) -> Rc<Pool> {
+        let key = primary.key.at(&endpoint.name);
+        let mut pools = self.pools.borrow_mut();
+        let pool = pools
+            .entry(key.clone())
+            .or_insert_with(|| Pool::at(primary, key));
+        Rc::clone(pool)
     }
 
     fn pool_with(

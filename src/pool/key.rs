@@ -1,4 +1,4 @@
-//! What tells one pool from another: tenant, database and user.
+//! What tells one pool from another: tenant, database, user, and the endpoint if it is not the primary.
 
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ struct Parts {
     user: Box<str>,
     /// The one client that the pool is for: a replication connection is nobody else's.
     client: Option<u64>,
+    /// The one endpoint that its servers are at, by its name; `None`: wherever the primary is.
+    endpoint: Option<Box<str>>,
 }
 
 impl PoolKey {
@@ -26,6 +28,7 @@ impl PoolKey {
             database: database.into(),
             user: user.into(),
             client: None,
+            endpoint: None,
         }))
     }
 
@@ -37,7 +40,25 @@ impl PoolKey {
             database: self.0.database.clone(),
             user: self.0.user.clone(),
             client: Some(client),
+            endpoint: None,
         }))
+    }
+
+    /// The key of the pool of the same database and user at one endpoint.
+    #[must_use]
+    pub fn at(&self, endpoint: &str) -> Self {
+        Self(Arc::new(Parts {
+            tenant: self.0.tenant,
+            database: self.0.database.clone(),
+            user: self.0.user.clone(),
+            client: None,
+            endpoint: Some(endpoint.into()),
+        }))
+    }
+
+    /// The one endpoint that its servers are at; `None`: wherever the primary is.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.0.endpoint.as_deref()
     }
 
     /// Whether the pool is for one client alone.

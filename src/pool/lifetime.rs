@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use tokio::time::Instant;
 
+use crate::limits::REPLICA_WAIT_MAX;
 use crate::pool::Pool;
 use crate::pool::PoolError;
 use crate::pool::Server;
@@ -48,7 +49,11 @@ impl Pool {
     }
 
     fn end_waits(&self, now: Instant) {
-        let timeout = self.user.borrow().pool.query_wait_timeout;
+        let timeout = match self.key.endpoint() {
+            // The primary serves them.
+            Some(_) => REPLICA_WAIT_MAX,
+            None => self.user.borrow().pool.query_wait_timeout,
+        };
         if timeout.is_zero() || self.queue.is_empty() {
             return;
         }

@@ -18,6 +18,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
+use std::rc::Weak;
 use std::sync::Arc;
 
 use tidegate_proto::startup::Replication;
@@ -29,6 +30,7 @@ use crate::config;
 use crate::pool::Home;
 use crate::pool::PoolError;
 use crate::pool::PoolKey;
+use crate::pool::Reads;
 use crate::pool::Server;
 use crate::pool::ServerCard;
 use crate::pool::Statements;
@@ -37,6 +39,7 @@ use crate::pool::age::AgeLimit;
 use crate::pool::failover::Lookout;
 use crate::pool::queue::Queue;
 use crate::pool::siblings::Asks;
+use crate::sql::reads::BuiltinFunctions;
 use crate::telemetry::Counters;
 use crate::tenancy::Claim;
 use crate::tenancy::PoolCounts;
@@ -60,12 +63,16 @@ pub struct Pool {
     pub clients: Cell<u32>,
     /// What servers said at login, and what they made of clients' startup parameters.
     pub welcomes: RefCell<Welcomes>,
-    /// The prepared statements that its clients share.
-    pub statements: RefCell<Statements>,
-    /// The keys that a client's SCRAM login proved, to log in to servers with.
-    pub client_keys: RefCell<Option<ClientKeys>>,
+    /// The prepared statements that its clients share, at whatever endpoint.
+    pub statements: Rc<RefCell<Statements>>,
+    /// The keys that a client's SCRAM login proved, to log in to servers with, at whatever endpoint.
+    pub client_keys: Rc<RefCell<Option<ClientKeys>>>,
     pub(super) user: RefCell<Arc<config::User>>,
     pub(super) endpoint: RefCell<Option<Arc<config::Endpoint>>>,
+    /// The primary's pool of the same clients, if this one is at a replica.
+    pub(super) primary: Weak<Self>,
+    /// Where the reads of its clients may go.
+    pub(super) reads: RefCell<Option<Rc<Reads>>>,
     /// What is found out about the tenant's endpoints.
     pub(super) lookout: RefCell<Lookout>,
     pub(super) idle: RefCell<VecDeque<Box<Server>>>,
@@ -149,13 +156,34 @@ impl Pool {
         tenant: Arc<Tenant>,
         user: Arc<config::User>,
     ) -> Rc<Self> {
-        let (lookout, endpoint) = Lookout::of(home, &tenant);
+        Rc::new(Self::build(home, key, session, tenant, user))
+    }
+
+    /// The pool of the same database and user at one endpoint.
+    pub(super) fn at(primary: &Rc<Self>, key: PoolKey) -> Rc<Self> {
+        let (session, tenant) = (primary.session.clone(), Arc::clone(&primary.tenant));
+        let mut pool = Self::build(&primary.home, key, session, tenant, primary.user());
+        pool.primary = Rc::downgrade(primary);
+        pool.statements = Rc::clone(&primary.statements);
+        pool.client_keys = Rc::clone(&primary.client_keys);
+        Rc::new(pool)
+    }
+
+    fn build(
+        home: &Rc<Home>,
+        key: PoolKey,
+        session: ServerSession,
+        tenant: Arc<Tenant>,
+        user: Arc<config::User>,
+    ) -> Self {
+        let (lookout, endpoint) = Lookout::of(home, &tenant, &key);
         let counts = if key.is_dedicated() {
             Arc::new(PoolCounts::default())
         } else {
-            tenant.pool_counts(key.database(), key.user())
+            tenant.pool_counts(key.database(), key.user(), key.endpoint())
         };
-        Rc::new(Self {
+        let reads = Reads::of(home, &tenant, &key);
+        Self {
             account: ServerAccount::new(&home.node, &tenant, key.user(), &counts),
             shard: counts.join(home.worker),
             home: Rc::clone(home),
@@ -165,10 +193,12 @@ impl Pool {
             tenant,
             clients: Cell::new(0),
             welcomes: RefCell::default(),
-            statements: RefCell::default(),
-            client_keys: RefCell::default(),
+            statements: Rc::default(),
+            client_keys: Rc::default(),
             user: RefCell::new(user),
             endpoint: RefCell::new(endpoint),
+            primary: Weak::new(),
+            reads: RefCell::new(reads),
             lookout: RefCell::new(lookout),
             idle: RefCell::default(),
             queue: Rc::default(),
@@ -187,7 +217,7 @@ impl Pool {
             openings: RefCell::default(),
             reconnects: Cell::new(0),
             reconnected_at: Cell::new(None),
-        })
+        }
     }
 
     /// The user that its clients are, with the settings of the pool.
@@ -224,6 +254,15 @@ impl Pool {
         settings.share_unnamed_statements && settings.max_prepared_statements > 0
     }
 
+    /// PostgreSQL's own functions, in the version that its servers were last seen to be.
+    pub fn builtin_functions(&self) -> BuiltinFunctions {
+        let welcomes = self.welcomes.borrow();
+        let version = welcomes.last_reported("server_version").unwrap_or_default();
+        let end = version.find(|letter: char| !letter.is_ascii_digit());
+        let major = version.get(..end.unwrap_or(version.len()));
+        BuiltinFunctions::of_version(major.and_then(|major| major.parse().ok()).unwrap_or(0))
+    }
+
     /// How many of its servers are being connected, in servers.
     pub fn connecting(&self) -> u32 {
         self.connecting.get()
@@ -256,7 +295,10 @@ impl Pool {
     /// Takes over the tenant's configuration of the moment.
     pub(super) fn reload(self: &Rc<Self>, now: Instant) {
         let tenant = self.tenant.config();
-        let endpoint = self.lookout.borrow_mut().reload(&self.home, &self.tenant);
+        let mut lookout = self.lookout.borrow_mut();
+        let endpoint = lookout.reload(&self.home, &self.tenant, &self.key);
+        drop(lookout);
+        *self.reads.borrow_mut() = Reads::of(&self.home, &self.tenant, &self.key);
         let user = tenant.user(self.key.user());
         if !tenant.may_have(self.key.user()) {
             // What its clients have proven proves nothing any more.

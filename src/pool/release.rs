@@ -24,9 +24,18 @@ pub fn release(lease: Lease, now: Instant) {
     }
 }
 
+/// Closes a server that runs nothing worth canceling.
+pub fn abandon(lease: Lease) {
+    if let Some(server) = lease.into_server() {
+        let pool = Rc::clone(&server.pool);
+        server.card.own_rounds.forget();
+        pool.abandon(server);
+    }
+}
+
 /// Gives back a server that was asked something of the pooler's own: that was no use of it, however
 /// short its life may be.
-pub(super) fn release_unused(lease: Lease, now: Instant) {
+pub fn release_unused(lease: Lease, now: Instant) {
     if !lease.is_clean() {
         return;
     }

@@ -21,6 +21,7 @@ use crate::pool::Pool;
 use crate::pool::Prepared;
 use crate::pool::Reported;
 use crate::pool::Settings;
+use crate::routing::Lsn;
 use crate::tenancy::ServerPermit;
 
 /// One connection to a server.
@@ -63,6 +64,8 @@ pub struct Incoming {
     pub body_bytes: usize,
     /// The current message is swallowed, not forwarded.
     pub swallows: bool,
+    /// What comes next may have to be kept from the client.
+    pub is_on_trial: bool,
 }
 
 impl Incoming {
@@ -137,6 +140,8 @@ pub struct ServerCard {
     pub used_at: Cell<Instant>,
     /// The endpoint that it is a server of.
     pub endpoint: Arc<Endpoint>,
+    /// What it had replayed when it was connected, of a server in the pool of a replica.
+    pub replayed: Lsn,
     /// The primary is elsewhere by now: whoever has it must leave.
     pub is_stranded: Cell<bool>,
     /// What cancels it.

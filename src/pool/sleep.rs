@@ -267,8 +267,9 @@ impl Pool {
         let (Some(sleeper), Some(sleep)) = (self.sleeper(), &config.sleep) else {
             return error;
         };
-        // What is not known yet is no sign of anything.
-        let is_unknown = matches!(error, PoolError::NoPrimary(NoPrimary::NotYetKnown));
+        // What is not known yet is no sign of anything; nor is a replica that is out of reach.
+        let is_unknown = matches!(error, PoolError::NoPrimary(NoPrimary::NotYetKnown))
+            || self.key.endpoint().is_some();
         if !sleep.wakes() || is_unknown || !error.is_of_reach() || self.queue.is_empty() {
             return error;
         }

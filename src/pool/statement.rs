@@ -17,6 +17,7 @@ use tidegate_proto::exchange::Shape;
 use crate::limits::SHARED_STATEMENTS_BYTES_MAX;
 use crate::pool::Settings;
 use crate::sql::Leaves;
+use crate::sql::reads::Access;
 
 /// One prepared statement.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct Statement {
     pub shape: Cell<Option<Shape>>,
     /// Whether it can be executed in place of a `Parse` of the same text.
     pub repeats: Cell<Repeats>,
+    /// What its text does, as far as was known then: with the number of that state of knowledge.
+    pub access: Cell<Option<(u64, Access)>>,
 }
 
 /// Whether a statement that was parsed is what the same text is parsed to a moment later.
@@ -117,6 +120,7 @@ impl Statements {
             leaves,
             shape: Cell::new(None),
             repeats: Cell::default(),
+            access: Cell::default(),
         })
     }
 

@@ -28,6 +28,7 @@ use crate::pool::ServerCard;
 use crate::pool::ServerState;
 use crate::pool::Settings;
 use crate::pool::pool::Login;
+use crate::routing::Lsn;
 use crate::tenancy::ServerPermit;
 
 /// A server without a worker. It counts against all limits on its way.
@@ -51,6 +52,7 @@ pub struct Traveller {
 struct TravelCard {
     id: u64,
     endpoint: Arc<Endpoint>,
+    replayed: Lsn,
     connected_at: Instant,
     used_at: Instant,
     key: BackendKey,
@@ -76,6 +78,7 @@ impl Server {
             card: TravelCard {
                 id: card.id,
                 endpoint: Arc::clone(&card.endpoint),
+                replayed: card.replayed,
                 connected_at: card.connected_at,
                 used_at: card.used_at.get(),
                 key: card.key.clone(),
@@ -127,6 +130,7 @@ impl Traveller {
             connected_at: self.card.connected_at,
             used_at: Cell::new(self.card.used_at),
             endpoint: self.card.endpoint,
+            replayed: self.card.replayed,
             is_stranded: Cell::new(false),
             key: self.card.key,
             remote: self.card.remote,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -17,9 +18,11 @@ pub struct TenantFloor {
     lsn: AtomicU64,
     /// Writes that are, or are about to be, acknowledged, and nobody knows yet where they stand.
     unproven: AtomicU32,
+    /// Somebody reads by it: until then nobody says what is written.
+    is_demanded: AtomicBool,
     abandoned: Mutex<Abandoned>,
     /// A primary has been asked since this began.
-    is_founded: std::sync::atomic::AtomicBool,
+    is_founded: AtomicBool,
 }
 
 /// Writes of which nobody will say where they stand; the next look at the primary does.
@@ -36,6 +39,20 @@ struct Abandoned {
 pub struct UnprovenWrite(Option<Arc<TenantFloor>>);
 
 impl TenantFloor {
+    /// Whether writes are to be told of: somebody reads by this.
+    #[inline]
+    pub fn is_demanded(&self) -> bool {
+        self.is_demanded.load(Ordering::SeqCst)
+    }
+
+    /// Somebody reads by this. What was written before, the next look at the primary says.
+    pub fn demand(self: &Arc<Self>) {
+        if !self.is_demanded() {
+            self.is_demanded.store(true, Ordering::SeqCst);
+            drop(self.wrote());
+        }
+    }
+
     /// Where a standby must be; none while nobody knows.
     #[inline]
     pub fn get(&self) -> Option<Lsn> {
@@ -141,6 +158,21 @@ mod tests {
         assert_eq!(floor.get(), None);
         three.proven(Lsn(7));
         assert_eq!(floor.get(), Some(Lsn(8)));
+    }
+
+    #[test]
+    fn what_was_written_before_anybody_read_by_it_is_told_by_the_next_look() {
+        let floor = founded(5);
+        let before = Instant::now();
+        assert!(!floor.is_demanded());
+        floor.demand();
+        assert!(floor.is_demanded());
+        floor.primary_at(before - Duration::from_millis(1), Lsn(20));
+        assert_eq!(floor.get(), None);
+        floor.primary_at(Instant::now() + Duration::from_millis(1), Lsn(30));
+        assert_eq!(floor.get(), Some(Lsn(30)));
+        floor.demand();
+        assert_eq!(floor.get(), Some(Lsn(30)), "that was known");
     }
 
     #[test]

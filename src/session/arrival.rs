@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::auth::ClientKeys;
 use crate::config;
 use crate::config::PoolMode;
+use crate::config::Route;
 use crate::net::Socket;
 use crate::tenancy::ClientPermit;
 use crate::tenancy::Origin;
@@ -42,6 +43,8 @@ pub struct Arrival {
     pub protocol_minor: u16,
     /// When its servers go back.
     pub pool_mode: PoolMode,
+    /// Where its listener sends what it says; `auto`: wherever its user's statements go.
+    pub route: Route,
     /// Its right to be here, counted.
     pub permit: ClientPermit,
     /// The keys that its SCRAM login revealed, to log in to servers with.

@@ -12,6 +12,7 @@ use std::task::Waker;
 use tokio::time::Instant;
 
 use crate::config::PoolMode;
+use crate::config::Route;
 use crate::pool::Pool;
 use crate::pool::ServerCard;
 use crate::pool::Settings;
@@ -46,6 +47,8 @@ pub struct Client {
     pub database_label: Box<str>,
     /// When its server goes back.
     pub mode: PoolMode,
+    /// Where its listener sends what it says.
+    route: Route,
     /// What TLS was agreed on.
     pub tls: Option<String>,
     /// When it was accepted.
@@ -91,6 +94,7 @@ impl Client {
             local: facts.local,
             database_label: facts.database_label,
             mode: facts.mode,
+            route: facts.route,
             tls: facts.tls,
             connected_at: facts.connected_at,
             settings: RefCell::default(),
@@ -166,6 +170,26 @@ impl Client {
         }
     }
 
+    /// Whether where its rounds go depends on what they do.
+    #[inline]
+    pub(super) fn may_route(&self) -> bool {
+        // In session mode it has its server from its login on.
+        self.mode != PoolMode::Session && self.route != Route::Primary
+    }
+
+    /// Whether it is told that it talks with a standby, wherever its server may be.
+    pub(super) fn is_told_of_standby(&self) -> bool {
+        self.may_route() && self.route() == Route::Replica && self.pool.reads().is_some()
+    }
+
+    /// Where what it says goes, unless it says that itself.
+    pub(super) fn route(&self) -> Route {
+        match self.route {
+            Route::Auto => self.pool.user().pool.route,
+            route @ (Route::Primary | Route::Replica) => route,
+        }
+    }
+
     /// The time, within a poll of its session.
     #[inline]
     pub(super) fn now(&self) -> Instant {
@@ -217,6 +241,7 @@ pub(super) struct Facts {
     pub(super) local: Option<SocketAddr>,
     pub(super) database_label: Box<str>,
     pub(super) mode: PoolMode,
+    pub(super) route: Route,
     pub(super) tls: Option<String>,
     pub(super) connected_at: Instant,
 }

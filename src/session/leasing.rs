@@ -13,10 +13,13 @@ use crate::config::PoolMode;
 use crate::pool;
 use crate::pool::Checkout;
 use crate::pool::Lease;
+use crate::pool::Pool;
+use crate::pool::PoolError;
 use crate::session::ClientState;
 use crate::session::End;
 use crate::session::carrying::carry_settings;
 use crate::session::carrying::drop_what_is_unnamed;
+use crate::session::reads::Way;
 use crate::session::run::Session;
 use crate::telemetry::Count;
 
@@ -35,7 +38,16 @@ impl Session {
         if header.tag() == frontend::TERMINATE {
             return Err(End::Terminated);
         }
-        match self.client.pool.checkout(&mut self.seat, now) {
+        let checkout = match self.way(bytes, now) {
+            Way::Primary => self.client.pool.checkout(&mut self.seat, now),
+            Way::Replica(pool) => self.check_out_there(&pool, now),
+            Way::Unsaid => return Ok(false),
+            Way::Later => {
+                self.client.enter(ClientState::Waiting, now);
+                return Ok(false);
+            },
+        };
+        match checkout {
             Checkout::Ready(lease) => {
                 self.enter_server(lease, injected, now)?;
                 Ok(true)
@@ -49,9 +61,37 @@ impl Session {
         }
     }
 
+    /// Asks for a server of a replica; for one of the primary, if there is none that is of use.
+    fn check_out_there(&mut self, pool: &Rc<Pool>, now: Instant) -> Checkout {
+        match pool.checkout(&mut self.seat, now) {
+            Checkout::Ready(lease) if !self.may_use(&lease) => pool::release_unused(lease, now),
+            Checkout::Refused(_) => {},
+            checkout @ (Checkout::Ready(_) | Checkout::Wait(_)) => return checkout,
+        }
+        self.stay_at_primary();
+        self.client.pool.checkout(&mut self.seat, now)
+    }
+
     /// The queue has come to this client: what it said meanwhile goes on.
-    pub(super) fn granted(&mut self, lease: Lease, context: &mut Context<'_>) -> Result<(), End> {
+    pub(super) fn granted(
+        &mut self,
+        outcome: Result<Lease, Rc<PoolError>>,
+        context: &mut Context<'_>,
+    ) -> Result<(), End> {
         let now = self.client.now();
+        let lease = match outcome {
+            Ok(lease) if self.may_use(&lease) => lease,
+            Ok(lease) => {
+                pool::release_unused(lease, now);
+                self.turn_to_primary(now);
+                return Ok(());
+            },
+            Err(_) if self.may_move() => {
+                self.turn_to_primary(now);
+                return Ok(());
+            },
+            Err(error) => return Err(End::NoServer(error)),
+        };
         if let Some(waiting) = self.waiting.take() {
             let waited = now.duration_since(waiting.since());
             let waited = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
@@ -77,6 +117,9 @@ impl Session {
     ) -> Result<(), End> {
         lease.card.client.set(Some(self.client.id));
         carry_settings(&self.client, &mut lease, injected)?;
+        if self.reading.is_some() {
+            self.place_position(&mut lease, injected)?;
+        }
         if self.client.mode == PoolMode::Session {
             drop_what_is_unnamed(&mut lease, injected)?;
         }
@@ -91,7 +134,10 @@ impl Session {
 
     /// What was held for another server goes on.
     pub(super) fn restart(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
-        if self.waiting.is_some() || !std::mem::take(&mut self.conversation.restarts) {
+        if self.waiting.is_some()
+            || self.awaits_replay()
+            || !std::mem::take(&mut self.conversation.restarts)
+        {
             return Ok(false);
         }
         if self.lease.is_some() {
@@ -124,7 +170,7 @@ impl Session {
         if let Some(lease) = self.lease.take() {
             let now = self.client.now();
             let needs_reset = self.conversation.needs_reset();
-            let goes_on = self.conversation.waits || self.conversation.resumes;
+            let goes_on = self.conversation.waits || self.conversation.resumes || self.gathers();
             let restarts = goes_on && !self.held.is_empty();
             self.left_server(now);
             self.conversation.restarts = restarts;
@@ -138,6 +184,9 @@ impl Session {
 
     pub(super) fn left_server(&mut self, now: Instant) {
         self.conversation.left_server();
+        if let Some(reading) = &mut self.reading {
+            reading.left_server();
+        }
         if let Some(statements) = &mut self.statements {
             statements.left_server();
         }

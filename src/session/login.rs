@@ -131,9 +131,12 @@ impl Settled {
         // Growing step by step would copy it again and again.
         out.reserve(WELCOME_BYTES);
         out.extend_from_slice(self.notices.opening());
+        let is_told_of_standby = client.is_told_of_standby();
         for (name, value) in self.welcome.reported.iter() {
             let value = match &self.application_name {
                 Some(own) if name.eq_ignore_ascii_case(APPLICATION_NAME) => own.as_str(),
+                // Drivers look for it: `target_session_attrs`.
+                _ if is_told_of_standby && **name == *"in_hot_standby" => "on",
                 _ => value,
             };
             ParameterStatus {

@@ -20,6 +20,8 @@ mod line;
 mod login;
 mod mailbox;
 mod messages;
+mod passing;
+mod reads;
 mod refusal;
 mod registry;
 mod relay;
@@ -175,6 +177,7 @@ pub async fn begin(
         local: arrival.local,
         database_label: arrival.database_label.into(),
         mode: arrival.pool_mode,
+        route: arrival.route,
         tls: socket.tls(),
         connected_at: arrival.accepted_at,
     };
@@ -218,11 +221,15 @@ pub async fn begin(
     }
 }
 
-/// The client's pool. A replication connection has one of its own, whose server is logged in to with
+/// The client's pool: the primary's, or a replica's for a session that is to be there from the
+/// beginning. A replication connection has one of its own, whose server is logged in to with
 /// the client's parameters: a server that replicates understands no `set_config`.
 fn pool_for(arrival: &mut Arrival, home: &Rc<Home>) -> Rc<Pool> {
     let word = match arrival.replication {
-        Replication::None => return home.pool(&arrival.tenant, &arrival.database, &arrival.user),
+        Replication::None => {
+            let pool = home.pool(&arrival.tenant, &arrival.database, &arrival.user);
+            return reads::pool_of_session(pool, arrival);
+        },
         Replication::Physical => "true",
         Replication::Logical => "database",
     };

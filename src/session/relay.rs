@@ -21,6 +21,8 @@ use crate::limits::PARAMETER_STATUS_BYTES_MAX;
 use crate::pool::Server;
 use crate::session::kept::Kept;
 use crate::session::kept::ToClient;
+use crate::session::reads::ANSWER_BYTES;
+use crate::session::reads::Judged;
 
 /// What a client's bytes came to.
 #[derive(Debug, Default)]
@@ -130,6 +132,11 @@ pub(super) trait Observer {
     fn parameter_status(&mut self, body: &[u8]);
     /// The server tells of a notification; whether the client is to hear it.
     fn notification(&mut self) -> bool;
+    /// What a server says while a round is on trial, from the beginning of a message that would go to
+    /// the client.
+    fn judge(&mut self, server: &mut Server, bytes: &[u8]) -> Judged;
+    /// The server tells how far it has come: the body of a `FunctionCallResponse`.
+    fn position(&mut self, body: &[u8]);
     /// The server answered something that the pooler injected: the body of a `DataRow`, or the
     /// beginning of it.
     fn injected_row(&mut self, body: &[u8]);
@@ -253,6 +260,18 @@ pub(super) fn from_server(
         if body.len() < server_bytes_needed(header, is_ours) {
             break;
         }
+        if server.incoming.is_on_trial && !is_ours {
+            match observer.judge(server, rest) {
+                Judged::Reply => {},
+                Judged::TooEarly => break,
+                Judged::Refusal { .. } => {
+                    // Nothing that it says more is for anybody.
+                    at = bytes.len();
+                    going = at;
+                    break;
+                },
+            }
+        }
         let received = receive(server, header, body, observer)?;
         let start = at;
         server.incoming.body_bytes = header.body_bytes();
@@ -334,6 +353,7 @@ fn receive(
             return Ok(Received::Swallow);
         },
         (backend::DATA_ROW, Verdict::Swallow) => observer.injected_row(body),
+        (backend::FUNCTION_CALL_RESPONSE, Verdict::Swallow) => observer.position(body),
         (backend::ERROR_RESPONSE, Verdict::Swallow) if !is_heard => observer.injected_failed(body),
         (backend::ERROR_RESPONSE, Verdict::Forward)
             if is_heard && observer.takes_back(server, body) =>
@@ -411,6 +431,7 @@ fn server_bytes_needed(header: FrameHeader, is_ours: bool) -> usize {
         backend::PARAMETER_STATUS => body.min(PARAMETER_STATUS_BYTES_MAX),
         backend::ERROR_RESPONSE => body.min(PARAMETER_STATUS_BYTES_MAX),
         backend::DATA_ROW if is_ours => body.min(INJECTED_ROW_BYTES_MAX),
+        backend::FUNCTION_CALL_RESPONSE if is_ours => body.min(ANSWER_BYTES),
         backend::COMMAND_COMPLETE => body.min(COMMAND_TAG_BYTES),
         _ => 0,
     }

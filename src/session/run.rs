@@ -26,19 +26,14 @@ use crate::limits::SPLICE_TURN_BYTES;
 use crate::net::Outgoing;
 use crate::net::Socket;
 use crate::pool::Lease;
-use crate::pool::Scratch;
 use crate::pool::Seat;
-use crate::pool::SpareBuffers;
 use crate::pool::Waiting;
 use crate::session::Client;
 use crate::session::End;
-use crate::session::carrying::carry_settings;
 use crate::session::carrying::drop_what_is_unnamed;
 use crate::session::conversation::Conversation;
-use crate::session::relay;
+use crate::session::reads::Reading;
 use crate::session::statements::Statements;
-use crate::session::view::View;
-use crate::telemetry::Count;
 
 /// One session, from the first query on.
 pub(super) struct Session {
@@ -52,12 +47,14 @@ pub(super) struct Session {
     pub(super) held: Vec<u8>,
     pub(super) conversation: Conversation,
     pub(super) statements: Option<Box<Statements>>,
+    /// What is known of its reads, if these may go to replicas.
+    pub(super) reading: Option<Box<Reading>>,
     pub(super) end: Option<Box<End>>,
     /// Bytes that the kernel has moved in this turn.
     pub(super) moved: usize,
     is_listening: bool,
     /// The client's socket was read until nothing was left: when more comes, this task is woken.
-    is_client_watched: bool,
+    pub(super) is_client_watched: bool,
     /// The same of the server's, by this task and not by one that had the server before.
     pub(super) is_server_watched: bool,
 }
@@ -74,6 +71,7 @@ impl Session {
             held: Vec::new(),
             conversation: Conversation::default(),
             statements: None,
+            reading: None,
             end: None,
             moved: 0,
             is_listening: false,
@@ -157,13 +155,16 @@ impl Session {
                 has_moved |= self.read_server(context)?;
             }
         }
+        if self.reading.is_some() && self.has_waited(context) {
+            self.conversation.restarts = true;
+        }
         if self.conversation.restarts {
             has_moved |= self.restart(context)?;
         }
         if let Some(waiting) = &self.waiting
             && let Poll::Ready(outcome) = waiting.poll(context)
         {
-            self.granted(outcome.map_err(End::NoServer)?, context)?;
+            self.granted(outcome, context)?;
             has_moved = true;
         }
         if self.conversation.is_over {
@@ -216,6 +217,7 @@ impl Session {
 
     fn is_in_transaction(&self) -> bool {
         self.waiting.is_some()
+            || self.awaits_replay()
             || self
                 .lease
                 .as_ref()
@@ -231,98 +233,20 @@ impl Session {
             })
     }
 
-    fn read_server(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
-        let Some(lease) = &mut self.lease else {
-            return Ok(false);
-        };
-        if self.is_server_watched && lease.socket.is_still_empty() {
-            return Ok(false);
-        }
-        let pool = Rc::clone(&lease.pool);
-        let mut scratch = pool.home.scratch();
-        let held = lease.incoming.held.len();
-        let Some((front, room)) = scratch.read.split_at_mut_checked(held) else {
-            return Err(End::ServerGone {
-                has_said_why: false,
-            });
-        };
-        let polled = lease.socket.poll_read(context, room);
-        self.is_server_watched = polled.is_pending();
-        let count = match polled {
-            Poll::Pending => return Ok(false),
-            Poll::Ready(Ok(0)) => return Err(self.server_gone()),
-            Poll::Ready(Err(_broken)) => return Err(self.server_gone()),
-            Poll::Ready(Ok(count)) => count,
-        };
-        front.copy_from_slice(&lease.incoming.held);
-        lease.incoming.held.clear();
-        let bytes = scratch.read.get_mut(..held + count).unwrap_or_default();
-        let mut view = View {
-            client: &self.client,
-            conversation: &mut self.conversation,
-            statements: &mut self.statements,
-        };
-        let told = relay::from_server(lease, bytes, &mut view).map_err(End::ServerViolation)?;
-        let both = (bytes.get(..told.bytes).unwrap_or_default(), &*told.rest);
-        let count = both.0.len() + both.1.len();
-        self.client
-            .pool
-            .counters
-            .add(Count::SentBytes, count as u64);
-        if count > 0 {
-            Outgoing::send(&mut self.to_client, &mut self.socket, context, both)
-                .map_err(End::ClientBroke)?;
-        }
-        let statements = self.statements.as_mut();
-        if statements.is_some_and(|statements| statements.has_tried()) {
-            scratch.spare.take_back(std::mem::take(&mut self.held));
-        }
-        drop(scratch);
-        self.after_server()?;
-        if std::mem::take(&mut self.conversation.resumes) {
-            self.resume(context)?;
-        }
-        if self.is_in_huge_message() {
-            return self.move_body(context);
-        }
-        Ok(true)
-    }
-
-    /// What was held goes on.
-    pub(super) fn resume(&mut self, context: &mut Context<'_>) -> Result<(), End> {
-        let pool = Rc::clone(&self.client.pool);
-        let mut scratch = pool.home.scratch();
-        scratch.injected.clear();
-        if let Some(lease) = &mut self.lease
-            && lease.can_be_told()
-        {
-            carry_settings(&self.client, lease, &mut scratch.injected)?;
-        }
-        let held = std::mem::take(&mut self.held);
-        self.forward_held(&mut scratch, held, context)
-    }
-
-    /// Sends on what was held, and gives its buffer back.
-    pub(super) fn forward_held(
-        &mut self,
-        scratch: &mut Scratch,
-        held: Vec<u8>,
-        context: &mut Context<'_>,
-    ) -> Result<(), End> {
-        let out = (&mut scratch.injected, &mut scratch.spare);
-        self.forward(out, &held, context)?;
-        scratch.spare.take_back(held);
-        Ok(())
-    }
-
     /// What a server's words may have led to: a refused setting, the end of a transaction.
-    fn after_server(&mut self) -> Result<(), End> {
+    pub(super) fn after_server(&mut self) -> Result<(), End> {
         let Some(lease) = &self.lease else {
             return Ok(());
         };
         if lease.ledger.is_under_way() && !self.conversation.has_news() {
             return Ok(());
         }
+        if self.reading.is_some() {
+            self.note_block();
+        }
+        let Some(lease) = &self.lease else {
+            return Ok(());
+        };
         if self.conversation.is_plain() && lease.is_clean() {
             self.round_is_over();
             return Ok(());
@@ -401,100 +325,5 @@ impl Session {
     fn may_part(&self) -> bool {
         let is_asking = self.conversation.has_touched() || self.conversation.is_asking();
         !self.keeps_server() && !is_asking
-    }
-
-    fn read_client(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
-        if self.is_client_watched && self.socket.is_still_empty() {
-            return Ok(false);
-        }
-        let pool = Rc::clone(&self.client.pool);
-        let mut scratch = pool.home.scratch();
-        let scratch = &mut *scratch;
-        // While it waits, what it says is only gathered.
-        let held = if self.waiting.is_some() {
-            0
-        } else {
-            self.held.len()
-        };
-        let Some((front, room)) = scratch.read.split_at_mut_checked(held) else {
-            return Ok(false);
-        };
-        let polled = self.socket.poll_read(context, room);
-        self.is_client_watched = polled.is_pending();
-        let count = match polled {
-            Poll::Pending => return Ok(false),
-            Poll::Ready(Ok(0)) => return Err(End::ClientGone),
-            Poll::Ready(Err(error)) => return Err(End::ClientBroke(error)),
-            Poll::Ready(Ok(count)) => count,
-        };
-        pool.counters.add(Count::ReceivedBytes, count as u64);
-        if self.waiting.is_some() {
-            let more = room.get(..count).unwrap_or_default();
-            scratch.spare.append(&mut self.held, more);
-            return Ok(true);
-        }
-        front.copy_from_slice(&self.held);
-        scratch.spare.take_back(std::mem::take(&mut self.held));
-        let bytes = scratch.read.get(..held + count).unwrap_or_default();
-        scratch.injected.clear();
-        let now = self.client.now();
-        if let Some(lease) = &mut self.lease {
-            if lease.can_be_told() {
-                carry_settings(&self.client, lease, &mut scratch.injected)?;
-            }
-        } else if !self.obtain(bytes, &mut scratch.injected, now)? {
-            scratch.spare.append(&mut self.held, bytes);
-            return Ok(true);
-        }
-        self.client.since.set(now);
-        self.client.is_idle_in_transaction.set(false);
-        let out = (&mut scratch.injected, &mut scratch.spare);
-        self.forward(out, bytes, context)?;
-        Ok(true)
-    }
-
-    /// Sends on what the client said, behind what is injected.
-    fn forward(
-        &mut self,
-        (out, spare): (&mut Vec<u8>, &mut SpareBuffers),
-        bytes: &[u8],
-        context: &mut Context<'_>,
-    ) -> Result<(), End> {
-        let Some(lease) = &mut self.lease else {
-            return Ok(());
-        };
-        if self.client.transaction_since.get().is_none() {
-            self.client.transaction_since.set(Some(self.client.now()));
-        }
-        let mut view = View {
-            client: &self.client,
-            conversation: &mut self.conversation,
-            statements: &mut self.statements,
-        };
-        let read = relay::from_client(lease, bytes, out, &mut view);
-        let read = read.map_err(End::ClientViolation)?;
-        let (going, staying) = bytes
-            .split_at_checked(read.forwarded)
-            .unwrap_or((bytes, &[]));
-        let going = going.get(read.copied..).unwrap_or_default();
-        let server = &mut **lease;
-        let unsent = &mut server.promised.unsent;
-        let sent = Outgoing::send(unsent, &mut server.socket, context, (out, going));
-        self.note_deafness(sent.is_err());
-        self.conversation.is_over = read.is_over;
-        if !read.is_over {
-            spare.append(&mut self.held, staying);
-        }
-        // Nothing may be owed for what it said: a stray CopyData, a Flush.
-        self.after_server()
-    }
-
-    /// A server that takes nothing more may still have said why: it is read to its end.
-    fn note_deafness(&mut self, is_deaf: bool) {
-        if is_deaf && let Some(lease) = &mut self.lease {
-            lease.promised.unsent = None;
-            lease.is_broken = true;
-            self.conversation.is_server_deaf = true;
-        }
     }
 }

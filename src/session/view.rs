@@ -17,6 +17,8 @@ use crate::pool::Settings;
 use crate::pool::injected;
 use crate::session::Client;
 use crate::session::conversation::Conversation;
+use crate::session::reads::Judged;
+use crate::session::reads::Reading;
 use crate::session::relay::Edits;
 use crate::session::relay::Message;
 use crate::session::relay::Observer;
@@ -30,6 +32,7 @@ pub(super) struct View<'a> {
     pub(super) client: &'a Client,
     pub(super) conversation: &'a mut Conversation,
     pub(super) statements: &'a mut Option<Box<Statements>>,
+    pub(super) reading: &'a mut Option<Box<Reading>>,
 }
 
 impl Observer for View<'_> {
@@ -151,6 +154,19 @@ impl Observer for View<'_> {
         may_listen
     }
 
+    fn judge(&mut self, server: &mut Server, bytes: &[u8]) -> Judged {
+        match self.reading {
+            Some(reading) => reading.judge(server, bytes),
+            None => Judged::Reply,
+        }
+    }
+
+    fn position(&mut self, body: &[u8]) {
+        if let Some(reading) = self.reading {
+            reading.told_position(body);
+        }
+    }
+
     fn injected_row(&mut self, body: &[u8]) {
         self.conversation.answered(body);
     }
@@ -217,6 +233,11 @@ impl Observer for View<'_> {
         let time = micros(since);
         counters.add(Count::Queries, 1);
         counters.add(Count::QueryMicroseconds, time);
+        if status == TransactionStatus::Idle
+            && let Some(reading) = self.reading
+        {
+            reading.acknowledges(client);
+        }
         if status == TransactionStatus::Idle {
             if std::mem::take(&mut self.conversation.has_changed_catalog) {
                 // Until now, others have parsed what was before.
@@ -249,6 +270,11 @@ impl Observer for View<'_> {
         self.client.statements.set(statements.len());
         server.card.statements.set(server.prepared.len());
         self.conversation.is_answered |= settled == Settled::Answered;
+        if settled == Settled::Unplaced
+            && let Some(reads) = self.client.pool.reads()
+        {
+            reads.position_refused(self.client.now());
+        }
         self.conversation.waits &= settled != Settled::Tried;
         // It goes on with what is held, which is that round.
         self.conversation.waits_for_ready |= settled == Settled::TakenBack;

@@ -14,6 +14,7 @@ mod parameter;
 pub mod reads;
 mod repeatable;
 mod set_config;
+mod shape;
 mod state_effects;
 
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod tests;
 pub use self::block_end::begins_with_block_end;
 pub use self::deallocate::deallocated_name;
 pub use self::repeatable::is_repeatable;
+pub use self::shape::shape;
 pub use self::state_effects::Effects;
 pub use self::state_effects::Leaves;
 pub use self::state_effects::Mention;

@@ -31,12 +31,12 @@ pub struct Tenant {
     /// Users that hold a connection; the others have no entry, so that names which clients invent
     /// take no memory beyond the connections that carry them.
     users: Mutex<HashMap<Arc<str>, Arc<UserCounts>>>,
-    /// Pools by database and user. They belong to the workers that have a part in them, and to
+    /// Pools by database, user, and endpoint if it is not the primary. They belong to the workers that have a part in them, and to
     /// their servers.
-    pools: Mutex<HashMap<DatabaseAndUser, Weak<PoolCounts>>>,
+    pools: Mutex<HashMap<PoolName, Weak<PoolCounts>>>,
 }
 
-type DatabaseAndUser = (Box<str>, Box<str>);
+type PoolName = (Box<str>, Box<str>, Option<Box<str>>);
 
 /// What one user of a tenant holds.
 #[derive(Debug)]
@@ -96,11 +96,16 @@ impl Tenant {
         users
     }
 
-    /// What the pool of a database (by its name on the server) and user holds, for all workers that
-    /// have a part in it.
-    pub fn pool_counts(&self, database: &str, user: &str) -> Arc<PoolCounts> {
+    /// What the pool of a database (by its name on the server) and user holds, at the primary or at
+    /// one endpoint, for all workers that have a part in it.
+    pub fn pool_counts(
+        &self,
+        database: &str,
+        user: &str,
+        endpoint: Option<&str>,
+    ) -> Arc<PoolCounts> {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (database.into(), user.into());
+        let key = (database.into(), user.into(), endpoint.map(Box::from));
         if let Some(counts) = pools.get(&key).and_then(Weak::upgrade) {
             return counts;
         }

@@ -115,6 +115,7 @@ fn is_of_the_database(error: &PoolError) -> bool {
         | PoolError::Asleep
         | PoolError::WokenTooOften { .. }
         | PoolError::BadMonitorAnswer
+        | PoolError::OtherSettings { .. }
         | PoolError::ServerRefused { .. }
         | PoolError::OwnLoginRefused(_)
         | PoolError::Login(_)

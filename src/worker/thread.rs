@@ -74,6 +74,8 @@ async fn live(equipment: Equipment) {
         statement_prefix: Arc::clone(&node.statement_prefix),
         topologies: Arc::clone(&node.topologies),
         sleepers: Arc::clone(&node.sleepers),
+        // It changes with a restart only.
+        region: node.config.load().node.region.as_str().into(),
     };
     let home = Home::new(number, Arc::clone(&node.counts), surroundings);
     let place = Rc::new(Place {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tidegate::config;
 use tidegate::config::Host;
 use tidegate::config::PoolMode;
+use tidegate::config::Route;
 use tidegate::config::SecretText;
 use tidegate::config::ServerTlsMode;
 use tidegate::limits::TICK_INTERVAL;
@@ -116,6 +117,7 @@ impl World {
                 statement_prefix: Arc::clone(&prefix),
                 topologies: Arc::default(),
                 sleepers: Arc::default(),
+                region: Arc::default(),
             };
             let home = Home::new(number, Arc::clone(&node), surroundings);
             mail.join(&home);
@@ -166,6 +168,7 @@ impl World {
             replication: client.place.replication,
             protocol_minor: 0,
             pool_mode: client.mode,
+            route: Route::Auto,
             permit,
             client_keys: matches!(self.nature.weather.challenge, Challenge::Scram)
                 .then(|| challenge::client_keys(user)),

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use tidegate::config;
 use tidegate::config::Endpoint;
 use tidegate::config::PoolMode;
+use tidegate::config::Route;
 use tidegate::config::ServerTlsMode;
 use tidegate::limits::TICK_INTERVAL;
 use tidegate::net::Socket;
@@ -109,6 +110,7 @@ impl World {
             statement_prefix: "tidegate_07070707_".into(),
             topologies: Arc::default(),
             sleepers: Arc::default(),
+            region: Arc::default(),
         };
         Self {
             home: Home::new(0, Arc::clone(&node), surroundings),
@@ -169,6 +171,7 @@ impl World {
             replication: Replication::None,
             protocol_minor: 0,
             pool_mode: self.mode,
+            route: Route::Auto,
             client_keys: None,
             accepted_at: Instant::now(),
         };

@@ -2,6 +2,24 @@
 
 use crate::config::choice::choices;
 
+impl Route {
+    /// The route that a word stands for, in upper or lower case.
+    pub fn of_word(word: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter();
+        all.find(|route| route.as_str().eq_ignore_ascii_case(word))
+            .copied()
+    }
+}
+
+impl Consistency {
+    /// The consistency that a word stands for, in upper or lower case.
+    pub fn of_word(word: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter();
+        all.find(|one| one.as_str().eq_ignore_ascii_case(word))
+            .copied()
+    }
+}
+
 choices! {
     /// Where the statements of a client go.
     pub enum Route {

@@ -116,6 +116,7 @@ impl World {
                 statement_prefix: "tidegate_07070707_".into(),
                 topologies: Arc::default(),
                 sleepers: Arc::default(),
+                region: Arc::default(),
             };
             Home::new(worker, Arc::clone(&node), surroundings)
         });

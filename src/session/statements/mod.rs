@@ -149,6 +149,8 @@ enum Pending {
     Placeholder,
     /// The end of a question of the pooler's.
     Answer,
+    /// The pooler's question how far the primary has come.
+    Position,
     /// Whatever was sent before it is settled.
     Barrier,
 }
@@ -261,6 +263,51 @@ impl Statements {
             .iter()
             .filter_map(|mention| mention.name.as_deref());
         names.any(|name| self.is_uncertain(name))
+    }
+
+    /// The statement that a name means, if it can be sent to any server.
+    pub(super) fn known(&self, name: &[u8]) -> Option<&Rc<Statement>> {
+        if name.is_empty() {
+            return match &self.unnamed {
+                Unnamed::Kept(statement) => Some(statement),
+                Unnamed::None | Unnamed::OnServer => None,
+            };
+        }
+        self.named.get(cut(name)).map(|named| &named.statement)
+    }
+
+    /// The primary is asked how far it has come.
+    pub(super) fn await_position(&mut self) {
+        self.pending.push_back(Pending::Position);
+    }
+
+    /// What was sent is sent somewhere else: it has changed nothing.
+    pub(super) fn take_back(&mut self) {
+        while let Some(pending) = self.pending.pop_back() {
+            match pending {
+                Pending::Change(Change { name, before, .. }) => drop(self.set(&name, before)),
+                Pending::Unnamed(before, _) => self.unnamed = before,
+                Pending::Trial(trial) => self.unnamed = trial.before(),
+                // They are about the server, which goes.
+                Pending::Shape(_)
+                | Pending::Prepare(..)
+                | Pending::Verify(_)
+                | Pending::Evict(_)
+                | Pending::Renew
+                | Pending::Expose(_)
+                | Pending::Use(_)
+                | Pending::Placeholder
+                | Pending::Answer
+                | Pending::Position
+                | Pending::Barrier => {},
+            }
+        }
+        self.changing.clear();
+        self.changing_unnamed = Unsettled::default();
+        self.deallocations.clear();
+        self.is_cleared = false;
+        self.has_tried = false;
+        self.rounds_settled();
     }
 
     /// Whether anything may be uncertain.

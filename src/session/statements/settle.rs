@@ -23,6 +23,8 @@ pub(in crate::session) enum Settled {
     Aside,
     /// A question of the pooler's is answered.
     Answered,
+    /// The primary does not say how far it has come.
+    Unplaced,
     /// They may go on.
     Goes,
     /// They may, but what the client wants to run takes or returns something else by now.
@@ -66,6 +68,7 @@ impl Statements {
             },
             Some(Pending::Trial(trial)) => settled = self.tried(trial, outcome),
             Some(Pending::Answer) => settled = Settled::Answered,
+            Some(Pending::Position) if !is_done => settled = Settled::Unplaced,
             Some(Pending::Expose(exposed)) => self.exposed(exposed, outcome),
             Some(Pending::Renew) if !is_done => {
                 server.prepared.unnamed = pool::Unnamed::Unknown;
@@ -77,7 +80,8 @@ impl Statements {
                 | Pending::Unnamed(..)
                 | Pending::Renew
                 | Pending::Use(_)
-                | Pending::Placeholder,
+                | Pending::Placeholder
+                | Pending::Position,
             )
             | None => {},
         }

@@ -69,6 +69,13 @@ pub(super) struct Trial {
     is_taken_back: bool,
 }
 
+impl Trial {
+    /// What the client's unnamed statement was before.
+    pub(super) fn before(self) -> Unnamed {
+        self.before
+    }
+}
+
 impl<'a> Round<'a> {
     /// The round that begins here, if it is there whole and nothing is behind it.
     pub(in crate::session) fn read(bytes: &'a [u8]) -> Option<Self> {

@@ -40,7 +40,7 @@ fn account(
     database: &str,
     user: &str,
 ) -> ServerAccount {
-    let pool = tenant.pool_counts(database, user);
+    let pool = tenant.pool_counts(database, user, None);
     ServerAccount::new(node, tenant, user, &pool)
 }
 
@@ -67,16 +67,24 @@ fn clients_and_servers_are_counted_apart() {
     assert_eq!(server.tenant().name(), "tenant1");
     drop(server);
     assert_eq!((node.clients(), node.servers()), (0, 0));
-    assert_eq!(tenant.pool_counts("db", "app").servers(), 0);
+    assert_eq!(tenant.pool_counts("db", "app", None).servers(), 0);
 }
 
 #[test]
 fn a_pool_is_one_pool_while_somebody_has_a_part_in_it() {
     let tenant = tenant(1, 0, 0);
-    let first = tenant.pool_counts("db", "app");
-    assert!(Arc::ptr_eq(&first, &tenant.pool_counts("db", "app")));
-    assert!(!Arc::ptr_eq(&first, &tenant.pool_counts("db", "other")));
-    assert!(!Arc::ptr_eq(&first, &tenant.pool_counts("other", "app")));
+    let first = tenant.pool_counts("db", "app", None);
+    assert!(Arc::ptr_eq(&first, &tenant.pool_counts("db", "app", None)));
+    assert!(!Arc::ptr_eq(
+        &first,
+        &tenant.pool_counts("db", "other", None)
+    ));
+    let elsewhere = tenant.pool_counts("db", "app", Some("replica"));
+    assert!(!Arc::ptr_eq(&first, &elsewhere));
+    assert!(!Arc::ptr_eq(
+        &first,
+        &tenant.pool_counts("other", "app", None)
+    ));
 }
 
 /// Takes and gives back permits on eight threads, each with a shard of the same pool. Returns the

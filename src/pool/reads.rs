@@ -1,0 +1,318 @@
+//! The pools of one tenant, database and user at its replicas, and which of them a read goes to.
+//!
+//! They live on the worker of the primary's pool, and are made at their first use. What is known of
+//! the endpoints is taken over from the [`Topology`] when there is news of it, so that a choice costs
+//! no lock.
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::fmt;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Context;
+use std::time::Duration;
+
+use foldhash::fast::FixedState;
+use tokio::time::Instant;
+
+use crate::config::Consistency;
+use crate::config::Role;
+use crate::config::Route;
+use crate::limits::POSITION_REFUSED_PAUSE;
+use crate::limits::REFUSED_SHAPES_COUNT_MAX;
+use crate::pool::Home;
+use crate::pool::Pool;
+use crate::pool::PoolError;
+use crate::pool::PoolKey;
+use crate::pool::Reported;
+use crate::routing::Life;
+use crate::routing::Lsn;
+use crate::routing::Past;
+use crate::routing::Preferences;
+use crate::routing::Readers;
+use crate::routing::Rule;
+use crate::routing::Target;
+use crate::routing::Topology;
+use crate::routing::Wish;
+use crate::tenancy::Tenant;
+
+/// Where the reads of one pool's clients may go.
+#[derive(Debug)]
+pub struct Reads {
+    topology: Arc<Topology>,
+    preferences: Preferences,
+    readers: RefCell<Readers>,
+    /// By the place of their endpoints in the configuration.
+    pools: RefCell<Vec<Option<Rc<Pool>>>>,
+    /// Texts that a replica has refused to run, by their shapes.
+    refused: RefCell<HashSet<u64, FixedState>>,
+    random: Cell<u32>,
+    /// The primary does not say how far it has come, and is not asked until then.
+    mute_until: Cell<Option<Instant>>,
+}
+
+/// Where one read goes.
+#[derive(Debug)]
+pub struct Way {
+    /// There.
+    pub to: Destination,
+    /// Why.
+    pub rule: Rule,
+}
+
+/// Where one read goes.
+#[derive(Debug)]
+pub enum Destination {
+    /// To the primary.
+    Primary,
+    /// To a replica.
+    Replica(Replica),
+    /// It waits until a replica has replayed what it must see, or will not in time.
+    Later(Wait),
+}
+
+/// Where a read goes that goes to a replica.
+#[derive(Debug)]
+pub struct Replica {
+    /// The pool of its servers.
+    pub pool: Rc<Pool>,
+    /// The life in which it was found to be fit.
+    pub life: Life,
+    /// When it was asked. Servers that were opened after that may be of another life.
+    pub asked_at: Instant,
+}
+
+/// Ends when a replica has replayed something, or will not in time.
+pub struct Wait(Pin<Box<dyn Future<Output = ()>>>);
+
+impl Wait {
+    /// Whether it is over.
+    pub fn poll(&mut self, context: &mut Context<'_>) -> bool {
+        self.0.as_mut().poll(context).is_ready()
+    }
+}
+
+impl fmt::Debug for Wait {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Wait")
+    }
+}
+
+impl Reads {
+    /// Where reads may go; `None` if there is nowhere to go but the primary.
+    pub(super) fn of(home: &Home, tenant: &Arc<Tenant>, key: &PoolKey) -> Option<Rc<Self>> {
+        if key.endpoint().is_some() || key.is_dedicated() {
+            return None;
+        }
+        let config = tenant.config();
+        let mut endpoints = config.endpoints.iter();
+        let may_read = endpoints.any(|endpoint| endpoint.role != Role::Primary);
+        let is_off = config.user(key.user()).pool.route == Route::Primary;
+        if !may_read || config.endpoints.len() < 2 || is_off {
+            return None;
+        }
+        let mut random = [0; 4];
+        (home.random)(&mut random);
+        Some(Rc::new(Self {
+            topology: home.topologies.of(tenant)?,
+            preferences: Preferences::of(&home.region, &config),
+            readers: RefCell::new(Readers::new()),
+            pools: RefCell::default(),
+            refused: RefCell::default(),
+            random: Cell::new(u32::from_ne_bytes(random) | 1),
+            mute_until: Cell::default(),
+        }))
+    }
+
+    /// What is known of the tenant's endpoints, on all workers.
+    pub fn topology(&self) -> &Arc<Topology> {
+        &self.topology
+    }
+
+    /// Where a read goes of a client of the primary's pool.
+    pub fn choose(&self, primary: &Rc<Pool>, wish: &Wish, past: &mut Past, now: Instant) -> Way {
+        if wish.consistency == Consistency::Tenant {
+            self.topology.floor().demand();
+        }
+        let mut readers = self.readers.borrow_mut();
+        if readers.refresh(&self.topology, &self.preferences, now) {
+            self.keep_only_used();
+        }
+        let pools = self.pools.borrow();
+        let outstanding = |index: usize| {
+            let pool = pools.get(index).and_then(Option::as_ref);
+            pool.map_or(0, |pool| pool.outstanding())
+        };
+        let choice = readers.choose(wish, past, outstanding, self.draw(), now);
+        drop(pools);
+        let to = match choice.target {
+            Target::Primary => None,
+            Target::Replica(index) => self.replica(primary, &readers, index),
+            Target::Await {
+                index,
+                floor,
+                limit,
+            } => self.wait(&readers, index, floor, limit),
+        };
+        if matches!(choice.rule, Rule::AllBehind | Rule::Unproven) {
+            // The next read may be served by what is known then.
+            self.topology.want_news(now);
+        }
+        Way {
+            to: to.unwrap_or(Destination::Primary),
+            rule: choice.rule,
+        }
+    }
+
+    fn replica(&self, primary: &Rc<Pool>, readers: &Readers, index: usize) -> Option<Destination> {
+        let reader = readers.get(index)?;
+        Some(Destination::Replica(Replica {
+            pool: self.pool(primary, index, &reader.endpoint),
+            life: reader.life?,
+            asked_at: reader.asked_at?,
+        }))
+    }
+
+    fn wait(
+        &self,
+        readers: &Readers,
+        index: usize,
+        floor: Lsn,
+        limit: Duration,
+    ) -> Option<Destination> {
+        let life = readers.get(index)?.life?;
+        let topology = Arc::clone(&self.topology);
+        Some(Destination::Later(Wait(Box::pin(async move {
+            // Whether it has or not, the choice is made anew.
+            let _has_reached = topology.reaches(life, floor, limit).await;
+        }))))
+    }
+
+    /// Whether the primary has lately refused to say how far it has come.
+    pub fn is_mute(&self, now: Instant) -> bool {
+        self.mute_until.get().is_some_and(|until| now < until)
+    }
+
+    /// The primary does not say how far it has come.
+    pub fn position_refused(&self, now: Instant) {
+        self.mute_until.set(Some(now + POSITION_REFUSED_PAUSE));
+    }
+
+    /// A replica has refused to run a text of this shape: it writes after all.
+    pub fn refuse(&self, shape: u64) {
+        let mut refused = self.refused.borrow_mut();
+        if refused.len() >= REFUSED_SHAPES_COUNT_MAX {
+            // They are found again, each at the price of one refusal.
+            refused.clear();
+        }
+        refused.insert(shape);
+    }
+
+    /// Whether a replica has refused to run a text of the shape that `shape` gives.
+    pub fn is_refused(&self, shape: impl FnOnce() -> u64) -> bool {
+        let refused = self.refused.borrow();
+        !refused.is_empty() && refused.contains(&shape())
+    }
+
+    /// How many shapes are known to be refused: what was judged before is judged anew after a change.
+    pub fn refusals(&self) -> usize {
+        self.refused.borrow().len()
+    }
+
+    fn pool(
+        &self,
+        primary: &Rc<Pool>,
+        index: usize,
+        endpoint: &crate::config::Endpoint,
+    ) -> Rc<Pool> {
+        let mut pools = self.pools.borrow_mut();
+        if pools.len() <= index {
+            pools.resize(index + 1, None);
+        }
+        let known = pools.get(index).and_then(Option::as_ref);
+        if let Some(pool) = known.filter(|pool| pool.key.endpoint() == Some(&*endpoint.name)) {
+            return Rc::clone(pool);
+        }
+        let pool = primary.home.pool_at(primary, endpoint);
+        if let Some(place) = pools.get_mut(index) {
+            *place = Some(Rc::clone(&pool));
+        }
+        pool
+    }
+
+    /// Pools that nobody uses can be forgotten by the worker.
+    pub(super) fn keep_only_used(&self) {
+        for place in self.pools.borrow_mut().iter_mut() {
+            if place.as_ref().is_some_and(|pool| pool.is_unused()) {
+                *place = None;
+            }
+        }
+    }
+
+    /// The next number of a sequence that is random enough to share work by: xorshift32, by Marsaglia.
+    fn draw(&self) -> u32 {
+        let mut number = self.random.get();
+        number ^= number << 13;
+        number ^= number >> 17;
+        number ^= number << 5;
+        self.random.set(number);
+        number
+    }
+}
+
+impl Pool {
+    /// Where the reads of its clients may go; `None` if only to the primary.
+    #[inline]
+    pub fn reads(&self) -> Option<Rc<Reads>> {
+        self.reads.borrow().as_ref().map(Rc::clone)
+    }
+
+    /// How many of its servers work, are about to, or are waited for.
+    fn outstanding(&self) -> u32 {
+        let idle = u32::try_from(self.idle.borrow().len()).unwrap_or(u32::MAX);
+        let waiting = u32::try_from(self.queue.len()).unwrap_or(u32::MAX);
+        self.opened.get().saturating_sub(idle) + waiting
+    }
+}
+
+/// Parameters that change what a query returns, and that servers report at login.
+const ALIKE: [&str; 8] = [
+    "client_encoding",
+    "DateStyle",
+    "integer_datetimes",
+    "IntervalStyle",
+    "search_path",
+    "server_encoding",
+    "standard_conforming_strings",
+    "TimeZone",
+];
+
+impl Pool {
+    /// Whether a server of a replica answers as the primary would.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolError::OtherSettings`]: its configuration is another one.
+    pub(super) fn check_alike(&self, reported: &Reported) -> Result<(), PoolError> {
+        let Some(primary) = self.primary.upgrade() else {
+            return Ok(());
+        };
+        let welcomes = primary.welcomes.borrow();
+        for name in ALIKE {
+            let theirs = reported.iter().find(|(known, _)| **known == *name);
+            let (Some((_, theirs)), Some(ours)) = (theirs, welcomes.last_reported(name)) else {
+                continue;
+            };
+            if **theirs != *ours {
+                return Err(PoolError::OtherSettings {
+                    name,
+                    replica: theirs.to_string(),
+                    primary: ours.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! Whether what a replica says is a reply to the client, or a reason to ask the primary.
+//!
+//! Until the first row, the end of a command or the like is there, nothing has been said that could
+//! not be said again. See "Hot Standby",
+//! <https://www.postgresql.org/docs/current/hot-standby.html>.
+
+use tidegate_proto::backend::ErrorResponse;
+use tidegate_proto::backend::tag as backend;
+use tidegate_proto::error::Sender;
+use tidegate_proto::frame::FRAME_HEADER_BYTES;
+use tidegate_proto::frame::FrameHeader;
+
+use crate::limits::WITHHELD_BYTES_MAX;
+
+/// What a replica's words are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::session) enum Judged {
+    /// A reply: the client hears it.
+    Reply,
+    /// More must be there to tell.
+    TooEarly,
+    /// The primary is to be asked; `writes` if that is so for the text itself.
+    Refusal {
+        /// It would be refused again, by any replica.
+        writes: bool,
+    },
+}
+
+/// Judges what a replica has said from the beginning of a message on.
+pub(super) fn judge(bytes: &[u8]) -> Judged {
+    let mut at = 0;
+    loop {
+        let Some(rest) = bytes.get(at..).filter(|_| at < WITHHELD_BYTES_MAX) else {
+            return Judged::Reply;
+        };
+        let header = match FrameHeader::parse(Sender::Backend, rest) {
+            Ok(Some(header)) => header,
+            Ok(None) => return Judged::TooEarly,
+            // What breaks the protocol is told as that.
+            Err(_) => return Judged::Reply,
+        };
+        let body = rest.get(FRAME_HEADER_BYTES..).unwrap_or_default();
+        match header.tag() {
+            backend::ERROR_RESPONSE => return judge_error(body, header.body_bytes()),
+            tag if says_nothing_yet(tag) => {},
+            _ => return Judged::Reply,
+        }
+        at += FRAME_HEADER_BYTES + header.body_bytes();
+        if at > bytes.len() && at < WITHHELD_BYTES_MAX {
+            return Judged::TooEarly;
+        }
+    }
+}
+
+/// Whether an error may still follow instead of a reply.
+fn says_nothing_yet(tag: u8) -> bool {
+    matches!(
+        tag,
+        backend::PARSE_COMPLETE
+            | backend::BIND_COMPLETE
+            | backend::CLOSE_COMPLETE
+            | backend::PARAMETER_DESCRIPTION
+            | backend::ROW_DESCRIPTION
+            | backend::NO_DATA
+            | backend::NOTICE_RESPONSE
+            | backend::PARAMETER_STATUS
+            | backend::NOTIFICATION_RESPONSE
+    )
+}
+
+fn judge_error(body: &[u8], body_bytes: usize) -> Judged {
+    let Some(body) = body.get(..body_bytes) else {
+        // An error that is longer than any is told as it is.
+        let is_long = body_bytes >= WITHHELD_BYTES_MAX;
+        return if is_long {
+            Judged::Reply
+        } else {
+            Judged::TooEarly
+        };
+    };
+    let report = ErrorResponse::decode(body).ok().map(|error| error.report);
+    let code = report.and_then(|report| report.field(b'C'));
+    let routine = report.and_then(|report| report.field(b'R'));
+    match code.unwrap_or_default() {
+        b"0A000" if routine == Some(b"RevalidateCachedQuery") => Judged::Refusal { writes: false },
+        // read_only_sql_transaction; what a standby cannot do: unlogged tables, SERIALIZABLE.
+        b"25006" | b"0A000" => Judged::Refusal { writes: true },
+        // A conflict with what is replayed, which cancels or ends; the replica shuts down, starts or
+        // has crashed; it has no room. The primary has no such conflict, and says itself what else
+        // is wrong.
+        b"40001" | b"40P01" | b"57P01" | b"57P02" | b"57P03" | b"57P04" | b"53300" | b"58030"
+        | b"XX001" | b"XX002" => Judged::Refusal { writes: false },
+        _ => Judged::Reply,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(code: &str) -> Vec<u8> {
+        let body = format!("SERROR\0VERROR\0C{code}\0Mno\0\0");
+        message(b'E', body.as_bytes())
+    }
+
+    fn message(tag: u8, body: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+        [&[tag][..], &length, body].concat()
+    }
+
+    #[test]
+    fn what_a_standby_refuses_the_primary_is_asked_for_and_nothing_else() {
+        let refused = |code| judge(&error(code));
+        assert_eq!(refused("25006"), Judged::Refusal { writes: true });
+        assert_eq!(refused("0A000"), Judged::Refusal { writes: true });
+        assert_eq!(refused("40001"), Judged::Refusal { writes: false });
+        assert_eq!(refused("57P01"), Judged::Refusal { writes: false });
+        let stale = message(b'E', b"SERROR\0C0A000\0RRevalidateCachedQuery\0\0");
+        assert_eq!(judge(&stale), Judged::Refusal { writes: false });
+        for code in ["42P01", "57014", "22012", "42601", "08P01"] {
+            assert_eq!(refused(code), Judged::Reply, "{code}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_told_before_a_row_or_an_end_or_an_error_is_there_whole() {
+        let described = [message(b'2', b""), message(b'T', b"\0\0")].concat();
+        let row = [described.clone(), message(b'D', b"\0\0")].concat();
+        let refused = [described.clone(), error("25006")].concat();
+        assert_eq!(judge(b""), Judged::TooEarly);
+        for end in 1..=described.len() {
+            assert_eq!(judge(&described[..end]), Judged::TooEarly, "{end}");
+        }
+        for end in described.len() + 1..refused.len() {
+            assert_eq!(judge(&refused[..end]), Judged::TooEarly, "{end}");
+        }
+        assert_eq!(judge(&refused), Judged::Refusal { writes: true });
+        assert_eq!(judge(&row), Judged::Reply);
+        assert_eq!(judge(&message(b'C', b"SELECT 0\0")), Judged::Reply);
+        // Behind a row an error is the client's.
+        let late = [row, error("40001")].concat();
+        assert_eq!(judge(&late), Judged::Reply);
+    }
+
+    #[test]
+    fn a_description_that_is_too_long_to_be_held_back_is_a_reply() {
+        let long = message(b'T', &vec![0; WITHHELD_BYTES_MAX]);
+        assert_eq!(judge(&long[..100]), Judged::Reply);
+        let notices: Vec<u8> = (0..2000)
+            .flat_map(|_| message(b'N', b"SNOTICE\0\0"))
+            .collect();
+        assert_eq!(judge(&notices), Judged::Reply);
+    }
+}

@@ -1,0 +1,211 @@
+//! Reads at replicas: where a round of the client goes, and what becomes of it there.
+//!
+//! A client that has no server is free to get one anywhere. What it says then is looked at before any
+//! of it is sent: one whole round that certainly only reads may go to a replica. There it is on
+//! trial. The client hears nothing until the reply shows that it is one; if it is an error that
+//! the primary would not have given, or the replica is gone, the round goes to the primary, and the
+//! client never knows. What the client says behind that round is held until the round is over.
+//!
+//! ```text
+//!   away ── a round that reads ──▶ trial ── a reply ──▶ accepted ── ReadyForQuery ──▶ away
+//!     │                              │ 25006, …, gone       │ of an open block
+//!     │ anything else                ▼                      ▼
+//!     └──────────▶ primary ◀── once more, from what was kept   block, until it is over
+//! ```
+//!
+//! What the client has seen is its [`Past`]: no replica that is behind that answers it.
+
+mod at_login;
+mod judge;
+mod knowledge;
+mod position;
+mod round;
+mod route;
+mod trial;
+mod waiting;
+mod wishes;
+
+use tokio::time::Instant;
+
+pub(super) use self::at_login::pool_of_session;
+pub(super) use self::judge::Judged;
+pub(super) use self::position::ANSWER_BYTES;
+pub(super) use self::route::Way;
+
+use self::round::Deed;
+use self::waiting::Replay;
+use self::wishes::Wishes;
+use crate::routing::Life;
+use crate::routing::Lsn;
+use crate::routing::Past;
+use crate::routing::UnprovenWrite;
+use crate::session::Client;
+
+/// What a session knows of its reads, once one of its rounds might have gone to a replica.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    past: Past,
+    wishes: Wishes,
+    stage: Stage,
+    /// The round at a replica, for as long as it may have to be sent once more.
+    kept: Vec<u8>,
+    /// How many bytes of it, or of what is held, are of the round and not sent yet.
+    left: usize,
+    /// What is held has been at a replica in vain.
+    is_barred: bool,
+    /// What is held waits for a replica that is about to be able to serve it.
+    replay: Replay,
+    /// The client hears of a write, and nobody has told yet how far the primary had come with it.
+    unproven: Option<UnprovenWrite>,
+    /// What the round does, until it is sent.
+    deed: Option<Deed>,
+    /// It is `SHOW tidegate.lsn`.
+    wants_lsn: bool,
+}
+
+/// Where the session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Stage {
+    /// Without a server.
+    #[default]
+    Away,
+    /// At the primary.
+    Primary {
+        /// The client may have seen what its past does not tell of.
+        has_seen: bool,
+        /// It may have written something.
+        has_written: bool,
+        /// It is asked how far it has come by now.
+        asked: bool,
+        /// How far that is.
+        told: Option<Lsn>,
+    },
+    /// It waits for, or has, a server of a replica.
+    Replica {
+        /// The life in which the replica was found to be fit.
+        life: Life,
+        /// When it was asked: later servers may be of another life.
+        asked_at: Instant,
+        step: Step,
+    },
+}
+
+/// How far a round at a replica has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// No reply yet that the client may see.
+    Trial,
+    /// The replica refuses it, and the primary may not.
+    Refused {
+        /// It writes, so that no replica will ever run it.
+        writes: bool,
+    },
+    /// The client hears the reply.
+    Accepted,
+    /// A transaction block is open there, or all that the client says goes there.
+    Block,
+}
+
+impl Stage {
+    const AT_PRIMARY: Self = Self::Primary {
+        has_seen: false,
+        has_written: false,
+        asked: false,
+        told: None,
+    };
+}
+
+impl Reading {
+    /// The client's wishes are those of its settings at the moment.
+    fn follow(&mut self, client: &Client) {
+        self.wishes.follow(&client.settings.borrow());
+        if let Some(lsn) = self.wishes.min_lsn {
+            self.past.floor = self.past.floor.max(lsn);
+        }
+    }
+
+    /// Whether what the client says is held until its round at a replica is over.
+    pub(super) fn gathers(&self) -> bool {
+        matches!(self.stage, Stage::Replica { step, .. } if step != Step::Block)
+    }
+
+    /// Whether the client's round may still be sent somewhere else.
+    pub(super) fn may_move(&self) -> bool {
+        matches!(
+            self.stage,
+            Stage::Replica {
+                step: Step::Trial | Step::Refused { .. },
+                ..
+            }
+        )
+    }
+
+    /// Whether a replica has refused the round, and for what it does.
+    pub(super) fn refusal(&self) -> Option<bool> {
+        match self.stage {
+            Stage::Replica {
+                step: Step::Refused { writes },
+                ..
+            } => Some(writes),
+            Stage::Away | Stage::Primary { .. } | Stage::Replica { .. } => None,
+        }
+    }
+
+    /// The client has parted from its server: what it has seen there it will not go back behind.
+    pub(super) fn left_server(&mut self) {
+        match std::mem::take(&mut self.stage) {
+            Stage::Primary {
+                has_seen: true,
+                told,
+                ..
+            } => self.saw_primary(told),
+            Stage::Replica {
+                life,
+                step: Step::Accepted | Step::Block,
+                ..
+            } => {
+                // Not the time of the poll, which may have begun before the reply came.
+                self.past.read_at(life, Instant::now());
+            },
+            Stage::Away | Stage::Primary { .. } | Stage::Replica { .. } => {},
+        }
+        // The next look at the primary tells how far a write has come that nobody has told of.
+        self.unproven = None;
+        self.deed = None;
+        self.left = 0;
+    }
+
+    /// The client is about to hear that a transaction is over.
+    pub(super) fn acknowledges(&mut self, client: &Client) {
+        let Stage::Primary {
+            has_written: true, ..
+        } = self.stage
+        else {
+            return;
+        };
+        if let Some(reads) = client.pool.reads()
+            && self.unproven.is_none()
+            && reads.topology().floor().is_demanded()
+        {
+            self.unproven = Some(reads.topology().floor().wrote());
+        }
+    }
+
+    /// What the primary has shown: as much as it says, or nobody knows yet how much.
+    fn saw_primary(&mut self, told: Option<Lsn>) {
+        match told {
+            Some(lsn) => {
+                // Whatever a replica had shown before, the primary had long written.
+                self.past.seen = None;
+                self.past.spoke_at = None;
+                self.past.heard(lsn);
+            },
+            None => self.past.spoke(Instant::now()),
+        }
+    }
+}
+
+/// Whether all that a client has seen is known to be before this place.
+fn is_past(past: &Past, lsn: Lsn) -> bool {
+    past.spoke_at.is_none() && past.seen.is_none() && past.floor <= lsn
+}

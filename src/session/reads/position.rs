@@ -1,0 +1,183 @@
+//! How far the primary has come, learnt in the same write as what the client says there.
+//!
+//! Behind a round that leaves no transaction open the server is asked for the end of its write-ahead
+//! log by a `FunctionCall`, which it need not parse or plan. Whatever the client has written or seen is
+//! before that. Where it cannot be asked, the client's next reads go to the primary until a monitor
+//! has asked it.
+//!
+//! See "Function Call",
+//! <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-FUNCTION-CALL>.
+
+use tidegate_proto::backend::TransactionStatus;
+use tidegate_proto::exchange::Owner;
+use tidegate_proto::frontend::Query;
+use tidegate_proto::frontend::tag as frontend;
+
+use crate::config::Consistency;
+use crate::pool;
+use crate::pool::Lease;
+use crate::routing::Lsn;
+use crate::session::End;
+use crate::session::reads::Reading;
+use crate::session::reads::Stage;
+use crate::session::reads::is_past;
+use crate::session::reads::knowledge::Knowledge;
+use crate::session::reads::round::Deed;
+use crate::session::reads::round::Round;
+use crate::session::reads::round::Said;
+use crate::session::run::Session;
+
+/// `pg_current_wal_insert_lsn()`, by the number that it has in every version, with a binary result: what
+/// is inserted may be ahead of what is written, and of a commit that did not wait for that.
+const QUESTION: [u8; 15] = *b"F\0\0\0\x0e\0\0\x0b\x24\0\0\0\0\0\x01";
+
+/// The body of the answer: its length, and the LSN.
+pub(in crate::session) const ANSWER_BYTES: usize = 12;
+
+/// In a block only what may end it is looked at: `COMMIT`, `END`, `ROLLBACK`.
+const BEGINNINGS_OF_ENDS: &[u8] = b"cCeErR";
+
+impl Session {
+    /// Whether the primary is to be asked how far it has come behind what the client says now.
+    pub(in crate::session) fn asks_position(&mut self, bytes: &[u8]) -> bool {
+        let (Some(lease), Some(reading)) = (&self.lease, &mut self.reading) else {
+            return false;
+        };
+        let deed = reading.deed.take();
+        let Stage::Primary {
+            has_seen,
+            has_written,
+            asked,
+            told,
+        } = &mut reading.stage
+        else {
+            return false;
+        };
+        *has_seen |= deed != Some(Deed::Sets);
+        *has_written |= !matches!(deed, Some(Deed::Sets | Deed::Reads));
+        *asked = false;
+        *told = None;
+        let ledger = &lease.ledger;
+        let is_free = !ledger.is_busy() && !ledger.is_open() && !ledger.is_doubtful();
+        let Some(reads) = self.client.pool.reads().filter(|_| is_free) else {
+            return false;
+        };
+        let matters = matches!(
+            reading.consistency(&self.client),
+            Consistency::Session | Consistency::Tenant
+        );
+        if !matters || reads.is_mute(self.client.now()) {
+            return false;
+        }
+        let is_idle = ledger.status() == TransactionStatus::Idle;
+        match deed {
+            Some(Deed::Reads | Deed::Writes) => is_idle && reading.left == bytes.len(),
+            Some(_) => false,
+            None if is_idle || !may_end(bytes) => false,
+            None => {
+                let knowledge = Knowledge::of(&self.client, self.statements.as_deref(), &reads);
+                let said = Round::read(bytes, &knowledge);
+                matches!(said, Said::Round(round) if round.deed == Deed::Ends && round.bytes == bytes.len())
+            },
+        }
+    }
+
+    /// Tells a server what its client's `SHOW tidegate.lsn` is to show, in the same write: what the client
+    /// has seen, or all that there is, if that is not known.
+    ///
+    /// # Errors
+    ///
+    /// [`End`]: the server is in no state to be told.
+    pub(in crate::session) fn place_position(
+        &self,
+        lease: &mut Lease,
+        injected: &mut Vec<u8>,
+    ) -> Result<(), End> {
+        let Some(reading) = self.reading.as_ref().filter(|reading| reading.wants_lsn) else {
+            return Ok(());
+        };
+        let past = &reading.past;
+        let is_known = past.floor > Lsn(0) && is_past(past, past.floor);
+        let value = if is_known {
+            format!("'{}'", past.floor)
+        } else {
+            "pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text".to_owned()
+        };
+        let query = format!("SELECT pg_catalog.set_config('tidegate.lsn',{value},false)");
+        let query = query.as_bytes();
+        Query { query }.encode(injected)?;
+        let sent = lease.ledger.sent(frontend::QUERY, Owner::Pooler);
+        sent.map_err(End::ClientViolation)?;
+        lease.card.own_rounds.begin();
+        lease.prepared.unnamed = pool::Unnamed::None;
+        Ok(())
+    }
+
+    /// Puts the question behind what is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`End`]: the server is in no state to be asked.
+    pub(in crate::session) fn ask_position(&mut self, out: &mut Vec<u8>) -> Result<(), End> {
+        let (Some(lease), Some(reading)) = (&mut self.lease, &mut self.reading) else {
+            return Ok(());
+        };
+        if let Stage::Primary { asked, .. } = &mut reading.stage {
+            *asked = true;
+        }
+        out.extend_from_slice(&QUESTION);
+        let statements = self.statements.get_or_insert_default();
+        statements.await_position();
+        let sent = lease
+            .ledger
+            .sent_marked(frontend::FUNCTION_CALL, Owner::Pooler);
+        sent.map_err(End::ClientViolation)
+    }
+}
+
+impl Reading {
+    /// The primary has told how far it has come: the body of a `FunctionCallResponse`.
+    pub(in crate::session) fn told_position(&mut self, body: &[u8]) {
+        if let Stage::Primary {
+            asked: true, told, ..
+        } = &mut self.stage
+            && let Some(bytes) = body.last_chunk::<8>()
+            && body.len() == ANSWER_BYTES
+        {
+            let lsn = Lsn(u64::from_be_bytes(*bytes));
+            *told = Some(lsn);
+            if let Some(unproven) = self.unproven.take() {
+                unproven.proven(lsn.end_of_record());
+            }
+        }
+    }
+}
+
+/// Whether a text asks for what its client must not fall behind.
+pub(super) fn is_wish(text: &[u8]) -> bool {
+    let text = text.trim_ascii();
+    let text = text.strip_suffix(b";").unwrap_or(text).trim_ascii_end();
+    let mut words = text
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty());
+    let is = |word: Option<&[u8]>, expected: &[u8]| {
+        word.is_some_and(|word| word.eq_ignore_ascii_case(expected))
+    };
+    is(words.next(), b"show") && is(words.next(), b"tidegate.lsn") && words.next().is_none()
+}
+
+/// Whether what a client says in a block may be the end of it.
+fn may_end(bytes: &[u8]) -> bool {
+    let body = bytes.get(5..).unwrap_or_default();
+    let text = match bytes.first() {
+        Some(&frontend::QUERY) => body,
+        Some(&frontend::PARSE) => {
+            let name = memchr::memchr(0, body).map_or(body.len(), |end| end + 1);
+            body.get(name..).unwrap_or_default()
+        },
+        Some(&frontend::BIND) => return true,
+        _ => return false,
+    };
+    let first = text.trim_ascii_start().first();
+    first.is_some_and(|first| BEGINNINGS_OF_ENDS.contains(first))
+}

@@ -1,0 +1,190 @@
+//! A round at a replica, from its first byte until its client hears the reply, or it is sent to the
+//! primary instead.
+
+use tidegate_proto::backend::TransactionStatus;
+use tokio::time::Instant;
+
+use crate::config::Consistency;
+use crate::pool;
+use crate::pool::Lease;
+use crate::pool::Server;
+use crate::pool::SpareBuffers;
+use crate::session::End;
+use crate::session::reads::Judged;
+use crate::session::reads::Reading;
+use crate::session::reads::Stage;
+use crate::session::reads::Step;
+use crate::session::reads::is_past;
+use crate::session::reads::judge::judge;
+use crate::session::reads::knowledge::Knowledge;
+use crate::session::run::Session;
+
+impl Session {
+    /// Whether a server has replayed what its client must see. Of one that was opened after the
+    /// replica was asked, only its own word says so: it may be of another life.
+    pub(in crate::session) fn may_use(&self, lease: &Lease) -> bool {
+        let Some(reading) = &self.reading else {
+            return true;
+        };
+        let Stage::Replica { asked_at, .. } = reading.stage else {
+            return true;
+        };
+        if lease.card.connected_at <= asked_at {
+            return true;
+        }
+        match reading.consistency(&self.client) {
+            Consistency::Eventual => true,
+            Consistency::Session => is_past(&reading.past, lease.card.replayed),
+            Consistency::Tenant | Consistency::Bounded => false,
+        }
+    }
+
+    /// What was to go to a replica goes to the primary.
+    pub(in crate::session) fn stay_at_primary(&mut self) {
+        if let Some(reading) = &mut self.reading {
+            reading.stage = Stage::AT_PRIMARY;
+        }
+    }
+
+    /// Whether the client waits for, or has, a server of a replica, and may as well have another.
+    pub(in crate::session) fn may_move(&self) -> bool {
+        let reading = self.reading.as_ref();
+        reading.is_some_and(|reading| reading.may_move())
+    }
+
+    /// Whether what the client says is held until its round at a replica is over.
+    #[inline]
+    pub(in crate::session) fn gathers(&self) -> bool {
+        let reading = self.reading.as_ref();
+        reading.is_some_and(|reading| reading.gathers())
+    }
+
+    /// What of the client's words may be sent now: at a replica one round, of which a copy is kept for as
+    /// long as it may have to be sent once more. What stands behind it is held.
+    pub(in crate::session) fn part<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        spare: &mut SpareBuffers,
+    ) -> (&'a [u8], &'a [u8]) {
+        let (Some(lease), Some(reading)) = (&mut self.lease, &mut self.reading) else {
+            return (bytes, &[]);
+        };
+        if !reading.gathers() {
+            return (bytes, &[]);
+        }
+        let (round, behind) = bytes.split_at_checked(reading.left).unwrap_or((bytes, &[]));
+        if reading.may_move() && reading.kept.is_empty() {
+            lease.incoming.is_on_trial = true;
+            spare.append(&mut reading.kept, round);
+        }
+        (round, behind)
+    }
+
+    /// What stays of the client's words: of its round, which stands first, and behind it.
+    pub(in crate::session) fn hold_behind(&mut self, behind: &[u8], spare: &mut SpareBuffers) {
+        if self.gathers() {
+            if let Some(reading) = &mut self.reading {
+                reading.left = self.held.len();
+            }
+            spare.append(&mut self.held, behind);
+        }
+    }
+
+    /// The server has closed the connection: if the client knows nothing of it, it need not.
+    ///
+    /// # Errors
+    ///
+    /// [`End::ServerGone`].
+    pub(in crate::session) fn lost_server(&mut self) -> Result<bool, End> {
+        if !self.may_move() {
+            return Err(self.server_gone());
+        }
+        self.turn_to_primary(self.client.now());
+        Ok(true)
+    }
+
+    /// The replica cannot serve the round: it goes to the primary, and with it what was said behind.
+    pub(in crate::session) fn turn_to_primary(&mut self, now: Instant) {
+        let lease = self.lease.take();
+        self.waiting = None;
+        if let Some(statements) = &mut self.statements {
+            statements.take_back();
+        }
+        if let Some(reading) = &mut self.reading {
+            let (kept, left) = (std::mem::take(&mut reading.kept), reading.left);
+            if !kept.is_empty() {
+                self.held.splice(..left.min(self.held.len()), kept);
+            }
+            reading.stage = Stage::Away;
+            reading.is_barred = true;
+        }
+        self.left_server(now);
+        self.conversation.restarts = true;
+        if let Some(lease) = lease {
+            pool::abandon(lease);
+        }
+    }
+
+    /// A replica has refused the round: another endpoint has the last word.
+    pub(in crate::session) fn heed_refusal(&mut self) -> bool {
+        let Some(writes) = self.reading.as_ref().and_then(|it| it.refusal()) else {
+            return false;
+        };
+        if let (true, Some(reads), Some(reading)) =
+            (writes, self.client.pool.reads(), &self.reading)
+        {
+            let knowledge = Knowledge::of(&self.client, self.statements.as_deref(), &reads);
+            knowledge.refuse(&reading.kept);
+        }
+        self.turn_to_primary(self.client.now());
+        true
+    }
+
+    /// The round is answered: what was kept of it is not needed any more.
+    pub(in crate::session) fn forget_kept(&mut self, spare: &mut SpareBuffers) {
+        if let Some(reading) = &mut self.reading
+            && !reading.kept.is_empty()
+            && !reading.may_move()
+        {
+            spare.take_back(std::mem::take(&mut reading.kept));
+        }
+    }
+
+    /// The round at a replica has begun a transaction block, which stays there.
+    pub(in crate::session) fn note_block(&mut self) {
+        let Some(reading) = &mut self.reading else {
+            return;
+        };
+        let Stage::Replica { step, .. } = &mut reading.stage else {
+            return;
+        };
+        let is_open = |lease: &Lease| {
+            !lease.ledger.is_busy() && lease.ledger.status() != TransactionStatus::Idle
+        };
+        if *step == Step::Accepted && self.lease.as_ref().is_some_and(is_open) {
+            *step = Step::Block;
+            reading.left = 0;
+            self.conversation.resumes |= !self.held.is_empty();
+        }
+    }
+}
+
+impl Reading {
+    /// What a replica says while a round is on trial.
+    pub(in crate::session) fn judge(&mut self, server: &mut Server, bytes: &[u8]) -> Judged {
+        let Stage::Replica { step, .. } = &mut self.stage else {
+            server.incoming.is_on_trial = false;
+            return Judged::Reply;
+        };
+        let judged = judge(bytes);
+        if judged == Judged::TooEarly {
+            return judged;
+        }
+        server.incoming.is_on_trial = false;
+        *step = match judged {
+            Judged::Refusal { writes } => Step::Refused { writes },
+            Judged::Reply | Judged::TooEarly => Step::Accepted,
+        };
+        judged
+    }
+}
