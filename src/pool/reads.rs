@@ -263,8 +263,13 @@ impl Reads {
 }
 
 impl Pool {
-    /// Where the reads of its clients may go; `None` if only to the primary.
+    /// Whether reads of its clients may go anywhere else than to the primary.
     #[inline]
+    pub fn has_reads(&self) -> bool {
+        self.reads.borrow().is_some()
+    }
+
+    /// Where the reads of its clients may go; `None` if only to the primary.
     pub fn reads(&self) -> Option<Rc<Reads>> {
         self.reads.borrow().as_ref().map(Rc::clone)
     }

@@ -38,14 +38,13 @@ impl Session {
         if header.tag() == frontend::TERMINATE {
             return Err(End::Terminated);
         }
-        let checkout = match self.way(bytes, now) {
-            Way::Primary => self.client.pool.checkout(&mut self.seat, now),
-            Way::Replica(pool) => self.check_out_there(&pool, now),
-            Way::Unsaid => return Ok(false),
-            Way::Later => {
-                self.client.enter(ClientState::Waiting, now);
-                return Ok(false);
-            },
+        let checkout = if self.client.pool.has_reads() {
+            self.check_out_somewhere(bytes, now)
+        } else {
+            Some(self.client.pool.checkout(&mut self.seat, now))
+        };
+        let Some(checkout) = checkout else {
+            return Ok(false);
         };
         match checkout {
             Checkout::Ready(lease) => {
@@ -58,6 +57,20 @@ impl Session {
                 Ok(false)
             },
             Checkout::Refused(error) => Err(End::NoServer(error)),
+        }
+    }
+
+    /// Asks for a server where what the client said is to go; `None` if it goes nowhere yet.
+    #[inline(never)]
+    fn check_out_somewhere(&mut self, bytes: &[u8], now: Instant) -> Option<Checkout> {
+        match self.way(bytes, now) {
+            Way::Primary => Some(self.client.pool.checkout(&mut self.seat, now)),
+            Way::Replica(pool) => Some(self.check_out_there(&pool, now)),
+            Way::Unsaid => None,
+            Way::Later => {
+                self.client.enter(ClientState::Waiting, now);
+                None
+            },
         }
     }
 
@@ -170,7 +183,11 @@ impl Session {
         if let Some(lease) = self.lease.take() {
             let now = self.client.now();
             let needs_reset = self.conversation.needs_reset();
-            let goes_on = self.conversation.waits || self.conversation.resumes || self.gathers();
+            let gathers = self
+                .reading
+                .as_ref()
+                .is_some_and(|reading| reading.gathers());
+            let goes_on = self.conversation.waits | self.conversation.resumes | gathers;
             let restarts = goes_on && !self.held.is_empty();
             self.left_server(now);
             self.conversation.restarts = restarts;

@@ -64,11 +64,10 @@ impl Session {
         if statements.is_some_and(|statements| statements.has_tried()) {
             scratch.spare.take_back(std::mem::take(&mut self.held));
         }
-        if self.reading.is_some() {
-            self.forget_kept(&mut scratch.spare);
-        }
+        let is_refused = self.reading.is_some() && self.heard_refusal(&mut scratch.spare);
         drop(scratch);
-        if self.reading.is_some() && self.heed_refusal() {
+        if is_refused {
+            self.heed_refusal();
             return Ok(true);
         }
         self.after_server()?;
@@ -116,9 +115,7 @@ impl Session {
         let mut scratch = pool.home.scratch();
         let scratch = &mut *scratch;
         // While it waits, what it says is only gathered.
-        let gathers = self.waiting.is_some()
-            || self.lease.is_some() && self.gathers()
-            || self.awaits_replay();
+        let gathers = self.waiting.is_some() || self.reading.is_some() && self.gathers();
         let held = if gathers { 0 } else { self.held.len() };
         let Some((front, room)) = scratch.read.split_at_mut_checked(held) else {
             return Ok(false);
@@ -164,8 +161,11 @@ impl Session {
         bytes: &[u8],
         context: &mut Context<'_>,
     ) -> Result<(), End> {
-        let (bytes, behind) = self.part(bytes, spare);
-        let asks = self.reading.is_some() && self.asks_position(bytes);
+        let (bytes, behind, asks) = if self.reading.is_some() {
+            self.part(bytes, spare)
+        } else {
+            (bytes, [].as_slice(), false)
+        };
         let Some(lease) = &mut self.lease else {
             return Ok(());
         };
@@ -200,7 +200,9 @@ impl Session {
         self.conversation.is_over = read.is_over;
         if !read.is_over {
             spare.append(&mut self.held, staying);
-            self.hold_behind(behind, spare);
+            if self.reading.is_some() {
+                self.hold_behind(behind, spare);
+            }
         }
         // Nothing may be owed for what it said: a stray CopyData, a Flush.
         self.after_server()

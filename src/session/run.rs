@@ -241,12 +241,6 @@ impl Session {
         if lease.ledger.is_under_way() && !self.conversation.has_news() {
             return Ok(());
         }
-        if self.reading.is_some() {
-            self.note_block();
-        }
-        let Some(lease) = &self.lease else {
-            return Ok(());
-        };
         if self.conversation.is_plain() && lease.is_clean() {
             self.round_is_over();
             return Ok(());

@@ -99,10 +99,11 @@ impl<'a> Knowledge<'a> {
         let wants_lsn = deed == Deed::Reads && position::is_wish(text);
         let is_refused = deed == Deed::Reads && self.reads.is_refused(|| sql::shape(text));
         Facts {
-            deed: if is_refused || wants_lsn {
-                Deed::Writes
-            } else {
-                deed
+            deed: match deed {
+                // It shows nothing of what is written.
+                Deed::Reads if wants_lsn => Deed::Sets,
+                Deed::Reads if is_refused => Deed::Writes,
+                deed => deed,
             },
             hint: access.hint,
             wants_lsn,

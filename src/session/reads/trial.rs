@@ -52,32 +52,36 @@ impl Session {
         reading.is_some_and(|reading| reading.may_move())
     }
 
-    /// Whether what the client says is held until its round at a replica is over.
+    /// Whether what the client says is held: until its round at a replica is over, or begins.
     #[inline]
     pub(in crate::session) fn gathers(&self) -> bool {
         let reading = self.reading.as_ref();
-        reading.is_some_and(|reading| reading.gathers())
+        reading.is_some_and(|reading| {
+            self.lease.is_some() && reading.gathers() || reading.awaits_replay()
+        })
     }
 
     /// What of the client's words may be sent now: at a replica one round, of which a copy is kept for as
-    /// long as it may have to be sent once more. What stands behind it is held.
+    /// long as it may have to be sent once more. What stands behind it is held. And whether the primary
+    /// is to be asked behind that how far it has come.
+    #[inline(never)]
     pub(in crate::session) fn part<'a>(
         &mut self,
         bytes: &'a [u8],
         spare: &mut SpareBuffers,
-    ) -> (&'a [u8], &'a [u8]) {
+    ) -> (&'a [u8], &'a [u8], bool) {
         let (Some(lease), Some(reading)) = (&mut self.lease, &mut self.reading) else {
-            return (bytes, &[]);
+            return (bytes, &[], false);
         };
         if !reading.gathers() {
-            return (bytes, &[]);
+            return (bytes, &[], self.asks_position(bytes));
         }
         let (round, behind) = bytes.split_at_checked(reading.left).unwrap_or((bytes, &[]));
         if reading.may_move() && reading.kept.is_empty() {
             lease.incoming.is_on_trial = true;
             spare.append(&mut reading.kept, round);
         }
-        (round, behind)
+        (round, behind, false)
     }
 
     /// What stays of the client's words: of its round, which stands first, and behind it.
@@ -125,33 +129,35 @@ impl Session {
         }
     }
 
-    /// A replica has refused the round: another endpoint has the last word.
-    pub(in crate::session) fn heed_refusal(&mut self) -> bool {
-        let Some(writes) = self.reading.as_ref().and_then(|it| it.refusal()) else {
+    /// What a server's words mean for a round at a replica: whether it has just refused it. If it has
+    /// answered, what was kept of it is not needed any more.
+    #[inline(never)]
+    pub(in crate::session) fn heard_refusal(&mut self, spare: &mut SpareBuffers) -> bool {
+        let Some(reading) = &mut self.reading else {
             return false;
         };
-        if let (true, Some(reads), Some(reading)) =
+        if !reading.kept.is_empty() && !reading.may_move() {
+            spare.take_back(std::mem::take(&mut reading.kept));
+        }
+        let is_refused = reading.refusal().is_some();
+        self.note_block();
+        is_refused
+    }
+
+    /// A replica has refused the round: the primary has the last word.
+    pub(in crate::session) fn heed_refusal(&mut self) {
+        let writes = self.reading.as_ref().and_then(|it| it.refusal());
+        if let (Some(true), Some(reads), Some(reading)) =
             (writes, self.client.pool.reads(), &self.reading)
         {
             let knowledge = Knowledge::of(&self.client, self.statements.as_deref(), &reads);
             knowledge.refuse(&reading.kept);
         }
         self.turn_to_primary(self.client.now());
-        true
-    }
-
-    /// The round is answered: what was kept of it is not needed any more.
-    pub(in crate::session) fn forget_kept(&mut self, spare: &mut SpareBuffers) {
-        if let Some(reading) = &mut self.reading
-            && !reading.kept.is_empty()
-            && !reading.may_move()
-        {
-            spare.take_back(std::mem::take(&mut reading.kept));
-        }
     }
 
     /// The round at a replica has begun a transaction block, which stays there.
-    pub(in crate::session) fn note_block(&mut self) {
+    fn note_block(&mut self) {
         let Some(reading) = &mut self.reading else {
             return;
         };
