@@ -330,6 +330,30 @@ pub const MONITOR_PATIENCE_MAX: u32 = 5;
 /// How long an endpoint may take to answer that, connecting included.
 pub const MONITOR_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Functions of one database that are not PostgreSQL's own and are known by name, in pairs of schema
+/// and name. A large extension has some hundreds.
+pub const FUNCTIONS_COUNT_MAX: usize = 16 * 1024;
+
+/// The names of these functions and of their schemas, in bytes.
+pub const FUNCTIONS_BYTES_MAX: usize = 512 * 1024;
+
+/// How long a database may take to say which functions it has, connecting included.
+pub const FUNCTIONS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long after that it is asked again, if a function is called that it did not name.
+pub const FUNCTIONS_MISS_PAUSE: Duration = Duration::from_secs(30);
+
+/// How old what it said may be, while functions are called. As long, at most, the pause between two
+/// questions gets.
+pub const FUNCTIONS_AGE_MAX: Duration = Duration::from_mins(5);
+
+/// The least time between two questions, whatever happens to the functions meanwhile; and how long
+/// after a failure it is asked again. Each failure doubles that.
+pub const FUNCTIONS_PAUSE_MIN: Duration = Duration::from_secs(1);
+
+/// How long a pool waits for another one that asks.
+pub const FUNCTIONS_OTHERS_PAUSE: Duration = Duration::from_millis(250);
+
 /// The pause after a database could not be woken, and the longest one: each failure doubles it.
 pub const WAKE_RETRY_FIRST: Duration = Duration::from_secs(1);
 /// See [`WAKE_RETRY_FIRST`].

@@ -117,6 +117,9 @@ pub enum PoolError {
         /// Its value at the primary.
         primary: String,
     },
+    /// A database's answer to which functions it has makes no sense.
+    #[error("the database does not say which functions it has as PostgreSQL does")]
+    BadCatalogAnswer,
     /// A message for the server could not be written.
     #[error("a message could not be written")]
     Unwritable(#[from] EncodeError),
@@ -194,6 +197,7 @@ impl PoolError {
             | Self::ReplyTooLarge
             | Self::BadMonitorAnswer
             | Self::OtherSettings { .. }
+            | Self::BadCatalogAnswer
             | Self::Timeout { .. } => Fault::Server,
             Self::QueryWaitTimeout { .. } | Self::TooManyWaiting => Fault::Client,
         }
@@ -238,6 +242,7 @@ impl PoolError {
             | Self::ReplyTooLarge
             | Self::BadMonitorAnswer
             | Self::OtherSettings { .. }
+            | Self::BadCatalogAnswer
             | Self::BadAuthQuery
             | Self::Unwritable(_)
             | Self::QueryWaitTimeout { .. }
@@ -291,6 +296,7 @@ impl PoolError {
             | Self::ServerViolation(_)
             | Self::BadMonitorAnswer
             | Self::OtherSettings { .. }
+            | Self::BadCatalogAnswer
             | Self::ReplyTooLarge => (
                 SqlState::CONNECTION_FAILURE,
                 "The tenant's administrator must look at the endpoint's configuration.",

@@ -15,6 +15,7 @@ use crate::auth::DerivedKeys;
 use crate::config;
 use crate::limits::SCRATCH_BUFFER_BYTES;
 use crate::net::Pipes;
+use crate::pool::Catalogs;
 use crate::pool::Clock;
 use crate::pool::Dial;
 use crate::pool::Parcel;
@@ -49,6 +50,8 @@ pub struct Surroundings {
     pub statement_prefix: Arc<str>,
     /// What is known of tenants' endpoints.
     pub topologies: Arc<Topologies>,
+    /// What is known of databases' functions.
+    pub catalogs: Arc<Catalogs>,
     /// The databases that may sleep.
     pub sleepers: Arc<Sleepers>,
     /// Where this node runs; empty if nobody says.
@@ -80,6 +83,8 @@ pub struct Home {
     pub server_tls: ServerTlsCache,
     /// What is known of tenants' endpoints, on all workers.
     pub topologies: Arc<Topologies>,
+    /// What is known of databases' functions, on all workers.
+    pub(super) catalogs: Arc<Catalogs>,
     /// The databases that may sleep, for all workers.
     pub(super) sleepers: Arc<Sleepers>,
     /// Where this node runs; empty if nobody says.
@@ -122,6 +127,7 @@ impl Home {
             post,
             statement_prefix,
             topologies,
+            catalogs,
             sleepers,
             region,
         } = surroundings;
@@ -131,6 +137,7 @@ impl Home {
             derived_keys: RefCell::new(DerivedKeys::new(digest_key)),
             statement_prefix,
             topologies,
+            catalogs,
             sleepers,
             region,
             worker,
@@ -250,6 +257,7 @@ impl Home {
                     // Only the last of its pools takes the tenant along.
                     self.counters.retire(key.tenant());
                     self.topologies.forget(key.tenant());
+                    self.catalogs.forget(key.tenant());
                 }
                 if !key.is_dedicated() {
                     forgotten.push(key);

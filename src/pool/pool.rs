@@ -37,6 +37,7 @@ use crate::pool::Statements;
 use crate::pool::Welcomes;
 use crate::pool::age::AgeLimit;
 use crate::pool::failover::Lookout;
+use crate::pool::functions::FunctionView;
 use crate::pool::queue::Queue;
 use crate::pool::siblings::Asks;
 use crate::sql::reads::BuiltinFunctions;
@@ -75,6 +76,8 @@ pub struct Pool {
     pub(super) reads: RefCell<Option<Rc<Reads>>>,
     /// What is found out about the tenant's endpoints.
     pub(super) lookout: RefCell<Lookout>,
+    /// What is known of the functions that its clients call.
+    pub(super) functions: FunctionView,
     pub(super) idle: RefCell<VecDeque<Box<Server>>>,
     pub(super) queue: Rc<Queue>,
     /// Clean servers that a cancel request is still on its way to.
@@ -200,6 +203,7 @@ impl Pool {
             primary: Weak::new(),
             reads: RefCell::new(reads),
             lookout: RefCell::new(lookout),
+            functions: FunctionView::default(),
             idle: RefCell::default(),
             queue: Rc::default(),
             canceled: RefCell::default(),
@@ -312,6 +316,7 @@ impl Pool {
             self.reconnect(now);
         }
         self.strand_at_reload();
+        self.reload_functions();
         self.is_full.set(false);
         *self.outage.borrow_mut() = None;
         self.refill(now);

@@ -9,6 +9,7 @@ use crate::admin::Desk;
 use crate::config::Config;
 use crate::edge::Gate;
 use crate::edge::ListenerRuntime;
+use crate::pool::Catalogs;
 use crate::pool::Sleepers;
 use crate::routing::Topologies;
 use crate::session::CancelKeys;
@@ -41,6 +42,8 @@ pub struct NodeState {
     pub statement_prefix: Arc<str>,
     /// What is known of tenants' endpoints.
     pub topologies: Arc<Topologies>,
+    /// What is known of databases' functions.
+    pub catalogs: Arc<Catalogs>,
     /// The databases that may sleep.
     pub sleepers: Arc<Sleepers>,
     /// The way to every worker.

@@ -116,6 +116,7 @@ fn is_of_the_database(error: &PoolError) -> bool {
         | PoolError::WokenTooOften { .. }
         | PoolError::BadMonitorAnswer
         | PoolError::OtherSettings { .. }
+        | PoolError::BadCatalogAnswer
         | PoolError::ServerRefused { .. }
         | PoolError::OwnLoginRefused(_)
         | PoolError::Login(_)

@@ -223,6 +223,7 @@ fn share(
         homes: Homes::new(mailboxes.workers()),
         statement_prefix: pool::statement_prefix(random_bytes),
         topologies,
+        catalogs: Arc::default(),
         sleepers: Arc::default(),
         mailboxes,
         desk: Arc::new(Desk::new(furniture, Instant::now())),

@@ -73,6 +73,7 @@ async fn live(equipment: Equipment) {
         post: Box::new(node.mailboxes.clone()),
         statement_prefix: Arc::clone(&node.statement_prefix),
         topologies: Arc::clone(&node.topologies),
+        catalogs: Arc::clone(&node.catalogs),
         sleepers: Arc::clone(&node.sleepers),
         // It changes with a restart only.
         region: node.config.load().node.region.as_str().into(),

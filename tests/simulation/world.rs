@@ -116,6 +116,7 @@ impl World {
                 post: Box::new(mail.clone()),
                 statement_prefix: Arc::clone(&prefix),
                 topologies: Arc::default(),
+                catalogs: Arc::default(),
                 sleepers: Arc::default(),
                 region: Arc::default(),
             };

@@ -109,6 +109,7 @@ impl World {
             post: Box::new(Mailboxes::new(1).0),
             statement_prefix: "tidegate_07070707_".into(),
             topologies: Arc::default(),
+            catalogs: Arc::default(),
             sleepers: Arc::default(),
             region: Arc::default(),
         };

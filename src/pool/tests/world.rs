@@ -115,6 +115,7 @@ impl World {
                 post: Box::new(mail.clone()),
                 statement_prefix: "tidegate_07070707_".into(),
                 topologies: Arc::default(),
+                catalogs: Arc::default(),
                 sleepers: Arc::default(),
                 region: Arc::default(),
             };

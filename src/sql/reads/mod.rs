@@ -21,13 +21,16 @@
 //! See "Hot Standby", <https://www.postgresql.org/docs/current/hot-standby.html>.
 
 mod calls;
+mod catalog;
 mod commands;
 mod control;
 mod functions;
 mod grammar;
 mod hint;
 mod history;
+mod known;
 mod node;
+mod overrides;
 mod reader;
 mod words;
 
@@ -36,8 +39,12 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
+pub use self::catalog::CatalogFunctions;
+pub use self::catalog::Declarations;
 pub use self::functions::BuiltinFunctions;
 pub use self::hint::Hint;
+pub use self::known::KnownFunctions;
+pub use self::overrides::Overrides;
 
 use self::hint::Beginning;
 use self::reader::Reader;

@@ -1,0 +1,131 @@
+//! What a pool knows of the functions that its clients call, so that it can be told which of their
+//! statements only read.
+//!
+//! One [`Catalog`] per database of a tenant is shared by all workers. Nobody waits for it: what is not
+//! known yet counts as a write. It is asked when a statement needs it, and only then: a database
+//! that nobody uses may sleep.
+
+mod catalog;
+mod load;
+
+pub use self::catalog::Catalogs;
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use self::catalog::Catalog;
+use crate::config;
+use crate::limits::FUNCTIONS_AGE_MAX;
+use crate::pool::Pool;
+use crate::sql::reads::KnownFunctions;
+use crate::sql::reads::Overrides;
+
+/// A pool's own view of its database's functions.
+#[derive(Debug, Default)]
+pub(super) struct FunctionView {
+    /// None until a client needs it.
+    catalog: RefCell<Option<Arc<Catalog>>>,
+    /// Which of its versions is known here. 0 is none of them.
+    version: Cell<u64>,
+    known: RefCell<Rc<KnownFunctions>>,
+    known_since: Cell<Option<Instant>>,
+    /// Until then there is nothing to be gained by asking.
+    quiet_until: Cell<Option<Instant>>,
+}
+
+impl Pool {
+    /// What is known of the functions that clients call. Costs one atomic load, unless there is news.
+    ///
+    /// Of a tenant with one endpoint nothing is: nobody has to know.
+    #[inline]
+    pub fn functions(&self) -> Rc<KnownFunctions> {
+        let view = &self.functions;
+        let is_current = match &*view.catalog.borrow() {
+            Some(catalog) => catalog.version() == view.version.get(),
+            None => false,
+        };
+        if !is_current {
+            self.look_at_functions();
+        }
+        Rc::clone(&view.known.borrow())
+    }
+
+    /// Has the database asked for its functions, if that makes sense at the moment: somebody has looked
+    /// one up that is not known ([`KnownFunctions::has_missed`]).
+    pub fn missed_function(self: &Rc<Self>, now: Instant) {
+        let view = &self.functions;
+        view.known.borrow().forgive();
+        if view.quiet_until.get().is_some_and(|until| now < until) {
+            return;
+        }
+        let catalog = view.catalog.borrow().clone();
+        let Some(catalog) = catalog else {
+            return;
+        };
+        match catalog.begin(now) {
+            Ok(loading) => load::begin(self, loading),
+            Err(until) => view.quiet_until.set(Some(until)),
+        }
+    }
+
+    /// A client has committed a change of functions: what was known of them is no more.
+    pub fn functions_changed(&self) {
+        let catalogs = &self.home.catalogs;
+        if let Some(catalog) = catalogs.in_use(self.key.tenant(), self.key.database()) {
+            catalog.changed();
+        }
+    }
+
+    /// What is known grows old.
+    pub(super) fn age_functions(&self, now: Instant) {
+        let view = &self.functions;
+        let since = view.known_since.get();
+        if since.is_some_and(|since| now.duration_since(since) >= FUNCTIONS_AGE_MAX) {
+            view.known.borrow().grow_old();
+        }
+    }
+
+    /// The configuration may say something else of them.
+    pub(super) fn reload_functions(&self) {
+        // Seen anew as soon as they are needed.
+        self.functions.version.set(0);
+    }
+
+    #[cold]
+    fn look_at_functions(&self) {
+        let (view, config) = (&self.functions, self.tenant.config());
+        if !has_replicas(&config) {
+            if view.catalog.take().is_some() {
+                *view.known.borrow_mut() = Rc::default();
+            }
+            return;
+        }
+        let mut catalog = view.catalog.borrow_mut();
+        let catalog = catalog.get_or_insert_with(|| {
+            let catalogs = &self.home.catalogs;
+            catalogs.of(self.key.tenant(), self.key.database())
+        });
+        let published = catalog.published();
+        view.version.set(published.version);
+        view.known_since.set(published.at);
+        view.quiet_until.set(None);
+        let known = KnownFunctions::new(overrides(&config), published.functions.clone());
+        *view.known.borrow_mut() = Rc::new(known);
+    }
+}
+
+/// Whether there is anywhere else than the primary to send a read to.
+fn has_replicas(config: &config::Tenant) -> bool {
+    config.endpoints.len() > 1
+}
+
+fn overrides(config: &config::Tenant) -> Rc<Overrides> {
+    Rc::new(Overrides::new(
+        &config.read_functions,
+        &config.write_functions,
+    ))
+}
