@@ -56,6 +56,8 @@ pub(super) struct Conversation {
     pub(super) needs_reset: bool,
     /// What statements mean may be another thing once the transaction is over.
     pub(super) has_changed_catalog: bool,
+    /// What a function does may be another thing then.
+    pub(super) has_changed_functions: bool,
     /// The last thing that the server said to the client was why it ends.
     pub(super) is_error_open: bool,
     /// The server takes nothing more.

@@ -122,6 +122,7 @@ impl Observer for View<'_> {
         } else if CHANGES.iter().any(|command| tag.starts_with(command)) {
             server.pool.statements.borrow_mut().begin_epoch();
             self.conversation.has_changed_catalog = true;
+            self.conversation.has_changed_functions |= changes_functions(tag);
         }
         if is_discarded {
             self.conversation.discarded();
@@ -242,6 +243,9 @@ impl Observer for View<'_> {
             if std::mem::take(&mut self.conversation.has_changed_catalog) {
                 // Until now, others have parsed what was before.
                 server.pool.statements.borrow_mut().begin_epoch();
+                if std::mem::take(&mut self.conversation.has_changed_functions) {
+                    server.pool.functions_changed();
+                }
             }
             counters.add(Count::Transactions, 1);
             // Most transactions are one query.
@@ -300,6 +304,22 @@ const DEALLOCATE: &[u8] = b"DEALLOCATE\0";
 /// What the tags of commands begin with that may change what a statement takes and returns.
 const CHANGES: [&[u8]; 3] = [b"ALTER ", b"CREATE ", b"DROP "];
 
+/// Whether the tag of one of these commands is that of one that may make, change or drop functions.
+fn changes_functions(tag: &[u8]) -> bool {
+    let object = tag.split(|byte| matches!(byte, b' ' | 0)).nth(1);
+    matches!(
+        object.unwrap_or_default(),
+        b"AGGREGATE"
+            | b"EXTENSION"
+            | b"FUNCTION"
+            | b"OWNED"
+            | b"PROCEDURE"
+            | b"ROUTINE"
+            | b"SCHEMA"
+            | b"TYPE"
+    )
+}
+
 /// Whether an error says that a prepared plan is out of date. Its words may be of any language, but
 /// not the name of the routine, and not those of an internal error.
 fn is_of_a_stale_plan(body: &[u8]) -> bool {
@@ -329,4 +349,27 @@ fn can_be_set(name: &str) -> bool {
             | "server_version"
             | "session_authorization"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tags_of_commands_that_may_change_functions_are_known() {
+        for (tag, expected) in [
+            (&b"CREATE FUNCTION\0"[..], true),
+            (b"ALTER ROUTINE\0", true),
+            (b"DROP AGGREGATE\0", true),
+            (b"CREATE EXTENSION\0", true),
+            (b"ALTER SCHEMA\0", true),
+            (b"DROP OWNED\0", true),
+            (b"CREATE TABLE\0", false),
+            (b"ALTER DEFAULT PRIVILEGES\0", false),
+            (b"DROP VIEW\0", false),
+            (b"CREATE \0", false),
+        ] {
+            assert_eq!(changes_functions(tag), expected, "{tag:?}");
+        }
+    }
 }
