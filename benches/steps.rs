@@ -13,6 +13,8 @@
 
 use std::hint::black_box;
 use std::num::NonZeroU32;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -22,7 +24,8 @@ use tidegate::pool;
 use tidegate::pool::Checkout;
 use tidegate::sql::Session;
 use tidegate::sql::StateEffects;
-use tidegate::sql::reads::BuiltinFunctions;
+use tidegate::sql::reads::Declarations;
+use tidegate::sql::reads::KnownFunctions;
 use tidegate::sql::reads::Reads;
 use tidegate_proto::backend::TransactionStatus;
 use tidegate_proto::error::Sender;
@@ -70,6 +73,9 @@ impl Session for Plain {
 
 const SELECT: &[u8] =
     b"SELECT id, name, created_at FROM accounts WHERE owner = $1 AND state <> 'closed' ORDER BY id LIMIT 20";
+
+const SELECT_WITH_TWO_CALLS: &[u8] =
+    b"SELECT id, lower(name), created_at FROM accounts WHERE owner = $1 AND app.balance(id) > 10 ORDER BY id";
 
 const SELECT_WITH_CALLS: &[u8] =
     b"SELECT count(*), lower(name), max(created_at) FROM accounts WHERE id IN ($1, $2) AND coalesce(a, 1) > 10";
@@ -119,9 +125,18 @@ fn main() {
 
 /// What it takes to tell a read.
 fn reads() {
-    let functions = BuiltinFunctions::of_version(15);
+    let mut declared = Declarations::default();
+    for name in ["balance", "current_price", "distance", "total"] {
+        declared.add(b"app", name.as_bytes(), true, false);
+    }
+    let catalog = Arc::new(declared.finish(15));
+    let functions = KnownFunctions::new(Rc::default(), Some(catalog));
     for (name, text) in [
         ("whether a SELECT of a hundred bytes only reads", SELECT),
+        (
+            "the same, with two functions, one of them its own",
+            SELECT_WITH_TWO_CALLS,
+        ),
         ("the same, with four functions", SELECT_WITH_CALLS),
     ] {
         report(name, || {

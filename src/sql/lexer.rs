@@ -158,11 +158,15 @@ impl Lexer {
         let Some((&byte, after)) = rest.split_first() else {
             return rest;
         };
-        if class(byte) & WORD_START == 0 {
-            if byte == b' ' {
-                self.end_mark(sink);
-            } else {
+        let class = class(byte);
+        if class & WORD_START == 0 {
+            if class & (SPACE | MARK) == 0 {
                 self.mark(byte, sink);
+                return after;
+            }
+            self.end_mark(sink);
+            if class & MARK != 0 {
+                sink.token(Token::Mark(byte));
             }
             return after;
         }
@@ -452,6 +456,8 @@ const WORD_START: u8 = 1;
 /// What it may go on with.
 const WORD: u8 = 2;
 const SPACE: u8 = 4;
+/// What is a token by itself, whatever stands beside it.
+const MARK: u8 = 8;
 
 #[inline]
 fn class(byte: u8) -> u8 {
@@ -470,7 +476,8 @@ static CLASSES: [u8; 256] = {
             b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => WORD_START | WORD,
             b'0'..=b'9' | b'$' => WORD,
             b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => SPACE,
-            _ => 0,
+            b'\'' | b'"' | b'-' | b'/' | b'*' => 0,
+            _ => MARK,
         };
         if byte == 0 {
             break classes;

@@ -127,7 +127,8 @@ impl Declarations {
         if self.rows.len() >= FUNCTIONS_COUNT_MAX || self.bytes > FUNCTIONS_BYTES_MAX {
             self.cut.get_or_insert_with(|| (name.into(), is_builtin));
         }
-        if self.cut.is_none() {
+        // What a client's bytes mean beyond ASCII depends on its session.
+        if self.cut.is_none() && name.is_ascii() {
             self.rows.push(Row {
                 name: name.into(),
                 schema: schema.into(),

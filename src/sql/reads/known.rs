@@ -64,8 +64,9 @@ impl KnownFunctions {
 impl Functions for KnownFunctions {
     #[inline]
     fn effect(&self, schema: Option<&[u8]>, name: &[u8]) -> FunctionEffect {
-        // Whether the client's bytes are spelt as the catalog's is not known of other letters.
-        if !name.is_ascii() || schema.is_some_and(|schema| !schema.is_ascii()) {
+        // Whether the client's bytes mean what the catalog's do is not known of other letters. No such
+        // name is kept.
+        if schema.is_some_and(|schema| !schema.is_ascii()) {
             return FunctionEffect::Unknown;
         }
         let said = self.overrides.of(name);
@@ -74,7 +75,7 @@ impl Functions for KnownFunctions {
         }
         let catalog = self.catalog.as_ref();
         let known = catalog.and_then(|catalog| catalog.effect(schema, name, said));
-        if known.is_none() || self.is_old.get() {
+        if self.is_old.get() || known.is_none() && name.is_ascii() {
             self.has_missed.set(true);
         }
         known.unwrap_or(FunctionEffect::Unknown)
@@ -116,7 +117,7 @@ mod tests {
         Arc::new(declared.finish(18))
     }
 
-    const ROWS: [(&str, &str, bool, bool); 12] = [
+    const ROWS: [(&str, &str, bool, bool); 14] = [
         ("public", "lower", true, true),
         ("public", "upper", false, true),
         ("pg_catalog", "md5", false, true),
@@ -129,6 +130,8 @@ mod tests {
         ("public", "mixed", true, false),
         ("app", "mixed", false, false),
         ("app", "pay", false, false),
+        ("public", "\u{e9}", true, false),
+        ("\u{e9}", "total", true, false),
     ];
 
     #[test]
@@ -192,7 +195,7 @@ mod tests {
         ] {
             assert_eq!(call(&known, text), (Unknown, true), "{text}");
         }
-        // That no catalog can tell.
+        // Of these no catalog can tell.
         assert_eq!(call(&known, "\u{e9}"), (Unknown, false));
         assert_eq!(call(&known, "\u{e9}.total"), (Unknown, false));
         known.grow_old();

@@ -24,6 +24,7 @@ mod calls;
 mod catalog;
 mod commands;
 mod control;
+mod eight;
 mod functions;
 mod grammar;
 mod hint;

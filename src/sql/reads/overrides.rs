@@ -38,10 +38,14 @@ impl Overrides {
     }
 
     fn add(&mut self, name: &str, said: Said) {
+        // What a client's bytes mean beyond ASCII depends on its session: such a call is never a read.
         let (schema, name) = match name.split_once('.') {
             Some((schema, name)) => (Some(schema), name),
             None => (None, name),
         };
+        if !name.is_ascii() {
+            return;
+        }
         let of_name = self.0.entry(name.as_bytes().into()).or_default();
         match schema {
             None => of_name.anywhere = Some(said),

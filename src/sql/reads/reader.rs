@@ -286,6 +286,8 @@ impl Reader {
         self.history.push(Seen::Mark(mark));
     }
 
+    // Most tokens are something else, and need fewer registers without it.
+    #[inline(never)]
     fn open(&mut self, functions: &impl Functions) {
         let mut opening = Opening::Group;
         match self.place {

@@ -1,5 +1,7 @@
 //! Sets of words, each written in one text, and looked up by a hash that the compiler computes.
 
+use super::eight::padded;
+
 /// The words of a text, which are in lower case and apart by white space. There must be more slots
 /// than words, and a power of two of them.
 #[derive(Debug)]
@@ -22,13 +24,13 @@ impl<const SLOTS: usize> WordSet<SLOTS> {
         let mut at = 0;
         while at < bytes.len() {
             let start = at;
-            let mut hash = BEGIN;
             while at < bytes.len() && !bytes[at].is_ascii_whitespace() {
-                hash = mixed(hash, bytes[at]);
                 at += 1;
             }
             if at > start {
-                let mut slot = place(hash, SLOTS);
+                let (before, _) = bytes.split_at(at);
+                let (_, word) = before.split_at(start);
+                let mut slot = place(word, SLOTS);
                 while slots[slot] != 0 {
                     slot = (slot + 1) % SLOTS;
                 }
@@ -42,8 +44,7 @@ impl<const SLOTS: usize> WordSet<SLOTS> {
     /// Whether a word, which is in lower case, is one of them.
     #[inline]
     pub(super) fn has(&self, word: &[u8]) -> bool {
-        let hash = word.iter().fold(BEGIN, |hash, byte| mixed(hash, *byte));
-        let first = place(hash, SLOTS);
+        let first = place(word, SLOTS);
         for step in 0..SLOTS {
             let slot = self.slots.get((first + step) % SLOTS).copied();
             match slot.unwrap_or_default() {
@@ -68,17 +69,24 @@ impl<const SLOTS: usize> WordSet<SLOTS> {
     }
 }
 
-/// FNV-1a, <https://datatracker.ietf.org/doc/draft-eastlake-fnv/>.
-const BEGIN: u32 = 0x811c_9dc5;
-
+/// The slot that a word is looked for in first. The ends of a word and its length tell enough: what is
+/// alike is told apart behind it.
 #[inline]
-const fn mixed(hash: u32, byte: u8) -> u32 {
-    (hash ^ byte as u32).wrapping_mul(0x0100_0193)
+const fn place(word: &[u8], slots: usize) -> usize {
+    let (first, last) = ends(word);
+    // Odd, and half of its bits are set.
+    let mixed =
+        (first ^ last.rotate_left(27) ^ word.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 40) as usize % slots
 }
 
+/// The first eight bytes and the last eight; or all of them, if there are fewer.
 #[inline]
-const fn place(hash: u32, slots: usize) -> usize {
-    (hash ^ (hash >> 16)) as usize % slots
+const fn ends(word: &[u8]) -> (u64, u64) {
+    match (word.first_chunk(), word.last_chunk()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => (padded(word), 0),
+    }
 }
 
 #[cfg(test)]
