@@ -247,3 +247,141 @@ impl Drop for Loading {
         self.catalog.lock().is_loading = false;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::reads::Declarations;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn functions(names: &[&str]) -> CatalogFunctions {
+        let mut declared = Declarations::default();
+        for name in names {
+            declared.add(b"public", name.as_bytes(), true, false);
+        }
+        declared.finish(18)
+    }
+
+    fn count(catalog: &Catalog) -> Option<usize> {
+        let published = catalog.published();
+        assert_eq!(published.version, catalog.version());
+        let functions = published.functions.as_ref();
+        functions.map(|functions| functions.names_count())
+    }
+
+    /// Asks at this moment, and is answered at once.
+    fn ask(catalog: &Arc<Catalog>, names: &[&str], now: Instant) {
+        let loading = catalog.begin(now).unwrap();
+        loading.answered(functions(names), now);
+    }
+
+    #[test]
+    fn one_asks_at_a_time_and_whoever_is_dropped_does_not_any_more() {
+        let (catalog, now) = (Arc::new(Catalog::new()), Instant::now());
+        let loading = catalog.begin(now).unwrap();
+        assert_eq!(
+            catalog.begin(now).unwrap_err(),
+            now + FUNCTIONS_OTHERS_PAUSE
+        );
+        drop(loading);
+        assert_eq!(count(&catalog), None);
+        ask(&catalog, &["one"], now);
+        assert_eq!(count(&catalog), Some(1));
+        assert_eq!(catalog.begin(now).unwrap_err(), now + FUNCTIONS_MISS_PAUSE);
+    }
+
+    #[test]
+    fn what_is_missed_in_vain_is_asked_for_less_and_less_often() {
+        let (catalog, mut now) = (Arc::new(Catalog::new()), Instant::now());
+        ask(&catalog, &["one"], now);
+        for pause in [30, 60, 120, 240, 300, 300] {
+            assert_eq!(catalog.begin(now).unwrap_err(), now + SECOND * pause);
+            now += SECOND * pause;
+            ask(&catalog, &["one"], now);
+        }
+        now += SECOND * 300;
+        ask(&catalog, &["one", "two"], now);
+        assert_eq!(count(&catalog), Some(2));
+        now += SECOND * 30;
+        ask(&catalog, &["one", "two"], now);
+        assert_eq!(catalog.begin(now).unwrap_err(), now + SECOND * 60);
+        // Nothing was missed for twice as long.
+        now += SECOND * 120;
+        ask(&catalog, &["one", "two"], now);
+        assert_eq!(catalog.begin(now).unwrap_err(), now + SECOND * 60);
+        // It was old.
+        now += FUNCTIONS_AGE_MAX;
+        ask(&catalog, &["one", "two"], now);
+        assert_eq!(catalog.begin(now).unwrap_err(), now + SECOND * 30);
+    }
+
+    #[test]
+    fn what_is_the_same_as_before_takes_no_room_of_its_own() {
+        let (catalog, now) = (Arc::new(Catalog::new()), Instant::now());
+        ask(&catalog, &["one"], now);
+        let before = catalog.published();
+        ask(&catalog, &["one"], now + FUNCTIONS_MISS_PAUSE);
+        let after = catalog.published();
+        assert_eq!(after.version, before.version + 1);
+        assert_eq!(after.at, Some(now + FUNCTIONS_MISS_PAUSE));
+        let (before, after) = (before.functions.clone(), after.functions.clone());
+        assert!(Arc::ptr_eq(&before.unwrap(), &after.unwrap()));
+    }
+
+    #[test]
+    fn a_change_makes_unknown_what_was_known_and_what_is_just_being_said() {
+        let (catalog, now) = (Arc::new(Catalog::new()), Instant::now());
+        ask(&catalog, &["one"], now);
+        catalog.changed();
+        assert_eq!(count(&catalog), None);
+        assert_eq!(catalog.begin(now).unwrap_err(), now + FUNCTIONS_PAUSE_MIN);
+        let now = now + FUNCTIONS_PAUSE_MIN;
+        let loading = catalog.begin(now).unwrap();
+        catalog.changed();
+        loading.answered(functions(&["one"]), now);
+        assert_eq!(count(&catalog), None, "it may be from before the change");
+        ask(&catalog, &["one"], now + FUNCTIONS_PAUSE_MIN);
+        assert_eq!(count(&catalog), Some(1));
+    }
+
+    #[test]
+    fn each_failure_doubles_the_pause_and_what_is_known_stays_known() {
+        let (catalog, mut now) = (Arc::new(Catalog::new()), Instant::now());
+        ask(&catalog, &["one"], now);
+        now += FUNCTIONS_MISS_PAUSE;
+        for (number, pause) in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
+            .iter()
+            .enumerate()
+        {
+            let is_first = catalog.begin(now).unwrap().failed(now);
+            assert_eq!(is_first, number == 0);
+            assert_eq!(catalog.begin(now).unwrap_err(), now + SECOND * *pause);
+            now += SECOND * *pause;
+        }
+        assert_eq!(count(&catalog), Some(1));
+        let news = catalog
+            .begin(now)
+            .unwrap()
+            .answered(functions(&["one"]), now);
+        assert!(news.is_back && !news.is_cut);
+        assert!(catalog.begin(now + FUNCTIONS_AGE_MAX).unwrap().failed(now));
+    }
+
+    #[test]
+    fn pools_of_one_database_share_what_is_known_and_nobody_keeps_it_for_longer() {
+        let (catalogs, tenant) = (Catalogs::default(), TenantSlot::new(1));
+        let one = catalogs.of(tenant, "one");
+        assert!(Arc::ptr_eq(&one, &catalogs.of(tenant, "one")));
+        assert!(!Arc::ptr_eq(&one, &catalogs.of(tenant, "two")));
+        assert!(!Arc::ptr_eq(&one, &catalogs.of(TenantSlot::new(2), "one")));
+        assert!(catalogs.in_use(tenant, "one").is_some());
+        assert!(catalogs.in_use(tenant, "two").is_none());
+        assert_eq!(catalogs.lock()[&tenant].len(), 2);
+        drop(catalogs.of(tenant, "three"));
+        assert_eq!(catalogs.lock()[&tenant].len(), 2);
+        catalogs.forget(tenant);
+        assert!(catalogs.in_use(tenant, "one").is_none());
+        assert_eq!(catalogs.lock().len(), 1);
+    }
+}

@@ -9,8 +9,8 @@
 //! no doubt.
 //!
 //! Tokens do not tell what an operator, a cast, a type's input, a view, a policy or
-//! `row.function` calls, nor that a function of a tenant's own stands before that of
-//! `pg_catalog` on the `search_path` or fits its arguments better. PostgreSQL's own operators,
+//! `row.function` calls. Nor do they tell which function a name without a schema means: what is
+//! known of functions says what all of that name do. PostgreSQL's own operators,
 //! casts and types call nothing that writes. Where somebody else's do, a hot standby refuses
 //! with 25006 (`read_only_sql_transaction`) before anything was written, and the statement can
 //! go to the primary. So it does with 0A000 (`feature_not_supported`) for an unlogged table,
