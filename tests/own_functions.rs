@@ -147,6 +147,7 @@ fn home(catalogs: Arc<Catalogs>) -> Rc<Home> {
         topologies: Arc::default(),
         catalogs,
         sleepers: Arc::default(),
+        region: Arc::default(),
     };
     let node = NodeCounts::new(&config::Node::default());
     Home::new(0, Arc::new(node), surroundings)

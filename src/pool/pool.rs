@@ -40,7 +40,6 @@ use crate::pool::failover::Lookout;
 use crate::pool::functions::FunctionView;
 use crate::pool::queue::Queue;
 use crate::pool::siblings::Asks;
-use crate::sql::reads::BuiltinFunctions;
 use crate::telemetry::Counters;
 use crate::tenancy::Claim;
 use crate::tenancy::PoolCounts;
@@ -256,15 +255,6 @@ impl Pool {
     pub fn shares_unnamed_statements(&self) -> bool {
         let settings = &self.user.borrow().pool;
         settings.share_unnamed_statements && settings.max_prepared_statements > 0
-    }
-
-    /// PostgreSQL's own functions, in the version that its servers were last seen to be.
-    pub fn builtin_functions(&self) -> BuiltinFunctions {
-        let welcomes = self.welcomes.borrow();
-        let version = welcomes.last_reported("server_version").unwrap_or_default();
-        let end = version.find(|letter: char| !letter.is_ascii_digit());
-        let major = version.get(..end.unwrap_or(version.len()));
-        BuiltinFunctions::of_version(major.and_then(|major| major.parse().ok()).unwrap_or(0))
     }
 
     /// How many of its servers are being connected, in servers.

@@ -183,11 +183,9 @@ impl Session {
         if let Some(lease) = self.lease.take() {
             let now = self.client.now();
             let needs_reset = self.conversation.needs_reset();
-            let gathers = self
-                .reading
-                .as_ref()
-                .is_some_and(|reading| reading.gathers());
-            let goes_on = self.conversation.waits | self.conversation.resumes | gathers;
+            // What is gathered while reads may go elsewhere begins anew.
+            let goes_on =
+                self.conversation.waits | self.conversation.resumes | self.reading.is_some();
             let restarts = goes_on && !self.held.is_empty();
             self.left_server(now);
             self.conversation.restarts = restarts;

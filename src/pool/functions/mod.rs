@@ -32,6 +32,8 @@ pub(super) struct FunctionView {
     /// Which of its versions is known here. 0 is none of them.
     version: Cell<u64>,
     known: RefCell<Rc<KnownFunctions>>,
+    /// How often that was replaced.
+    generation: Cell<u64>,
     known_since: Cell<Option<Instant>>,
     /// Until then there is nothing to be gained by asking.
     quiet_until: Cell<Option<Instant>>,
@@ -52,6 +54,12 @@ impl Pool {
             self.look_at_functions();
         }
         Rc::clone(&view.known.borrow())
+    }
+
+    /// Counts what [`functions`](Self::functions) has returned: what was judged by an earlier one may be
+    /// wrong by now.
+    pub fn functions_generation(&self) -> u64 {
+        self.functions.generation.get()
     }
 
     /// Has the database asked for its functions, if that makes sense at the moment: somebody has looked
@@ -98,6 +106,7 @@ impl Pool {
     #[cold]
     fn look_at_functions(&self) {
         let (view, config) = (&self.functions, self.tenant.config());
+        view.generation.set(view.generation.get() + 1);
         if !has_replicas(&config) {
             if view.catalog.take().is_some() {
                 *view.known.borrow_mut() = Rc::default();

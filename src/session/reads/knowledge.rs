@@ -1,5 +1,7 @@
 //! What is known of the statements of one client: by their texts, or as it has parsed them before.
 
+use std::rc::Rc;
+
 use tidegate_proto::frontend::Bind;
 use tidegate_proto::frontend::tag as frontend;
 
@@ -15,7 +17,7 @@ use crate::session::reads::round::split_at_zero;
 use crate::session::statements::Statements;
 use crate::sql;
 use crate::sql::reads::Access;
-use crate::sql::reads::BuiltinFunctions;
+use crate::sql::reads::KnownFunctions;
 use crate::sql::reads::Reads;
 
 /// What is known of the statements of one client.
@@ -23,7 +25,7 @@ pub(super) struct Knowledge<'a> {
     pub(super) client: &'a Client,
     pub(super) statements: Option<&'a Statements>,
     pub(super) reads: &'a pool::Reads,
-    pub(super) functions: BuiltinFunctions,
+    pub(super) functions: Rc<KnownFunctions>,
 }
 
 impl Known for Knowledge<'_> {
@@ -34,7 +36,7 @@ impl Known for Knowledge<'_> {
     fn statement(&self, name: &[u8]) -> Option<Facts> {
         let statement = self.statements?.known(name)?;
         let text = text_of(statement);
-        let version = 0;
+        let version = self.client.pool.functions_generation();
         let access = match statement.access.get() {
             Some((known, access)) if known == version => access,
             _ => {
@@ -57,7 +59,14 @@ impl<'a> Knowledge<'a> {
             client,
             statements,
             reads,
-            functions: client.pool.builtin_functions(),
+            functions: client.pool.functions(),
+        }
+    }
+
+    /// Has the database asked for functions that were not known, if there were any.
+    pub(super) fn ask_for_missed(&self) {
+        if self.functions.has_missed() {
+            self.client.pool.missed_function(self.client.now());
         }
     }
 
@@ -89,8 +98,8 @@ impl<'a> Knowledge<'a> {
 
     fn access(&self, text: &[u8]) -> Access {
         let mut reads = Reads::new();
-        reads.feed(text, self.client, &self.functions);
-        reads.finish(&self.functions)
+        reads.feed(text, self.client, &*self.functions);
+        reads.finish(&*self.functions)
     }
 
     /// What tokens do not tell, a replica may have told.
@@ -99,11 +108,13 @@ impl<'a> Knowledge<'a> {
         let wants_lsn = deed == Deed::Reads && position::is_wish(text);
         let is_refused = deed == Deed::Reads && self.reads.is_refused(|| sql::shape(text));
         Facts {
-            deed: match deed {
+            deed: if wants_lsn {
                 // It shows nothing of what is written.
-                Deed::Reads if wants_lsn => Deed::Sets,
-                Deed::Reads if is_refused => Deed::Writes,
-                deed => deed,
+                Deed::Sets
+            } else if is_refused {
+                Deed::Writes
+            } else {
+                deed
             },
             hint: access.hint,
             wants_lsn,

@@ -129,6 +129,19 @@ impl Reading {
         matches!(self.stage, Stage::Replica { step, .. } if step != Step::Block)
     }
 
+    /// Whether the primary has only to say how far it has come: what the client says meanwhile may go
+    /// somewhere else.
+    fn is_about_to_leave(&self) -> bool {
+        matches!(
+            self.stage,
+            Stage::Primary {
+                asked: true,
+                told: None,
+                ..
+            }
+        )
+    }
+
     /// Whether the client's round may still be sent somewhere else.
     pub(super) fn may_move(&self) -> bool {
         matches!(

@@ -77,6 +77,7 @@ impl Session {
             None => {
                 let knowledge = Knowledge::of(&self.client, self.statements.as_deref(), &reads);
                 let said = Round::read(bytes, &knowledge);
+                knowledge.ask_for_missed();
                 matches!(said, Said::Round(round) if round.deed == Deed::Ends && round.bytes == bytes.len())
             },
         }

@@ -57,6 +57,7 @@ impl Session {
             Said::Part if bytes.len() < ROUND_BYTES_MAX => return Way::Unsaid,
             Said::Part | Said::Other => None,
         };
+        knowledge.ask_for_missed();
         reading.deed = round.map(|round| round.deed);
         reading.wants_lsn = round.is_some_and(|round| round.wants_lsn);
         reading.left = round.map_or(0, |round| round.bytes);

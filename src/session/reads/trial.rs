@@ -55,10 +55,18 @@ impl Session {
     /// Whether what the client says is held: until its round at a replica is over, or begins.
     #[inline]
     pub(in crate::session) fn gathers(&self) -> bool {
-        let reading = self.reading.as_ref();
-        reading.is_some_and(|reading| {
-            self.lease.is_some() && reading.gathers() || reading.awaits_replay()
-        })
+        let Some(reading) = &self.reading else {
+            return false;
+        };
+        match &self.lease {
+            Some(lease) => {
+                reading.gathers()
+                    || reading.is_about_to_leave()
+                        && lease.ledger.is_clean_for_client()
+                        && !self.keeps_server()
+            },
+            None => reading.awaits_replay(),
+        }
     }
 
     /// What of the client's words may be sent now: at a replica one round, of which a copy is kept for as
