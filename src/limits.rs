@@ -195,7 +195,10 @@ pub const WITHHELD_BYTES_MAX: usize = 16 * 1024;
 /// Shapes of texts that a pool remembers because a replica has refused to run them.
 pub const REFUSED_SHAPES_COUNT_MAX: usize = 4096;
 
-/// How long a primary is not asked how far it has come, after it has not said so.
+/// How often in a row a primary may not say how far it has come before it is not asked for a while.
+pub const POSITION_REFUSALS_MAX: u32 = 3;
+
+/// How long it is not asked then.
 pub const POSITION_REFUSED_PAUSE: Duration = Duration::from_secs(30);
 
 /// How long a client waits for a server of a replica before the primary serves it.

@@ -22,6 +22,7 @@ use crate::pool::Parcel;
 use crate::pool::Pool;
 use crate::pool::PoolKey;
 use crate::pool::Post;
+use crate::pool::ServerCard;
 use crate::pool::ServerSession;
 use crate::pool::ServerTlsCache;
 use crate::pool::Sleepers;
@@ -247,8 +248,13 @@ impl Home {
         self.suspend_idle(now);
         for pool in self.pools() {
             pool.tick(now);
-            // A task may still need it: a cancel request on its way, a check.
-            if pool.is_unused() && Rc::strong_count(&pool) == 2 {
+            if let Some(reads) = pool.reads() {
+                reads.keep_only_used();
+            }
+            // A task may still need it: a cancel request on its way, a check. So may its replicas' pools,
+            // which share its statements.
+            let is_left = pool.is_unused() && Rc::strong_count(&pool) == 2;
+            if is_left && !self.has_pools_at_replicas(&pool) {
                 self.pools.borrow_mut().remove(&pool.key);
                 let (key, is_gone) = (pool.key.clone(), pool.tenant.is_gone());
                 drop(pool);
@@ -267,6 +273,12 @@ impl Home {
         forgotten
     }
 
+    /// Whether there are pools at replicas that belong to a primary's pool.
+    fn has_pools_at_replicas(&self, primary: &Rc<Pool>) -> bool {
+        let pools = self.pools.borrow();
+        primary.has_reads() && pools.values().any(|pool| pool.is_replica_of(primary))
+    }
+
     /// The clients that have a server, by their numbers.
     pub fn lent_to(&self) -> Vec<u64> {
         let mut clients = Vec::new();
@@ -275,6 +287,16 @@ impl Home {
             clients.extend(cards.iter().filter_map(|card| card.client.get()));
         }
         clients
+    }
+
+    /// The pool that a server belongs to.
+    pub fn pool_of(&self, card: &Rc<ServerCard>) -> Option<Rc<Pool>> {
+        let pools = self.pools.borrow();
+        let has_it = |pool: &&Rc<Pool>| {
+            let cards = pool.cards.borrow();
+            cards.iter().any(|known| Rc::ptr_eq(known, card))
+        };
+        pools.values().find(has_it).map(Rc::clone)
     }
 
     /// Takes what another worker sends for one of the pools here.

@@ -51,9 +51,9 @@ impl Pool {
 
     fn end_waits(&self, now: Instant) {
         let timeout = match self.key.endpoint() {
-            // The primary serves them.
-            Some(_) => REPLICA_WAIT_MAX,
-            None => self.user.borrow().pool.query_wait_timeout,
+            // The primary serves them. Who has its server for a whole session has nowhere else to go.
+            Some(_) if self.clients.get() == 0 => REPLICA_WAIT_MAX,
+            _ => self.user.borrow().pool.query_wait_timeout,
         };
         if timeout.is_zero() || self.queue.is_empty() {
             return;

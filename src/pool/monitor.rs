@@ -325,7 +325,7 @@ mod tests {
     #[test]
     fn a_primary_tells_its_timeline_and_a_standby_its_lag() {
         let mut values = PRIMARY;
-        values[1] = Some("1/3000028");
+        values[1] = Some("1/3002018");
         values[4] = Some("0000000A");
         values[6] = Some("77");
         values[8] = Some("7655012345678901234");
@@ -335,7 +335,7 @@ mod tests {
             system: Some(7_655_012_345_678_901_234),
             followed: None,
             // Nothing ends between the header of a page and its first record.
-            lsn: Lsn(0x1_0300_0000),
+            lsn: Lsn(0x1_0300_2000),
             received: None,
             lag: None,
             replay_age: None,

@@ -40,6 +40,7 @@ use crate::pool::failover::Lookout;
 use crate::pool::functions::FunctionView;
 use crate::pool::queue::Queue;
 use crate::pool::siblings::Asks;
+use crate::routing::TenantFloor;
 use crate::telemetry::Counters;
 use crate::tenancy::Claim;
 use crate::tenancy::PoolCounts;
@@ -73,6 +74,8 @@ pub struct Pool {
     pub(super) primary: Weak<Self>,
     /// Where the reads of its clients may go.
     pub(super) reads: RefCell<Option<Rc<Reads>>>,
+    /// What its clients write is told to whoever reads by that at a replica.
+    pub(super) floor: RefCell<Option<Arc<TenantFloor>>>,
     /// What is found out about the tenant's endpoints.
     pub(super) lookout: RefCell<Lookout>,
     /// What is known of the functions that its clients call.
@@ -185,6 +188,7 @@ impl Pool {
             tenant.pool_counts(key.database(), key.user(), key.endpoint())
         };
         let reads = Reads::of(home, &tenant, &key);
+        let floor = Reads::floor_of(home, &tenant);
         Self {
             account: ServerAccount::new(&home.node, &tenant, key.user(), &counts),
             shard: counts.join(home.worker),
@@ -201,6 +205,7 @@ impl Pool {
             endpoint: RefCell::new(endpoint),
             primary: Weak::new(),
             reads: RefCell::new(reads),
+            floor: RefCell::new(floor),
             lookout: RefCell::new(lookout),
             functions: FunctionView::default(),
             idle: RefCell::default(),
@@ -269,7 +274,8 @@ impl Pool {
 
     /// Whether it has no client and no server: it can be forgotten.
     pub fn is_unused(&self) -> bool {
-        self.clients.get() == 0 && self.opened.get() == 0
+        // Clients that wait for a replica's server belong to the primary's pool.
+        self.clients.get() == 0 && self.opened.get() == 0 && self.queue.is_empty()
     }
 
     /// Servers that are connected.
@@ -292,6 +298,7 @@ impl Pool {
         let mut lookout = self.lookout.borrow_mut();
         let endpoint = lookout.reload(&self.home, &self.tenant, &self.key);
         drop(lookout);
+        *self.floor.borrow_mut() = Reads::floor_of(&self.home, &self.tenant);
         *self.reads.borrow_mut() = Reads::of(&self.home, &self.tenant, &self.key);
         let user = tenant.user(self.key.user());
         if !tenant.may_have(self.key.user()) {

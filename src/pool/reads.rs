@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use crate::config::Consistency;
 use crate::config::Role;
 use crate::config::Route;
+use crate::limits::POSITION_REFUSALS_MAX;
 use crate::limits::POSITION_REFUSED_PAUSE;
 use crate::limits::REFUSED_SHAPES_COUNT_MAX;
 use crate::pool::Home;
@@ -34,6 +35,7 @@ use crate::routing::Preferences;
 use crate::routing::Readers;
 use crate::routing::Rule;
 use crate::routing::Target;
+use crate::routing::TenantFloor;
 use crate::routing::Topology;
 use crate::routing::Wish;
 use crate::tenancy::Tenant;
@@ -51,6 +53,8 @@ pub struct Reads {
     random: Cell<u32>,
     /// The primary does not say how far it has come, and is not asked until then.
     mute_until: Cell<Option<Instant>>,
+    /// How often in a row it has not said it.
+    position_refusals: Cell<u32>,
 }
 
 /// Where one read goes.
@@ -123,7 +127,17 @@ impl Reads {
             refused: RefCell::default(),
             random: Cell::new(u32::from_ne_bytes(random) | 1),
             mute_until: Cell::default(),
+            position_refusals: Cell::default(),
         }))
+    }
+
+    /// What a tenant's clients tell of what they write; `None` if there is no replica to read it from.
+    pub(super) fn floor_of(home: &Home, tenant: &Arc<Tenant>) -> Option<Arc<TenantFloor>> {
+        let config = tenant.config();
+        let mut endpoints = config.endpoints.iter();
+        let is_needed = endpoints.any(|endpoint| endpoint.role != Role::Primary);
+        let topology = home.topologies.of(tenant).filter(|_| is_needed)?;
+        Some(Arc::clone(topology.floor()))
     }
 
     /// What is known of the tenant's endpoints, on all workers.
@@ -195,9 +209,19 @@ impl Reads {
         self.mute_until.get().is_some_and(|until| now < until)
     }
 
-    /// The primary does not say how far it has come.
-    pub fn position_refused(&self, now: Instant) {
-        self.mute_until.set(Some(now + POSITION_REFUSED_PAUSE));
+    /// Whether the primary has said how far it has come. One that is disturbed now and then is asked
+    /// again, one that never says it is not.
+    pub fn position_told(&self, is_told: bool, now: Instant) {
+        let refusals = if is_told {
+            0
+        } else {
+            self.position_refusals.get() + 1
+        };
+        self.position_refusals.set(refusals);
+        if refusals >= POSITION_REFUSALS_MAX {
+            self.position_refusals.set(0);
+            self.mute_until.set(Some(now + POSITION_REFUSED_PAUSE));
+        }
     }
 
     /// A replica has refused to run a text of this shape: it writes after all.
@@ -263,6 +287,16 @@ impl Reads {
 }
 
 impl Pool {
+    /// A client of its own, that says no more of it, is about to hear that a transaction is over.
+    #[inline]
+    pub fn note_write(&self) {
+        let floor = self.floor.borrow();
+        if let Some(floor) = floor.as_ref().filter(|floor| floor.is_demanded()) {
+            // The next look at the primary tells how far it has come with it.
+            drop(floor.wrote());
+        }
+    }
+
     /// Whether reads of its clients may go anywhere else than to the primary.
     #[inline]
     pub fn has_reads(&self) -> bool {
@@ -272,6 +306,11 @@ impl Pool {
     /// Where the reads of its clients may go; `None` if only to the primary.
     pub fn reads(&self) -> Option<Rc<Reads>> {
         self.reads.borrow().as_ref().map(Rc::clone)
+    }
+
+    /// Whether it is the pool of the same clients at a replica.
+    pub(super) fn is_replica_of(&self, primary: &Rc<Self>) -> bool {
+        std::ptr::eq(self.primary.as_ptr(), Rc::as_ptr(primary))
     }
 
     /// How many of its servers work, are about to, or are waited for.

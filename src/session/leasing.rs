@@ -99,7 +99,7 @@ impl Session {
                 self.turn_to_primary(now);
                 return Ok(());
             },
-            Err(_) if self.may_move() => {
+            Err(_) if self.is_bound_for_replica() => {
                 self.turn_to_primary(now);
                 return Ok(());
             },

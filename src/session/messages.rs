@@ -228,7 +228,10 @@ impl View<'_> {
         message: &Message<'a>,
         edits: &mut Edits<'a>,
     ) -> Result<bool, Violation> {
+        // A round that may have to be sent to the primary is held for that already.
+        let is_free = self.reading.as_ref().is_none_or(|it| !it.gathers());
         let is_all = self.client.pool.shares_unnamed_statements()
+            && is_free
             && server.ledger.is_clean_for_client()
             && !self.conversation.keeps_server()
             && !self.conversation.has_touched();

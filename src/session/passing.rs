@@ -64,13 +64,16 @@ impl Session {
         if statements.is_some_and(|statements| statements.has_tried()) {
             scratch.spare.take_back(std::mem::take(&mut self.held));
         }
-        let is_refused = self.reading.is_some() && self.heard_refusal(&mut scratch.spare);
+        let is_refused = self.reading.is_some() && self.heard_refusal();
         drop(scratch);
         if is_refused {
             self.heed_refusal();
             return Ok(true);
         }
         self.after_server()?;
+        if self.reading.is_some() {
+            self.forget_kept();
+        }
         if std::mem::take(&mut self.conversation.resumes) {
             self.resume(context)?;
         }
@@ -180,6 +183,12 @@ impl Session {
         };
         let read = relay::from_client(lease, bytes, out, &mut view);
         let read = read.map_err(End::ClientViolation)?;
+        if self.reading.is_some() && self.is_stuck() {
+            spare.append(&mut self.held, bytes);
+            spare.append(&mut self.held, behind);
+            self.turn_to_primary(self.client.now());
+            return Ok(());
+        }
         let (going, staying) = bytes
             .split_at_checked(read.forwarded)
             .unwrap_or((bytes, &[]));

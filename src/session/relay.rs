@@ -260,7 +260,7 @@ pub(super) fn from_server(
         if body.len() < server_bytes_needed(header, is_ours) {
             break;
         }
-        if server.incoming.is_on_trial && !is_ours {
+        if server.incoming.is_on_trial && is_heard(server, header) {
             match observer.judge(server, rest) {
                 Judged::Reply => {},
                 Judged::TooEarly => break,
@@ -310,6 +310,15 @@ pub(super) fn from_server(
         server.incoming.held.extend_from_slice(rest);
     }
     Ok(kept.into())
+}
+
+/// Whether a message would go to the client. An error among what the pooler prepares for it does, and a
+/// notice.
+fn is_heard(server: &Server, header: FrameHeader) -> bool {
+    match header.tag() {
+        backend::ERROR_RESPONSE | backend::NOTICE_RESPONSE => server.ledger.is_heard_aside(),
+        _ => !server.ledger.is_swallowing(),
+    }
 }
 
 /// What becomes of a message of a server.

@@ -218,6 +218,7 @@ impl Session {
     fn is_in_transaction(&self) -> bool {
         self.waiting.is_some()
             || self.awaits_replay()
+            || self.conversation.restarts
             || self
                 .lease
                 .as_ref()
@@ -246,6 +247,11 @@ impl Session {
             return Ok(());
         }
         if let Some(error) = self.conversation.take_refused() {
+            if self.may_move() {
+                // Something that only the primary knows, or the replica is about to end.
+                self.turn_to_primary(self.client.now());
+                return Ok(());
+            }
             return Err(End::SettingsRefused(error));
         }
         self.take_reported();

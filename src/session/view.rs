@@ -164,7 +164,7 @@ impl Observer for View<'_> {
 
     fn position(&mut self, body: &[u8]) {
         if let Some(reading) = self.reading {
-            reading.told_position(body);
+            reading.told_position(self.client, body);
         }
     }
 
@@ -188,6 +188,9 @@ impl Observer for View<'_> {
         let severity = report.and_then(Report::severity).unwrap_or_default();
         self.conversation.is_error_open = matches!(severity, b"FATAL" | b"PANIC");
         self.conversation.is_doubtful = true;
+        if let Some(reading) = self.reading {
+            reading.heard_error(body);
+        }
         if is_of_a_stale_plan(body) {
             server.pool.statements.borrow_mut().begin_epoch();
         }
@@ -234,10 +237,11 @@ impl Observer for View<'_> {
         let time = micros(since);
         counters.add(Count::Queries, 1);
         counters.add(Count::QueryMicroseconds, time);
-        if status == TransactionStatus::Idle
-            && let Some(reading) = self.reading
-        {
-            reading.acknowledges(client);
+        if status == TransactionStatus::Idle {
+            match self.reading {
+                Some(reading) => reading.acknowledges(client),
+                None => client.pool.note_write(),
+            }
         }
         if status == TransactionStatus::Idle {
             if std::mem::take(&mut self.conversation.has_changed_catalog) {
@@ -277,7 +281,13 @@ impl Observer for View<'_> {
         if settled == Settled::Unplaced
             && let Some(reads) = self.client.pool.reads()
         {
-            reads.position_refused(self.client.now());
+            reads.position_told(false, self.client.now());
+        }
+        if settled == Settled::GoesStale
+            && let Some(reading) = self.reading
+        {
+            // A replica may be behind a change of the table.
+            reading.is_stale_there(server);
         }
         self.conversation.waits &= settled != Settled::Tried;
         // It goes on with what is held, which is that round.

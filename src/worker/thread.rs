@@ -212,7 +212,10 @@ fn cancel(client: &Client, requester: Requester) {
     if let Some(card) = client.server()
         && card.cancels.get() < CANCELS_PER_SERVER_COUNT_MAX
     {
-        pool::cancel_server(&client.pool, &card, requester);
+        let pool = &client.pool;
+        // It may be a replica's.
+        let other = pool.has_reads().then(|| pool.home.pool_of(&card)).flatten();
+        pool::cancel_server(other.as_ref().unwrap_or(pool), &card, requester);
     }
 }
 

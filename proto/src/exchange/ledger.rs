@@ -225,18 +225,6 @@ impl Ledger {
         self.status
     }
 
-    /// Whether what comes next answers something of the pooler's.
-    #[inline]
-    pub fn is_swallowing(&self) -> bool {
-        let first = self.owed.front();
-        first.is_some_and(|entry| entry.verdict() == Verdict::Swallow)
-    }
-
-    /// Whether what comes next answers a marked message.
-    pub fn is_marked(&self) -> bool {
-        self.owed.front().is_some_and(|entry| entry.is_marked)
-    }
-
     /// How many entries are owed, in messages.
     #[inline]
     pub fn owed(&self) -> usize {
@@ -486,7 +474,7 @@ impl Ledger {
         Verdict::Forward
     }
 
-    fn aside(&self) -> Verdict {
+    pub(super) fn aside(&self) -> Verdict {
         self.owed
             .front()
             .map_or(Verdict::Forward, |entry| entry.verdict_aside())

@@ -9,6 +9,7 @@ mod entry;
 mod ledger;
 mod sending;
 mod shape;
+mod standing;
 
 pub use entry::Outcome;
 pub use entry::Owner;

@@ -82,6 +82,8 @@ fn judge_error(body: &[u8], body_bytes: usize) -> Judged {
     let code = report.and_then(|report| report.field(b'C'));
     let routine = report.and_then(|report| report.field(b'R'));
     match code.unwrap_or_default() {
+        // What is not in the state that it must be in may be the server: it is in recovery.
+        b"55000" => Judged::Refusal { writes: false },
         b"0A000" if routine == Some(b"RevalidateCachedQuery") => Judged::Refusal { writes: false },
         // read_only_sql_transaction; what a standby cannot do: unlogged tables, SERIALIZABLE.
         b"25006" | b"0A000" => Judged::Refusal { writes: true },
@@ -92,6 +94,11 @@ fn judge_error(body: &[u8], body_bytes: usize) -> Judged {
         | b"XX001" | b"XX002" => Judged::Refusal { writes: false },
         _ => Judged::Reply,
     }
+}
+
+/// Whether an error says that a text writes: the body of an `ErrorResponse`.
+pub(super) fn is_of_a_write(body: &[u8]) -> bool {
+    judge_error(body, body.len()) == Judged::Refusal { writes: true }
 }
 
 #[cfg(test)]

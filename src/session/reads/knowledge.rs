@@ -33,6 +33,12 @@ impl Known for Knowledge<'_> {
         self.judge(self.access(text), text)
     }
 
+    fn can_travel(&self, name: &[u8], rest: &[u8]) -> bool {
+        let has_room = |known: &Statements| known.has_room_for(name, rest);
+        name.is_empty()
+            || self.client.pool.statements_max() > 0 && self.statements.is_none_or(has_room)
+    }
+
     fn statement(&self, name: &[u8]) -> Option<Facts> {
         let statement = self.statements?.known(name)?;
         let text = text_of(statement);
@@ -118,6 +124,7 @@ impl<'a> Knowledge<'a> {
             },
             hint: access.hint,
             wants_lsn,
+            is_single: round::is_one_statement(text),
         }
     }
 }

@@ -49,6 +49,8 @@ pub(super) struct Reading {
     stage: Stage,
     /// The round at a replica, for as long as it may have to be sent once more.
     kept: Vec<u8>,
+    /// The replica has refused it after the client had heard some of the reply.
+    is_late: bool,
     /// How many bytes of it, or of what is held, are of the round and not sent yet.
     left: usize,
     /// What is held has been at a replica in vain.
@@ -102,8 +104,10 @@ enum Step {
     },
     /// The client hears the reply.
     Accepted,
-    /// A transaction block is open there, or all that the client says goes there.
+    /// A transaction block is open there.
     Block,
+    /// The client demands it: all that it says goes there, until its server is given back.
+    Free,
 }
 
 impl Stage {
@@ -126,7 +130,8 @@ impl Reading {
 
     /// Whether what the client says is held until its round at a replica is over.
     pub(super) fn gathers(&self) -> bool {
-        matches!(self.stage, Stage::Replica { step, .. } if step != Step::Block)
+        let is_free = |step| matches!(step, Step::Block | Step::Free);
+        matches!(self.stage, Stage::Replica { step, .. } if !is_free(step))
     }
 
     /// Whether the primary has only to say how far it has come: what the client says meanwhile may go
@@ -153,6 +158,23 @@ impl Reading {
         )
     }
 
+    /// Whether the session waits for, or has, a server of a replica.
+    pub(super) fn is_at_replica(&self) -> bool {
+        matches!(self.stage, Stage::Replica { .. })
+    }
+
+    /// The replica has told the client of an error, which the primary might not have.
+    pub(super) fn heard_error(&mut self, body: &[u8]) {
+        let is_accepted = matches!(
+            self.stage,
+            Stage::Replica {
+                step: Step::Accepted,
+                ..
+            }
+        );
+        self.is_late |= is_accepted && judge::is_of_a_write(body);
+    }
+
     /// Whether a replica has refused the round, and for what it does.
     pub(super) fn refusal(&self) -> Option<bool> {
         match self.stage {
@@ -174,7 +196,7 @@ impl Reading {
             } => self.saw_primary(told),
             Stage::Replica {
                 life,
-                step: Step::Accepted | Step::Block,
+                step: Step::Accepted | Step::Block | Step::Free,
                 ..
             } => {
                 // Not the time of the poll, which may have begun before the reply came.

@@ -17,6 +17,7 @@ use crate::config::Consistency;
 use crate::pool;
 use crate::pool::Lease;
 use crate::routing::Lsn;
+use crate::session::Client;
 use crate::session::End;
 use crate::session::reads::Reading;
 use crate::session::reads::Stage;
@@ -43,7 +44,8 @@ impl Session {
         let (Some(lease), Some(reading)) = (&self.lease, &mut self.reading) else {
             return false;
         };
-        let deed = reading.deed.take();
+        // What stands behind the first round, nobody has looked at.
+        let deed = reading.deed.take().filter(|_| reading.left == bytes.len());
         let Stage::Primary {
             has_seen,
             has_written,
@@ -71,7 +73,7 @@ impl Session {
         }
         let is_idle = ledger.status() == TransactionStatus::Idle;
         match deed {
-            Some(Deed::Reads | Deed::Writes) => is_idle && reading.left == bytes.len(),
+            Some(Deed::Reads | Deed::Writes) => is_idle,
             Some(_) => false,
             None if is_idle || !may_end(bytes) => false,
             None => {
@@ -138,7 +140,7 @@ impl Session {
 
 impl Reading {
     /// The primary has told how far it has come: the body of a `FunctionCallResponse`.
-    pub(in crate::session) fn told_position(&mut self, body: &[u8]) {
+    pub(in crate::session) fn told_position(&mut self, client: &Client, body: &[u8]) {
         if let Stage::Primary {
             asked: true, told, ..
         } = &mut self.stage
@@ -147,6 +149,9 @@ impl Reading {
         {
             let lsn = Lsn(u64::from_be_bytes(*bytes));
             *told = Some(lsn);
+            if let Some(reads) = client.pool.reads() {
+                reads.position_told(true, client.now());
+            }
             if let Some(unproven) = self.unproven.take() {
                 unproven.proven(lsn.end_of_record());
             }
@@ -168,7 +173,7 @@ pub(super) fn is_wish(text: &[u8]) -> bool {
 }
 
 /// Whether what a client says in a block may be the end of it.
-fn may_end(bytes: &[u8]) -> bool {
+pub(super) fn may_end(bytes: &[u8]) -> bool {
     let body = bytes.get(5..).unwrap_or_default();
     let text = match bytes.first() {
         Some(&frontend::QUERY) => body,

@@ -11,6 +11,7 @@ use tidegate_proto::frontend::Bind;
 use tidegate_proto::frontend::tag as frontend;
 
 use crate::limits::ROUND_BYTES_MAX;
+use crate::session::reads::position;
 use crate::sql::reads::AccessKind;
 use crate::sql::reads::Hint;
 
@@ -36,6 +37,9 @@ pub(super) struct Round {
     pub(super) hint: Option<Hint>,
     /// It asks what its client must not fall behind.
     pub(super) wants_lsn: bool,
+    /// It executes one statement at most: once anything of its reply is there, nothing that it might
+    /// still do is another statement's.
+    pub(super) is_single: bool,
 }
 
 /// What the statements of a round do, taken together.
@@ -64,6 +68,8 @@ pub(in crate::session) struct Facts {
     pub(super) hint: Option<Hint>,
     /// It is `SHOW tidegate.lsn`.
     pub(super) wants_lsn: bool,
+    /// It is one statement.
+    pub(super) is_single: bool,
 }
 
 /// What knows statements.
@@ -72,6 +78,9 @@ pub(super) trait Known {
     fn text(&self, text: &[u8]) -> Facts;
     /// What a statement does that the client has parsed before, by its name.
     fn statement(&self, name: &[u8]) -> Option<Facts>;
+    /// Whether a statement of this name can be taken from server to server: the name, and the text and
+    /// types behind it.
+    fn can_travel(&self, name: &[u8], rest: &[u8]) -> bool;
 }
 
 /// As many statements may get a name in one round and be used in it.
@@ -100,6 +109,7 @@ impl Round {
                     deed: reading.deed.unwrap_or(Deed::Reads),
                     hint: reading.hint,
                     wants_lsn: reading.wants_lsn,
+                    is_single: reading.executed <= 1 && !reading.has_several,
                 });
             }
         }
@@ -143,6 +153,10 @@ struct Reading<'a> {
     deed: Option<Deed>,
     hint: Option<Hint>,
     wants_lsn: bool,
+    /// How many statements it executes.
+    executed: usize,
+    /// One of its texts is several.
+    has_several: bool,
     /// Statements that the round itself has parsed, by name.
     parsed: [Option<(&'a [u8], Facts)>; PARSED_COUNT_MAX],
 }
@@ -154,6 +168,9 @@ impl<'a> Reading<'a> {
             frontend::QUERY => self.does(known.text(body.strip_suffix(b"\0")?)),
             frontend::PARSE => {
                 let (name, rest) = split_at_zero(body)?;
+                if !known.can_travel(name, rest) {
+                    return None;
+                }
                 let facts = known.text(split_at_zero(rest)?.0);
                 self.parses(name, facts)?;
                 self.does(facts);
@@ -163,6 +180,7 @@ impl<'a> Reading<'a> {
                 let facts = self.facts(name).or_else(|| known.statement(name))?;
                 self.does(facts);
             },
+            frontend::EXECUTE => self.executed += 1,
             // These do nothing that what they are about does not do.
             _ => {},
         }
@@ -190,6 +208,7 @@ impl<'a> Reading<'a> {
             Some(_) => Deed::Unclear,
         });
         self.wants_lsn |= facts.wants_lsn;
+        self.has_several |= !facts.is_single;
         // Two that disagree cancel each other.
         self.hint = match (self.hint, facts.hint) {
             (Some(one), Some(two)) if one != two => None,
@@ -221,6 +240,30 @@ impl Deed {
     }
 }
 
+/// Where the first round ends that certainly ends a transaction block, if it is there whole.
+pub(super) fn end_of_block(bytes: &[u8], known: &impl Known) -> Option<usize> {
+    let mut at = 0;
+    while let Some(rest @ [_, ..]) = bytes.get(at..) {
+        let may_end = position::may_end(rest);
+        match Round::read(rest, known) {
+            Said::Round(round) if may_end && round.deed == Deed::Ends => {
+                return Some(at + round.bytes);
+            },
+            Said::Round(round) => at += round.bytes,
+            Said::Part | Said::Other => return None,
+        }
+    }
+    None
+}
+
+/// Whether a text is certainly one statement: a semicolon that is part of a literal is taken for another
+/// one.
+pub(super) fn is_one_statement(text: &[u8]) -> bool {
+    let text = text.trim_ascii();
+    let text = text.strip_suffix(b";").unwrap_or(text);
+    memchr::memchr(b';', text).is_none()
+}
+
 /// Whether a text is certainly one statement that neither begins, ends nor copies anything: behind
 /// it the server is ready for whatever comes next.
 fn is_one_plain_statement(text: &[u8]) -> bool {
@@ -232,7 +275,7 @@ fn is_one_plain_statement(text: &[u8]) -> bool {
     let end = text.iter().position(|byte| !byte.is_ascii_alphabetic());
     let first = text.get(..end.unwrap_or(text.len())).unwrap_or_default();
     let is_plain = PLAIN.iter().any(|word| first.eq_ignore_ascii_case(word));
-    is_plain && memchr::memchr(b';', text).is_none()
+    is_plain && is_one_statement(text)
 }
 
 /// What stands before the first zero byte, and what behind it.
@@ -269,7 +312,12 @@ mod tests {
                 deed,
                 hint,
                 wants_lsn: false,
+                is_single: is_one_statement(text),
             }
+        }
+
+        fn can_travel(&self, name: &[u8], _rest: &[u8]) -> bool {
+            name != b"fixed"
         }
 
         fn statement(&self, name: &[u8]) -> Option<Facts> {
@@ -344,6 +392,43 @@ mod tests {
         assert_eq!(deed(&own), Some(Deed::Writes));
         let many = (0..=PARSED_COUNT_MAX).map(|number| parse(&number.to_string(), "r"));
         assert_eq!(deed(&many.chain([sync()]).collect::<Vec<_>>()), None);
+    }
+
+    #[test]
+    fn a_name_that_stays_with_its_server_is_none_that_is_looked_at() {
+        let used = [parse("fixed", "r"), bind("fixed"), execute(), sync()];
+        assert_eq!(deed(&used), None);
+    }
+
+    #[test]
+    fn a_round_is_single_if_it_executes_no_more_than_one_statement() {
+        let is_single = |messages: &[Vec<u8>]| match Round::read(&messages.concat(), &Letters) {
+            Said::Round(round) => round.is_single,
+            Said::Part | Said::Other => panic!("it is a round"),
+        };
+        let one = [parse("", "r"), bind(""), execute()].concat();
+        assert!(is_single(&[sync()]));
+        assert!(is_single(&[parse("", "r"), sync()]));
+        assert!(is_single(&[one.clone(), sync()]));
+        assert!(!is_single(&[one.clone(), one, sync()]));
+        assert!(is_single(&[query("r;")]));
+        assert!(!is_single(&[query("r; r")]));
+    }
+
+    #[test]
+    fn what_comes_behind_the_end_of_a_block_is_told_from_the_block() {
+        let (commit, more) = (query("end"), [query("r"), query("w")].concat());
+        let end = |bytes: &[u8]| end_of_block(bytes, &Letters);
+        assert_eq!(end(&commit), Some(commit.len()));
+        let both = [more.clone(), commit.clone()].concat();
+        assert_eq!(end(&both), Some(both.len()));
+        assert_eq!(
+            end(&[both.clone(), more.clone()].concat()),
+            Some(both.len())
+        );
+        assert_eq!(end(&more), None);
+        assert_eq!(end(&commit[..commit.len() - 1]), None);
+        assert_eq!(end(b""), None);
     }
 
     #[test]

@@ -64,13 +64,16 @@ impl Session {
         reading.stage = Stage::AT_PRIMARY;
         let route = reading.route(client, round.and_then(|round| round.hint));
         let is_fit = match reading.deed {
-            Some(Deed::Reads | Deed::BeginsReadOnly) => true,
+            Some(Deed::Reads) => round.is_some_and(|round| round.is_single),
+            Some(Deed::BeginsReadOnly) => true,
             Some(Deed::Begins) => reading.wishes.is_read_only,
             _ => false,
         };
         let is_barred = std::mem::take(&mut reading.is_barred) || reading.wishes.is_serializable;
         let is_demanded = route == Route::Replica;
-        if is_barred || route == Route::Primary || !is_fit && !is_demanded {
+        // A standby does not know how far the primary has come.
+        let is_off = route == Route::Primary || is_barred || reading.wants_lsn;
+        if is_off || !is_fit && !is_demanded {
             return Way::Primary;
         }
         let mut wish = reading.wish(client, is_demanded);
@@ -87,12 +90,9 @@ impl Session {
                 return Way::Later;
             },
         };
-        let (step, left) = match round {
-            Some(round) if is_fit => (Step::Trial, round.bytes),
-            // Its client wants the replica's own words.
-            _ => (Step::Block, bytes.len()),
-        };
-        reading.left = left;
+        // Whoever demands it for something else wants the replica's own words.
+        let step = if is_fit { Step::Trial } else { Step::Free };
+        reading.kept.clear();
         reading.stage = Stage::Replica {
             life: replica.life,
             asked_at: replica.asked_at,

@@ -17,6 +17,7 @@ use crate::session::reads::Step;
 use crate::session::reads::is_past;
 use crate::session::reads::judge::judge;
 use crate::session::reads::knowledge::Knowledge;
+use crate::session::reads::round;
 use crate::session::run::Session;
 
 impl Session {
@@ -44,6 +45,12 @@ impl Session {
         if let Some(reading) = &mut self.reading {
             reading.stage = Stage::AT_PRIMARY;
         }
+    }
+
+    /// Whether the client waits for a server of a replica.
+    pub(in crate::session) fn is_bound_for_replica(&self) -> bool {
+        let reading = self.reading.as_ref();
+        self.lease.is_none() && reading.is_some_and(|reading| reading.is_at_replica())
     }
 
     /// Whether the client waits for, or has, a server of a replica, and may as well have another.
@@ -81,8 +88,27 @@ impl Session {
         let (Some(lease), Some(reading)) = (&mut self.lease, &mut self.reading) else {
             return (bytes, &[], false);
         };
-        if !reading.gathers() {
-            return (bytes, &[], self.asks_position(bytes));
+        let step = match &mut reading.stage {
+            Stage::Replica { step, .. } => step,
+            Stage::Away | Stage::Primary { .. } => {
+                return (bytes, &[], self.asks_position(bytes));
+            },
+        };
+        match *step {
+            Step::Free => return (bytes, &[], false),
+            Step::Block => {
+                let Some(reads) = self.client.pool.reads() else {
+                    return (bytes, &[], false);
+                };
+                let known = Knowledge::of(&self.client, self.statements.as_deref(), &reads);
+                let Some(end) = round::end_of_block(bytes, &known) else {
+                    return (bytes, &[], false);
+                };
+                // What follows the block is not the replica's.
+                *step = Step::Accepted;
+                reading.left = end;
+            },
+            Step::Trial | Step::Accepted | Step::Refused { .. } => {},
         }
         let (round, behind) = bytes.split_at_checked(reading.left).unwrap_or((bytes, &[]));
         if reading.may_move() && reading.kept.is_empty() {
@@ -129,6 +155,7 @@ impl Session {
             }
             reading.stage = Stage::Away;
             reading.is_barred = true;
+            reading.is_late = false;
         }
         self.left_server(now);
         self.conversation.restarts = true;
@@ -137,29 +164,51 @@ impl Session {
         }
     }
 
-    /// What a server's words mean for a round at a replica: whether it has just refused it. If it has
-    /// answered, what was kept of it is not needed any more.
+    /// Whether a part of the round waits for the replica, whose answer stands behind one that is not told
+    /// before the whole round is judged.
+    pub(in crate::session) fn is_stuck(&self) -> bool {
+        let owes_client = |lease: &Lease| lease.ledger.owes_client();
+        self.conversation.waits && self.may_move() && self.lease.as_ref().is_some_and(owes_client)
+    }
+
+    /// What a server's words mean for a round at a replica: whether it has just refused it.
     #[inline(never)]
-    pub(in crate::session) fn heard_refusal(&mut self, spare: &mut SpareBuffers) -> bool {
+    pub(in crate::session) fn heard_refusal(&mut self) -> bool {
         let Some(reading) = &mut self.reading else {
             return false;
         };
-        if !reading.kept.is_empty() && !reading.may_move() {
-            spare.take_back(std::mem::take(&mut reading.kept));
+        if std::mem::take(&mut reading.is_late) {
+            self.remember_refusal();
         }
-        let is_refused = reading.refusal().is_some();
         self.note_block();
-        is_refused
+        let reading = self.reading.as_ref();
+        reading.is_some_and(|reading| reading.refusal().is_some())
+    }
+
+    /// The round is over: what was kept of it is not needed any more.
+    pub(in crate::session) fn forget_kept(&mut self) {
+        if let Some(reading) = &mut self.reading
+            && reading.stage == Stage::Away
+            && !reading.kept.is_empty()
+        {
+            let kept = std::mem::take(&mut reading.kept);
+            self.client.pool.home.scratch().spare.take_back(kept);
+        }
+    }
+
+    /// No text of the round goes to a replica again.
+    fn remember_refusal(&self) {
+        if let (Some(reads), Some(reading)) = (self.client.pool.reads(), &self.reading) {
+            let knowledge = Knowledge::of(&self.client, self.statements.as_deref(), &reads);
+            knowledge.refuse(&reading.kept);
+        }
     }
 
     /// A replica has refused the round: the primary has the last word.
     pub(in crate::session) fn heed_refusal(&mut self) {
-        let writes = self.reading.as_ref().and_then(|it| it.refusal());
-        if let (Some(true), Some(reads), Some(reading)) =
-            (writes, self.client.pool.reads(), &self.reading)
-        {
-            let knowledge = Knowledge::of(&self.client, self.statements.as_deref(), &reads);
-            knowledge.refuse(&reading.kept);
+        let refusal = self.reading.as_ref().and_then(|it| it.refusal());
+        if refusal == Some(true) {
+            self.remember_refusal();
         }
         self.turn_to_primary(self.client.now());
     }
@@ -172,8 +221,11 @@ impl Session {
         let Stage::Replica { step, .. } = &mut reading.stage else {
             return;
         };
+        // Whoever has to keep its server for another reason says there what it says.
+        let is_kept = self.conversation.keeps_server();
         let is_open = |lease: &Lease| {
-            !lease.ledger.is_busy() && lease.ledger.status() != TransactionStatus::Idle
+            let is_idle = lease.ledger.status() == TransactionStatus::Idle;
+            !lease.ledger.is_busy() && (!is_idle || is_kept)
         };
         if *step == Step::Accepted && self.lease.as_ref().is_some_and(is_open) {
             *step = Step::Block;
@@ -184,6 +236,16 @@ impl Session {
 }
 
 impl Reading {
+    /// A statement is prepared there, and is not what the client knows.
+    pub(in crate::session) fn is_stale_there(&mut self, server: &mut Server) {
+        if let Stage::Replica { step, .. } = &mut self.stage
+            && *step == Step::Trial
+        {
+            *step = Step::Refused { writes: false };
+            server.incoming.is_on_trial = false;
+        }
+    }
+
     /// What a replica says while a round is on trial.
     pub(in crate::session) fn judge(&mut self, server: &mut Server, bytes: &[u8]) -> Judged {
         let Stage::Replica { step, .. } = &mut self.stage else {

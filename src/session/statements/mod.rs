@@ -182,7 +182,8 @@ impl Statements {
         }
     }
 
-    fn has_room_for(&self, name: &[u8], rest: &[u8]) -> bool {
+    /// Whether one more may be kept.
+    pub(super) fn has_room_for(&self, name: &[u8], rest: &[u8]) -> bool {
         self.named.len() < CLIENT_STATEMENTS_COUNT_MAX
             && self.bytes + name.len() + rest.len() <= CLIENT_STATEMENTS_BYTES_MAX
     }

@@ -188,7 +188,8 @@ impl Statements {
             statement,
             has_changed,
         } = statements.share(&named.statement, shape);
-        if has_changed {
+        // A replica may be behind a change that all others know of.
+        if has_changed && pool.key.endpoint().is_none() {
             statements.begin_epoch();
         }
         if Rc::ptr_eq(&statement, &named.statement) {
@@ -248,7 +249,9 @@ fn is_as_before(statement: &Rc<Statement>, server: &mut Server) -> bool {
         statement.shape.set(Some(shape));
     } else {
         server.prepared.close(statement);
-        server.pool.statements.borrow_mut().begin_epoch();
+        if server.pool.key.endpoint().is_none() {
+            server.pool.statements.borrow_mut().begin_epoch();
+        }
     }
     is_as_before
 }
