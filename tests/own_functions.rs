@@ -70,6 +70,7 @@ impl Node {
         let tenant = Arc::new(Tenant::new(TenantSlot::new(1), Arc::new(config)));
         let home = home(Arc::default());
         let pool = pool(&home, &tenant, &database);
+        pool.clients.set(1);
         Self {
             database,
             tenant,
@@ -273,8 +274,17 @@ fn what_is_made_or_changed_later_is_seen_by_a_miss_a_hint_or_its_age() {
         );
         assert_eq!(node.effect("later"), Unknown);
         assert!(!node.ask().await, "it has just been asked");
+        let before = node.pool.functions();
+        drop(node.home.tick(node.now));
+        assert!(Rc::ptr_eq(&before, &node.pool.functions()));
         // A little more: that it has answered was later than it was asked.
         node.now += FUNCTIONS_MISS_PAUSE + LIMIT;
+        drop(node.home.tick(node.now));
+        let after = node.pool.functions();
+        assert!(
+            !Rc::ptr_eq(&before, &after),
+            "what was missed is looked up anew"
+        );
         assert_eq!(node.effect("later"), Unknown);
         assert!(node.ask().await);
         assert_eq!(node.effect("later"), Reads);
@@ -294,7 +304,13 @@ fn what_is_made_or_changed_later_is_seen_by_a_miss_a_hint_or_its_age() {
         assert_eq!(node.effect("count"), Reads);
         assert!(!node.ask().await, "nor has a tick passed");
         drop(node.home.tick(node.now));
+        let old = node.pool.functions();
         assert_eq!(node.effect("count"), Reads);
+        drop(node.home.tick(node.now));
+        assert!(
+            Rc::ptr_eq(&old, &node.pool.functions()),
+            "it is old already"
+        );
         assert!(node.ask().await);
         assert_eq!(node.effect("later"), Unknown);
     });

@@ -35,6 +35,9 @@ pub(super) struct FunctionView {
     /// How often that was replaced.
     generation: Cell<u64>,
     known_since: Cell<Option<Instant>>,
+    is_old: Cell<bool>,
+    /// It is to be looked at as if there were news: what was judged by it is to be judged again.
+    is_over: Cell<bool>,
     /// Until then there is nothing to be gained by asking.
     quiet_until: Cell<Option<Instant>>,
 }
@@ -47,7 +50,7 @@ impl Pool {
     pub fn functions(&self) -> Rc<KnownFunctions> {
         let view = &self.functions;
         let is_current = match &*view.catalog.borrow() {
-            Some(catalog) => catalog.version() == view.version.get(),
+            Some(catalog) => catalog.version() == view.version.get() && !view.is_over.get(),
             None => false,
         };
         if !is_current {
@@ -88,19 +91,26 @@ impl Pool {
         }
     }
 
-    /// What is known grows old.
+    /// What is known grows old, and what was missed may be asked for again. Judgements that are kept ask
+    /// for nothing.
     pub(super) fn age_functions(&self, now: Instant) {
         let view = &self.functions;
         let since = view.known_since.get();
         if since.is_some_and(|since| now.duration_since(since) >= FUNCTIONS_AGE_MAX) {
-            view.known.borrow().grow_old();
+            // Once more after as long again, if nobody could be asked until then.
+            view.known_since.set(Some(now));
+            view.is_old.set(true);
+            view.is_over.set(true);
+        }
+        if view.quiet_until.get().is_some_and(|until| now >= until) {
+            view.quiet_until.set(None);
+            view.is_over.set(true);
         }
     }
 
     /// The configuration may say something else of them.
     pub(super) fn reload_functions(&self) {
-        // Seen anew as soon as they are needed.
-        self.functions.version.set(0);
+        self.functions.is_over.set(true);
     }
 
     #[cold]
@@ -119,10 +129,16 @@ impl Pool {
             catalogs.of(self.key.tenant(), self.key.database())
         });
         let published = catalog.published();
-        view.version.set(published.version);
-        view.known_since.set(published.at);
-        view.quiet_until.set(None);
+        if view.version.replace(published.version) != published.version {
+            view.known_since.set(published.at);
+            view.quiet_until.set(None);
+            view.is_old.set(false);
+        }
+        view.is_over.set(false);
         let known = KnownFunctions::new(overrides(&config), published.functions.clone());
+        if view.is_old.get() {
+            known.grow_old();
+        }
         *view.known.borrow_mut() = Rc::new(known);
     }
 }
