@@ -16,6 +16,7 @@ use tidegate::config::ServerTlsMode;
 use tidegate::limits::FUNCTIONS_AGE_MAX;
 use tidegate::limits::FUNCTIONS_COUNT_MAX;
 use tidegate::limits::FUNCTIONS_MISS_PAUSE;
+use tidegate::limits::FUNCTIONS_OTHERS_PAUSE;
 use tidegate::limits::FUNCTIONS_PAUSE_MIN;
 use tidegate::pool::Catalogs;
 use tidegate::pool::Home;
@@ -392,6 +393,10 @@ fn a_tenant_without_replicas_is_not_asked_and_one_that_cannot_be_asked_is_left_a
         });
         assert_eq!(node.effect("count"), Unknown);
         assert!(node.ask().await);
+        let before = node.pool.functions();
+        drop(node.home.tick(node.now + FUNCTIONS_OTHERS_PAUSE));
+        let after = node.pool.functions();
+        assert!(!Rc::ptr_eq(&before, &after), "it is to be asked again");
         assert_eq!(node.effect("count"), Unknown);
         assert!(!node.ask().await, "it has just failed");
         node.now += FUNCTIONS_PAUSE_MIN + LIMIT;

@@ -381,3 +381,24 @@ fn a_query_at_the_replica_can_be_canceled_and_its_server_is_used_again() {
         polling::until_true("a read at the replica", LIMIT, is_there).unwrap();
     }
 }
+
+#[test]
+fn a_function_goes_where_the_catalog_says_and_at_once_where_its_client_has_changed_that() {
+    let Some(world) = world() else {
+        return;
+    };
+    let mut client = world.reader();
+    let create = "create or replace function who() returns text language sql";
+    let body = "as $$ select current_setting('vacuum_cost_page_dirty') $$";
+    for _ in 0..3 {
+        client.query(&format!("{create} stable {body}")).unwrap();
+        let is_there = || client.query("select who()").unwrap() == REPLICA;
+        polling::until_true("the function at the replica", LIMIT, is_there).unwrap();
+        client.query("begin").unwrap();
+        client.query(&format!("{create} volatile {body}")).unwrap();
+        client.query("commit").unwrap();
+        let has_followed = || client.query(WHO).unwrap() == REPLICA;
+        polling::until_true("a read at the replica again", LIMIT, has_followed).unwrap();
+        assert_eq!(client.query("select who()").unwrap(), PRIMARY);
+    }
+}

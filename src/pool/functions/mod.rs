@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use self::catalog::Catalog;
 use crate::config;
 use crate::limits::FUNCTIONS_AGE_MAX;
+use crate::limits::FUNCTIONS_OTHERS_PAUSE;
 use crate::pool::Pool;
 use crate::sql::reads::KnownFunctions;
 use crate::sql::reads::Overrides;
@@ -77,10 +78,15 @@ impl Pool {
         let Some(catalog) = catalog else {
             return;
         };
-        match catalog.begin(now) {
-            Ok(loading) => load::begin(self, loading),
-            Err(until) => view.quiet_until.set(Some(until)),
-        }
+        let until = match catalog.begin(now) {
+            Ok(loading) => {
+                load::begin(self, loading);
+                // If nothing comes of it, it is to be asked again.
+                now + FUNCTIONS_OTHERS_PAUSE
+            },
+            Err(until) => until,
+        };
+        view.quiet_until.set(Some(until));
     }
 
     /// A client has committed a change of functions: what was known of them is no more.
