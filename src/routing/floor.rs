@@ -77,7 +77,7 @@ impl TenantFloor {
     /// The primary was asked at this moment, and was here after that.
     pub(super) fn primary_at(&self, asked_at: Instant, lsn: Lsn) {
         let mut abandoned = self.abandoned();
-        let is_after = abandoned.last.is_none_or(|last| last <= asked_at);
+        let is_after = abandoned.last.is_none_or(|last| last < asked_at);
         if is_after {
             self.raise(lsn);
             self.is_founded.store(true, Ordering::SeqCst);
@@ -100,7 +100,9 @@ impl TenantFloor {
 }
 
 impl UnprovenWrite {
-    /// It stands before this place.
+    /// It stands before this place. Only what a server tells that
+    /// [`Readers::vouch_for_primary`](crate::routing::Readers::vouch_for_primary) is for; if that is not for
+    /// it, the write is dropped.
     pub fn proven(mut self, lsn: Lsn) {
         if let Some(floor) = self.0.take() {
             floor.raise(lsn);

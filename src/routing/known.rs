@@ -74,6 +74,14 @@ pub(super) struct Proof {
     pub(super) system: Option<u64>,
 }
 
+/// The primary has said something.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Proven {
+    pub(super) proof: Proof,
+    /// It is of another history than what was said before.
+    pub(super) is_other: bool,
+}
+
 /// How many bytes of the write-ahead log were replayed in a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pace {
@@ -211,27 +219,32 @@ impl Known {
         endpoints.any(|one| *one.endpoint == **primary && one.trouble.is_some())
     }
 
-    /// Takes over what an endpoint has said, if it is the primary and takes writes. True if that is
-    /// another history than the one before.
-    pub(super) fn prove(&mut self, endpoint: &Endpoint, sighting: &Sighting, look: Look) -> bool {
-        let (true, Some(timeline)) = (self.is_primary(endpoint), sighting.state.timeline()) else {
-            return false;
+    /// Takes over what the primary has said, if that is news and it is out of recovery.
+    pub(super) fn prove(&mut self) -> Option<Proven> {
+        let Place::At(primary) = &self.place else {
+            return None;
         };
+        let one = self.endpoints.iter().find(|one| one.endpoint == *primary)?;
+        let (sighting, look) = one.sighting.zip(one.look)?;
         let proof = Proof {
             asked_at: look.asked_at,
             lsn: sighting.lsn,
-            timeline,
+            timeline: sighting.state.timeline()?,
             system: sighting.system,
         };
-        let is_other =
-            |before: Proof| (before.timeline, before.system) != (proof.timeline, proof.system);
-        let is_other = self.proof.is_some_and(is_other);
+        if self.proof == Some(proof) {
+            return None;
+        }
+        let history = |proof: Proof| (proof.timeline, proof.system);
+        let is_other = self
+            .proof
+            .is_some_and(|before| history(before) != history(proof));
         if is_other {
             self.progress.forget();
         }
         self.progress.note(proof.asked_at, proof.lsn);
         self.proof = Some(proof);
-        is_other
+        Some(Proven { proof, is_other })
     }
 
     /// What was written before this moment has been replayed by an endpoint; none if nobody knows.

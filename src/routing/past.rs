@@ -26,19 +26,21 @@ pub struct Seen {
 }
 
 impl Past {
-    /// It has heard from the primary, which had come no farther than this when it answered.
+    /// It has heard from the primary, which had come no farther than this when it answered. Only what a
+    /// server tells that [`Readers::vouch_for_primary`](crate::routing::Readers::vouch_for_primary) is for.
     pub fn heard(&mut self, lsn: Lsn) {
         self.floor = self.floor.max(lsn.end_of_record());
     }
 
-    /// It has heard from the primary at this moment, which did not say how far it had come.
+    /// It has heard from the primary, which did not say how far it had come. `now` is not before the answer
+    /// was read: not the time at which the poll began that read it.
     pub fn spoke(&mut self, now: Instant) {
         // No standby is ahead of its primary, so that this says also what it has seen before.
         self.seen = None;
         self.spoke_at = Some(now);
     }
 
-    /// A standby in this life has answered it.
+    /// A standby in this life has answered it. `now` is not before the answer was read.
     pub fn read_at(&mut self, life: Life, now: Instant) {
         if let Some(before) = self.seen.filter(|before| before.life != life) {
             // Nobody knows what it saw there, but for the primary, which was not behind it.
@@ -50,7 +52,7 @@ impl Past {
 
     /// The primary was asked at this moment, and was here after that.
     pub(super) fn primary_was(&mut self, asked_at: Instant, lsn: Lsn) {
-        if self.spoke_at.is_some_and(|spoke| spoke <= asked_at) {
+        if self.spoke_at.is_some_and(|spoke| spoke < asked_at) {
             self.floor = self.floor.max(lsn);
             self.spoke_at = None;
         }
@@ -59,7 +61,7 @@ impl Past {
     /// The same, where the life of the standby that answered last is over: nobody can ask it any more,
     /// and it was not ahead of the primary. While it lives, this would be more than it has shown.
     pub(super) fn outlived(&mut self, asked_at: Instant, lsn: Lsn) {
-        if self.seen.is_some_and(|seen| seen.at <= asked_at) {
+        if self.seen.is_some_and(|seen| seen.at < asked_at) {
             self.floor = self.floor.max(lsn);
             self.seen = None;
         }
@@ -69,7 +71,7 @@ impl Past {
     pub(super) fn standby_was(&mut self, life: Life, asked_at: Instant, replayed: Lsn) {
         if self
             .seen
-            .is_some_and(|seen| seen.life == life && seen.at <= asked_at)
+            .is_some_and(|seen| seen.life == life && seen.at < asked_at)
         {
             self.floor = self.floor.max(replayed);
             self.seen = None;
@@ -111,6 +113,11 @@ mod tests {
         past.standby_was(other, t2, Lsn(7));
         assert_eq!(past.seen, Some(Seen { life, at: t1 }));
         past.standby_was(life, t1, Lsn(7));
+        assert!(
+            past.seen.is_some(),
+            "nobody knows what of one moment was first"
+        );
+        past.standby_was(life, t2, Lsn(7));
         assert_eq!((past.seen, past.floor), (None, Lsn(7)));
     }
 
@@ -129,7 +136,7 @@ mod tests {
 
     #[test]
     fn whoever_speaks_with_the_primary_need_not_know_what_a_standby_showed() {
-        let [t0, t1, t2, t3, _] = moments();
+        let [t0, t1, t2, t3, t4] = moments();
         let mut past = Past::default();
         past.read_at(Life::new(1, t0), t1);
         past.spoke(t2);
@@ -137,7 +144,7 @@ mod tests {
         past.read_at(Life::new(1, t0), t3);
         past.outlived(t2, Lsn(3));
         assert!(past.seen.is_some(), "it may have seen more since");
-        past.outlived(t3, Lsn(3));
+        past.outlived(t4, Lsn(3));
         assert_eq!((past.seen, past.floor), (None, Lsn(3)));
     }
 }

@@ -25,6 +25,7 @@ use crate::routing::Sighting;
 use crate::routing::TenantFloor;
 use crate::routing::known::Known;
 use crate::routing::known::One;
+use crate::routing::known::Proven;
 use crate::routing::known::Trouble;
 use crate::routing::news::News;
 use crate::routing::progress::Progress;
@@ -212,8 +213,7 @@ impl Topology {
             self.version.fetch_add(1, Ordering::AcqRel);
         }
         self.settle(&mut known, look.answered_at);
-        let is_other = known.prove(endpoint, &sighting, look);
-        if let Some(proof) = known.proof.filter(|proof| proof.asked_at == look.asked_at) {
+        if let Some(Proven { proof, is_other }) = known.prove() {
             let floor = &self.memory.floor;
             if is_other {
                 // What it does not have is lost, and no standby will ever have it.

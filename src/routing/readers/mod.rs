@@ -157,6 +157,15 @@ impl Readers {
         self.all.iter()
     }
 
+    /// Whether a place in the write-ahead log that a server of the primary tells can be compared with what
+    /// standbys have replayed, where its connection was opened at this moment. It must have been open when
+    /// the primary was last asked: one that was opened later may be on a timeline of which nobody has heard
+    /// yet. What it tells is worth no more than that the client has spoken with the primary.
+    pub fn vouch_for_primary(&self, opened_at: Instant) -> bool {
+        let primary = self.primary.and_then(|index| self.get(index));
+        primary.is_some_and(|primary| primary.vouches_for(opened_at))
+    }
+
     /// Where a read goes. `outstanding` is how many servers are in use there on this worker, and clients
     /// that wait for one; `random` is any number.
     pub fn choose(

@@ -144,7 +144,7 @@ impl Reader {
     /// replayed when it was asked. One that was opened after that may belong to another life, which has
     /// begun again farther back.
     pub fn vouches_for(&self, opened_at: Instant) -> bool {
-        self.asked_at.is_some_and(|asked_at| opened_at <= asked_at)
+        self.asked_at.is_some_and(|asked_at| opened_at < asked_at)
     }
 
     /// How old what it shows may be; none if nobody knows.

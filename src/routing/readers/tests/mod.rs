@@ -3,6 +3,7 @@
 mod absence;
 mod consistency;
 mod eligible;
+mod model;
 mod nearness;
 mod waiting;
 
@@ -126,8 +127,9 @@ impl Node {
         self.topology.saw(endpoint, self.sightings[number], look);
     }
 
-    /// One is asked, and answers a millisecond later.
+    /// One is asked in a millisecond, and answers a millisecond later.
     fn saw(&mut self, number: usize) {
+        self.now += MS;
         let asked_at = self.now;
         self.now += MS;
         self.saw_at(number, asked_at);
