@@ -154,7 +154,7 @@ fn clients_wait_for_a_promotion_and_only_open_transactions_fail() {
     open.query("begin").unwrap();
     open.query("insert into kept values (2)").unwrap();
     caught_up(&old, &new);
-    assert_eq!(node.endpoints(), ["e0 standby 0 ", "e1 writable 1 1"]);
+    assert_eq!(node.endpoints(), ["e0 standby 0 1", "e1 writable 1 1"]);
     old.stop().unwrap();
 
     // What a server says that ends at once is a warning, and the end.

@@ -65,16 +65,15 @@ impl Topology {
     /// A read could go to a standby if more were known: for a while endpoints are asked often.
     pub fn want_news(&self, now: Instant) {
         let news = self.news_told();
-        let until = news.micros(now + NEWS_WANTED_FOR);
         let was_until = news.wanted_until.load(Ordering::Relaxed);
-        // Who wants it all the time says it ten times in that time and not at each read.
-        if was_until.saturating_add(news.micros(now + NEWS_WANTED_FOR / 10) - news.micros(now))
-            < until
-        {
-            news.wanted_until.fetch_max(until, Ordering::Relaxed);
-            if was_until <= news.micros(now) {
-                news.wanted.notify_waiters();
-            }
+        if was_until > news.micros(now + NEWS_WANTED_FOR * 9 / 10) {
+            // Whoever wants it all the time need not say it at each read.
+            return;
+        }
+        let until = news.micros(now + NEWS_WANTED_FOR);
+        news.wanted_until.fetch_max(until, Ordering::Relaxed);
+        if was_until <= news.micros(now) {
+            news.wanted.notify_waiters();
         }
     }
 
@@ -120,5 +119,127 @@ impl Topology {
             Some(_) => None,
             None => Some(false),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config;
+    use crate::config::Endpoint;
+    use crate::config::Role;
+    use crate::limits::MONITOR_INTERVAL_WANTED;
+    use crate::routing::Look;
+    use crate::routing::Sighting;
+    use crate::routing::State;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn topology() -> (Topology, Arc<Endpoint>) {
+        let endpoint = Arc::new(Endpoint {
+            role: Role::Auto,
+            ..Endpoint::default()
+        });
+        let tenant = config::Tenant {
+            endpoints: vec![Arc::clone(&endpoint)],
+            ..config::Tenant::default()
+        };
+        (Topology::new(&tenant, Arc::default()), endpoint)
+    }
+
+    /// A standby says how far it has come.
+    fn saw(topology: &Topology, endpoint: &Endpoint, connected_at: Instant, lsn: u64) -> Life {
+        let now = Instant::now();
+        let sighting = Sighting {
+            state: State::Standby,
+            started: 1,
+            system: None,
+            followed: None,
+            lsn: Lsn(lsn),
+            received: None,
+            lag: None,
+            replay_age: None,
+        };
+        let look = Look {
+            connected_at,
+            asked_at: now,
+            answered_at: now,
+        };
+        topology.saw(endpoint, sighting, look);
+        sighting.life(look)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_goes_on_when_the_standby_is_there_and_has_it_asked_often() {
+        let (topology, endpoint) = topology();
+        let begun = Instant::now();
+        let life = saw(&topology, &endpoint, begun, 10);
+        assert!(!topology.is_wanted(begun));
+        assert!(topology.reaches(life, Lsn(10), MS).await, "it is there");
+        let waits = topology.reaches(life, Lsn(12), MS * 100);
+        let says = async {
+            for lsn in [10, 11, 12] {
+                tokio::time::advance(MONITOR_INTERVAL_WANTED).await;
+                assert!(topology.is_wanted(Instant::now()));
+                saw(&topology, &endpoint, begun, lsn);
+                tokio::task::yield_now().await;
+            }
+        };
+        let (has_reached, ()) = tokio::join!(waits, says);
+        assert!(has_reached);
+        assert_eq!(begun.elapsed(), MONITOR_INTERVAL_WANTED * 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_longer_than_it_is_worth_or_for_a_life_that_is_over() {
+        let (topology, endpoint) = topology();
+        let begun = Instant::now();
+        let life = saw(&topology, &endpoint, begun, 10);
+        assert!(!topology.reaches(life, Lsn(11), MS * 7).await);
+        assert_eq!(begun.elapsed(), MS * 7);
+        let begun_again = Instant::now();
+        let ends = async {
+            tokio::task::yield_now().await;
+            saw(&topology, &endpoint, begun_again, 99);
+        };
+        let (has_reached, ()) = tokio::join!(topology.reaches(life, Lsn(11), MS * 100), ends);
+        assert!(!has_reached);
+        assert_eq!(begun_again.elapsed(), Duration::ZERO);
+        topology.lost(&endpoint);
+        let life = Life::new(1, begun_again);
+        assert!(
+            !topology.reaches(life, Lsn(11), MS).await,
+            "it may have ended"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn news_are_wanted_for_a_while_and_only_the_first_to_want_them_is_heard() {
+        let (topology, _) = topology();
+        let heard = std::cell::Cell::new(0);
+        let hears = async {
+            loop {
+                topology.wanted().await;
+                heard.set(heard.get() + 1);
+            }
+        };
+        let wants = async {
+            for _ in 0..30 {
+                topology.want_news(Instant::now());
+                tokio::time::advance(NEWS_WANTED_FOR / 20).await;
+                tokio::task::yield_now().await;
+            }
+            assert!(topology.is_wanted(Instant::now()));
+            tokio::time::advance(NEWS_WANTED_FOR).await;
+            assert!(!topology.is_wanted(Instant::now()));
+        };
+        tokio::select! {
+            biased;
+            () = hears => {},
+            () = wants => {},
+        }
+        assert_eq!(heard.get(), 1);
     }
 }

@@ -21,6 +21,7 @@ pub use self::choice::Wish;
 pub use self::preferences::Preferences;
 pub use self::reader::Reader;
 pub use self::reader::Unfit;
+pub use self::reader::WHOLE_SHARE;
 use crate::config::Consistency;
 use crate::limits::READERS_COUNT_MAX;
 use crate::routing::Life;

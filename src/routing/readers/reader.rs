@@ -62,13 +62,17 @@ pub enum Unfit {
     Unseen,
     /// It does not answer.
     Silent,
+    /// It has not answered for too long, and nobody knows yet why.
+    Stale,
     /// It takes writes and is not the primary.
     NoStandby,
     /// The primary has not been looked at yet, so that nobody knows what it must be like.
     PrimaryUnseen,
     /// It is a copy of another database system than the primary.
     OtherSystem,
-    /// It is not on the timeline of the primary, or that is not the newest.
+    /// It is not on the timeline of the primary, or that is not the newest, as far as the user that asks
+    /// may see: `pg_read_all_stats` shows at once whom it follows, and its control file only after a
+    /// restartpoint.
     OtherTimeline,
 }
 
@@ -80,16 +84,21 @@ impl Unfit {
             Self::TooMany => "there are too many endpoints before it",
             Self::Unseen => "it has not been looked at yet",
             Self::Silent => "it does not answer",
+            Self::Stale => "it has not answered for a while",
             Self::NoStandby => "it is no standby",
             Self::PrimaryUnseen => "the primary has not answered yet",
             Self::OtherSystem => "its system identifier is not the primary's",
-            Self::OtherTimeline => "it is not on the newest timeline, with the primary",
+            Self::OtherTimeline => {
+                "it is not known to be on the newest timeline, with the primary: it does not follow, \
+                 or has made no restartpoint since"
+            },
         }
     }
 }
 
-/// The part of the reads that an endpoint gets which has been there all the time.
-pub(super) const WHOLE_SHARE: u32 = 256;
+/// The part of the reads that an endpoint gets which has been there all the time: see
+/// [`Reader::share`].
+pub const WHOLE_SHARE: u32 = 256;
 
 /// What it gets at first.
 const FIRST_SHARE: u32 = WHOLE_SHARE / 16;
@@ -164,6 +173,12 @@ impl Reader {
         }
         let grown = age.as_millis() * u128::from(WHOLE_SHARE) / WARM_IN.as_millis();
         u32::try_from(grown).unwrap_or(WHOLE_SHARE).max(FIRST_SHARE)
+    }
+
+    /// Why it is not read from at all at this moment.
+    pub fn unfit_now(&self, now: Instant) -> Option<Unfit> {
+        let stale = (!self.is_seen(now)).then_some(Unfit::Stale);
+        self.unfit.or(stale)
     }
 
     /// Whether it can be read from at this moment, as far as nothing depends on who reads.

@@ -1,0 +1,208 @@
+//! What `SHOW ENDPOINTS` says of why an endpoint gets no reads, with real streaming replication and a
+//! user without rights.
+#![cfg(test)]
+
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tidegate_harness::Cluster;
+use tidegate_harness::Database;
+use tidegate_harness::Pooler;
+use tidegate_harness::Ready;
+use tidegate_harness::Version;
+use tidegate_harness::free_port;
+use tidegate_harness::polling;
+use tidegate_harness::skip;
+use tidegate_harness::wire::Login;
+use tidegate_harness::wire::Wire;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Columns of `SHOW ENDPOINTS`.
+const STATE: usize = 6;
+const TIMELINE: usize = 8;
+const UNFIT: usize = 17;
+const SHARE: usize = 18;
+
+/// A Tidegate whose tenant has these clusters as endpoints.
+struct Node {
+    _pooler: Pooler,
+    database: Database,
+    port: u16,
+}
+
+impl Node {
+    fn start(database: Database, clusters: &[&Cluster]) -> Self {
+        let port = free_port().unwrap();
+        let endpoint = |cluster: &&Cluster| {
+            format!(
+                "[[tenant.endpoint]]\nhost = \"127.0.0.1\"\nport = {}\nrole = \"auto\"\n",
+                cluster.port()
+            )
+        };
+        let endpoints: String = clusters.iter().map(endpoint).collect();
+        let Database { user, password, .. } = &database;
+        let text = format!(
+            r#"
+[console]
+stats_users = ["stan"]
+[[console.user]]
+name = "stan"
+secret = "stan-password"
+[[listener]]
+name = "main"
+address = "127.0.0.1:{port}"
+default_tenant = "acme"
+console = true
+[[tenant]]
+name = "acme"
+{endpoints}
+[[tenant.user]]
+name = "{user}"
+secret = "{password}"
+"#
+        );
+        Self {
+            _pooler: Pooler::start(&text, Ready::Port(port)).unwrap(),
+            database,
+            port,
+        }
+    }
+
+    fn connect(&self, user: &str, password: &str, database: &str) -> Wire {
+        let login = Login {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)),
+            user: user.to_owned(),
+            database: database.to_owned(),
+            password: password.to_owned(),
+            parameters: Vec::new(),
+            before: Vec::new(),
+            protocol_minor: 0,
+        };
+        Wire::connect(&login).unwrap()
+    }
+
+    fn client(&self) -> Wire {
+        let Database {
+            name,
+            user,
+            password,
+            ..
+        } = &self.database;
+        self.connect(user, password, name)
+    }
+
+    /// Columns of what the console shows of the endpoint at a place.
+    fn shown(&self, place: usize, columns: &[usize]) -> String {
+        let mut console = self.connect("stan", "stan-password", "pgbouncer");
+        let shown = console.query("SHOW ENDPOINTS").unwrap();
+        let line: Vec<&str> = shown.lines().nth(place).unwrap().split('|').collect();
+        let values: Vec<&str> = columns.iter().map(|column| line[*column]).collect();
+        values.join(" ")
+    }
+
+    fn await_shown(&self, place: usize, columns: &[usize], expected: &str) {
+        let what = format!("endpoint {place} to be {expected}");
+        let is_shown = polling::until_true(&what, LIMIT, || self.shown(place, columns) == expected);
+        if is_shown.is_err() {
+            panic!("{what}, and it is {}", self.shown(place, columns));
+        }
+    }
+}
+
+#[test]
+fn only_a_standby_of_the_same_system_is_fit_for_reads() {
+    let Some(primary) = skip::unless(Cluster::start(Version::under_test())) else {
+        return;
+    };
+    let database = primary.database().unwrap();
+    let standby = primary.standby().unwrap();
+    let stranger = Cluster::start(Version::under_test()).unwrap();
+    let foreign = stranger.standby().unwrap();
+    for sql in [
+        format!(
+            "create role {} login password '{}'",
+            database.user, database.password
+        ),
+        format!("create database {} owner {}", database.name, database.user),
+    ] {
+        stranger.psql(&sql).unwrap();
+    }
+    let node = Node::start(database, &[&primary, &standby, &foreign]);
+    let mut client = node.client();
+    client.query("create table held (number int)").unwrap();
+    node.await_shown(1, &[STATE, TIMELINE, UNFIT], "standby 1 ");
+    assert_eq!(node.shown(1, &[SHARE]), "100");
+    node.await_shown(
+        2,
+        &[STATE, TIMELINE, UNFIT],
+        "standby 1 its system identifier is not the primary's",
+    );
+    assert_eq!(node.shown(0, &[STATE, TIMELINE, UNFIT]), "writable 1 ");
+    standby.stop().unwrap();
+    node.await_shown(1, &[UNFIT], "it does not answer");
+}
+
+#[test]
+fn a_standby_is_read_from_as_soon_as_it_follows_if_the_user_may_see_that() {
+    let Some(old) = skip::unless(Cluster::start(Version::under_test())) else {
+        return;
+    };
+    let database = old.database().unwrap();
+    let grant = format!("grant pg_read_all_stats to {}", database.user);
+    old.psql(&grant).unwrap();
+    let (new, other) = (old.standby().unwrap(), old.standby().unwrap());
+    let node = Node::start(database, &[&old, &new, &other]);
+    fail_over(&node, old, &new, &other);
+    node.await_shown(2, &[TIMELINE, UNFIT], "2 ");
+}
+
+#[test]
+fn without_rights_a_standby_is_read_from_after_its_next_restartpoint() {
+    let Some(old) = skip::unless(Cluster::start(Version::under_test())) else {
+        return;
+    };
+    let database = old.database().unwrap();
+    let (new, other) = (old.standby().unwrap(), old.standby().unwrap());
+    let node = Node::start(database, &[&old, &new, &other]);
+    fail_over(&node, old, &new, &other);
+    new.psql("checkpoint").unwrap();
+    polling::until_true("a restartpoint", LIMIT, || {
+        other.psql("checkpoint").unwrap();
+        let timeline = "select timeline_id from pg_control_checkpoint()";
+        other.psql(timeline).unwrap() == "2"
+    })
+    .unwrap();
+    node.await_shown(2, &[TIMELINE, UNFIT], "2 ");
+}
+
+/// The second of two standbys takes over from the first endpoint, and the third follows it.
+fn fail_over(node: &Node, old: Cluster, new: &Cluster, other: &Cluster) {
+    let mut client = node.client();
+    client.query("select 1").unwrap();
+    node.await_shown(2, &[TIMELINE, UNFIT], "1 ");
+    old.stop().unwrap();
+    new.promote().unwrap();
+    node.await_shown(1, &[STATE, TIMELINE], "writable 2");
+    node.await_shown(2, &[TIMELINE, UNFIT], LEFT_BEHIND);
+    let before = other.psql("show primary_conninfo").unwrap();
+    let after = before.replace(&port_in(&before), &format!("port={}", new.port()));
+    for sql in [
+        format!("alter system set primary_conninfo = $${after}$$"),
+        "select pg_reload_conf()".to_owned(),
+    ] {
+        other.psql(&sql).unwrap();
+    }
+    client.query("create table held (number int)").unwrap();
+}
+
+const LEFT_BEHIND: &str = "1 it is not known to be on the newest timeline, with the primary: it does not follow, \
+     or has made no restartpoint since";
+
+/// `port=…` in a connection string.
+fn port_in(conninfo: &str) -> String {
+    let words = conninfo.split(' ');
+    let mut ports = words.filter(|word| word.starts_with("port="));
+    ports.next().unwrap().to_owned()
+}
