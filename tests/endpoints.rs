@@ -4,6 +4,7 @@
 
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
+use std::thread;
 use std::time::Duration;
 
 use tidegate_harness::Cluster;
@@ -105,9 +106,11 @@ secret = "{password}"
     fn await_shown(&self, place: usize, columns: &[usize], expected: &str) {
         let what = format!("endpoint {place} to be {expected}");
         let is_shown = polling::until_true(&what, LIMIT, || self.shown(place, columns) == expected);
-        if is_shown.is_err() {
-            panic!("{what}, and it is {}", self.shown(place, columns));
-        }
+        assert!(
+            is_shown.is_ok(),
+            "{what}, and it is {}",
+            self.shown(place, columns)
+        );
     }
 }
 
@@ -183,7 +186,13 @@ fn fail_over(node: &Node, old: Cluster, new: &Cluster, other: &Cluster) {
     client.query("select 1").unwrap();
     node.await_shown(2, &[TIMELINE, UNFIT], "1 ");
     old.stop().unwrap();
-    new.promote().unwrap();
+    // Endpoints are looked at while somebody needs a server.
+    let written = thread::scope(|scope| {
+        let waiting = scope.spawn(|| client.query("create table held (number int)"));
+        new.promote().unwrap();
+        waiting.join().unwrap()
+    });
+    written.unwrap();
     node.await_shown(1, &[STATE, TIMELINE], "writable 2");
     node.await_shown(2, &[TIMELINE, UNFIT], LEFT_BEHIND);
     let before = other.psql("show primary_conninfo").unwrap();
@@ -194,7 +203,7 @@ fn fail_over(node: &Node, old: Cluster, new: &Cluster, other: &Cluster) {
     ] {
         other.psql(&sql).unwrap();
     }
-    client.query("create table held (number int)").unwrap();
+    client.query("insert into held values (1)").unwrap();
 }
 
 const LEFT_BEHIND: &str = "1 it is not known to be on the newest timeline, with the primary: it does not follow, \

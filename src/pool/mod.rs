@@ -31,6 +31,7 @@ mod own_rounds;
 mod pool;
 mod post;
 mod prepared;
+mod question;
 mod queue;
 mod reads;
 mod release;

@@ -1,17 +1,14 @@
 //! One connection to one endpoint that asks it, again and again, what it is and how far it has come.
 //!
 //! It logs in as the user of the pool that has the watch, counts against no limit, and ends with the
-//! watch. The text finds only the system's own functions and operators, whatever the user's settings
-//! are.
+//! watch.
 
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Waker;
-use std::time::Duration;
 
-use tidegate_proto::backend::DataRow;
 use tidegate_proto::backend::tag as backend;
 use tidegate_proto::exchange::Ledger;
 use tidegate_proto::exchange::Owner;
@@ -31,11 +28,12 @@ use crate::pool::Pool;
 use crate::pool::PoolError;
 use crate::pool::connect;
 use crate::pool::injected;
+use crate::pool::question;
+use crate::pool::question::QUESTION;
+use crate::pool::question::QUESTION_AGAIN;
 use crate::pool::reset::within;
 use crate::routing::Look;
-use crate::routing::Lsn;
 use crate::routing::Sighting;
-use crate::routing::State;
 use crate::routing::Topology;
 use crate::routing::Watch;
 
@@ -44,27 +42,6 @@ const SETTINGS: [(&str, &str); 3] = [
     ("application_name", "tidegate monitor"),
     ("client_encoding", "UTF8"),
 ];
-
-/// One row of eleven. That one user's, or one database's, transactions are read-only says nothing of
-/// the endpoint. What only one in recovery, or only one that writes, can be asked is asked after
-/// that; an endpoint that is promoted meanwhile answers both.
-const QUESTION: &[u8] = b"\
-    SELECT r, \
-    CASE WHEN r THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END, \
-    CASE WHEN r THEN pg_last_wal_receive_lsn() END, \
-    CASE WHEN NOT r THEN NULL \
-        WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 \
-        ELSE (extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::bigint END, \
-    CASE WHEN NOT r THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END, \
-    (SELECT setting = 'on' AND source NOT IN ('database', 'user', 'database user') \
-        FROM pg_settings WHERE name = 'default_transaction_read_only'), \
-    (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint, \
-    CASE WHEN r THEN (extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::bigint END, \
-    (SELECT system_identifier FROM pg_control_system()), \
-    (SELECT greatest(timeline_id, (SELECT min_recovery_end_timeline FROM pg_control_recovery())) \
-        FROM pg_control_checkpoint()), \
-    (SELECT received_tli FROM pg_stat_wal_receiver) \
-    FROM (SELECT pg_is_in_recovery() AS r OFFSET 0) s";
 
 /// Looks at an endpoint for as long as there is a watch.
 pub(super) fn look_after(pool: &Rc<Pool>, watch: &Rc<Watch>, endpoint: Arc<Endpoint>) {
@@ -108,6 +85,8 @@ struct Connection {
     socket: Socket,
     ledger: Ledger,
     opened_at: Instant,
+    /// What it last said when it was asked everything, and when.
+    told: Option<(Sighting, Instant)>,
 }
 
 impl Monitor {
@@ -156,16 +135,17 @@ impl Monitor {
                 socket,
                 ledger: Ledger::new(),
                 opened_at: Instant::now(),
+                told: None,
             })
         };
+        if let Some(seen) = connection.ask_again().await? {
+            return Ok(seen);
+        }
         let asked_at = Instant::now();
-        let sighting = connection.ask().await?;
-        let look = Look {
-            connected_at: connection.opened_at,
-            asked_at,
-            answered_at: Instant::now(),
-        };
-        Ok((sighting, look))
+        let sighting = connection.ask(QUESTION, question::read).await?;
+        let sighting = sighting.ok_or(PoolError::BadMonitorAnswer)?;
+        connection.told = Some((sighting, asked_at));
+        Ok((sighting, connection.look(asked_at)))
     }
 
     /// Until it is time for the next look, or the server says or does something, or something has
@@ -220,9 +200,27 @@ async fn stirs(connection: &mut Option<Connection>) {
 }
 
 impl Connection {
-    async fn ask(&mut self) -> Result<Sighting, PoolError> {
+    /// Asks only how far it has come, if it was asked everything a moment ago. None if it must be asked
+    /// everything.
+    async fn ask_again(&mut self) -> Result<Option<(Sighting, Look)>, PoolError> {
+        let asked_at = Instant::now();
+        let is_young = |at: Instant| asked_at.duration_since(at) < MONITOR_INTERVAL_URGENT;
+        let Some((before, _)) = self.told.filter(|(_, at)| is_young(*at)) else {
+            return Ok(None);
+        };
+        let read = |row: &[u8]| question::read_again(row, &before);
+        let sighting = self.ask(QUESTION_AGAIN, read).await?;
+        Ok(sighting.map(|sighting| (sighting, self.look(asked_at))))
+    }
+
+    /// None if the answer says nothing.
+    async fn ask(
+        &mut self,
+        question: &[u8],
+        read: impl Fn(&[u8]) -> Option<Sighting>,
+    ) -> Result<Option<Sighting>, PoolError> {
         let mut messages = Vec::new();
-        Query { query: QUESTION }.encode(&mut messages)?;
+        Query { query: question }.encode(&mut messages)?;
         let sent = self.ledger.sent(frontend::QUERY, Owner::Pooler);
         sent.map_err(PoolError::ServerViolation)?;
         let mut sighting = None;
@@ -234,152 +232,15 @@ impl Connection {
         });
         let (_, answered) = exchange.await?;
         answered?;
-        sighting.ok_or(PoolError::BadMonitorAnswer)
-    }
-}
-
-/// The answer to [`QUESTION`].
-fn read(row: &[u8]) -> Option<Sighting> {
-    let row = DataRow::decode(row).ok()?;
-    let values: Vec<Option<&str>> = row
-        .values
-        .iter()
-        .map(|value| value.and_then(|value| std::str::from_utf8(value).ok()))
-        .collect();
-    let [
-        is_standby,
-        lsn,
-        received,
-        lag,
-        timeline,
-        is_read_only,
-        started,
-        replay_age,
-        system,
-        timeline_on_disk,
-        timeline_received,
-    ] = *values.as_slice()
-    else {
-        return None;
-    };
-    let timeline = timeline.and_then(|timeline| u32::from_str_radix(timeline, 16).ok());
-    let number = |timeline: Option<&str>| timeline.and_then(|number| number.parse::<u32>().ok());
-    let (timeline_on_disk, timeline_received) =
-        (number(timeline_on_disk), number(timeline_received));
-    let state = match (is_standby?, is_read_only?) {
-        ("t", _) => State::Standby,
-        (_, "t") => State::ReadOnly {
-            timeline: timeline?,
-        },
-        _ => State::Writable {
-            timeline: timeline?,
-        },
-    };
-    // A standby that has replayed nothing yet says nothing.
-    let lsn = lsn.map_or(Some(Lsn::default()), |lsn| lsn.parse().ok())?;
-    let is_standby = state == State::Standby;
-    // Greatest of those that are told: a user without rights is not told what is received.
-    let followed = timeline_on_disk
-        .max(timeline_received)
-        .filter(|_| is_standby);
-    Some(Sighting {
-        state,
-        started: started?.parse().ok()?,
-        system: system.and_then(|system| system.parse().ok()),
-        followed,
-        lsn: if is_standby { lsn } else { lsn.end_of_record() },
-        received: received.and_then(|lsn| lsn.parse().ok()),
-        lag: age(lag),
-        replay_age: age(replay_age),
-    })
-}
-
-/// A number of milliseconds; what is of the future by another clock is of this moment.
-fn age(millis: Option<&str>) -> Option<Duration> {
-    let millis = millis?.parse::<i64>().ok()?;
-    Some(Duration::from_millis(millis.max(0).unsigned_abs()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn told(values: &[Option<&str>]) -> Option<Sighting> {
-        let mut message = Vec::new();
-        let values: Vec<_> = values
-            .iter()
-            .map(|value| value.map(str::as_bytes))
-            .collect();
-        DataRow::encode(&values, &mut message).unwrap();
-        read(&message[5..])
+        Ok(sighting)
     }
 
-    const F: Option<&str> = Some("f");
-    const T: Option<&str> = Some("t");
-    const LSN: Option<&str> = Some("1/2");
-    const ONE: Option<&str> = Some("1");
-
-    /// What a primary says, with nothing special in it.
-    const PRIMARY: [Option<&str>; 11] = [F, LSN, None, None, ONE, F, ONE, None, ONE, ONE, None];
-
-    #[test]
-    fn a_primary_tells_its_timeline_and_a_standby_its_lag() {
-        let mut values = PRIMARY;
-        values[1] = Some("1/3002018");
-        values[4] = Some("0000000A");
-        values[6] = Some("77");
-        values[8] = Some("7655012345678901234");
-        let expected = Sighting {
-            state: State::Writable { timeline: 10 },
-            started: 77,
-            system: Some(7_655_012_345_678_901_234),
-            followed: None,
-            // Nothing ends between the header of a page and its first record.
-            lsn: Lsn(0x1_0300_2000),
-            received: None,
-            lag: None,
-            replay_age: None,
-        };
-        assert_eq!(told(&values), Some(expected));
-        let (replayed, received) = (Some("0/2"), Some("0/3"));
-        let (lag, age, started) = (Some("1500"), Some("1600"), Some("78"));
-        let two = Some("2");
-        let standby = told(&[
-            T, replayed, received, lag, None, F, started, age, ONE, ONE, two,
-        ]);
-        let expected = Sighting {
-            state: State::Standby,
-            started: 78,
-            system: Some(1),
-            followed: Some(2),
-            lsn: Lsn(2),
-            received: Some(Lsn(3)),
-            lag: Some(Duration::from_millis(1500)),
-            replay_age: Some(Duration::from_millis(1600)),
-        };
-        assert_eq!(standby, Some(expected));
-    }
-
-    #[test]
-    fn whose_transactions_are_all_read_only_is_no_primary() {
-        let mut values = PRIMARY;
-        values[5] = T;
-        let told = told(&values);
-        assert_eq!(told.unwrap().state, State::ReadOnly { timeline: 1 });
-    }
-
-    #[test]
-    fn what_makes_no_sense_is_no_sighting() {
-        let with = |at: usize, value| {
-            let mut values = PRIMARY;
-            values[at] = value;
-            told(&values)
-        };
-        assert!(told(&PRIMARY).is_some());
-        for (at, value) in [(0, None), (1, Some("?")), (4, None), (6, None)] {
-            assert_eq!(with(at, value), None, "{at}");
+    /// It was asked at this moment, and has answered.
+    fn look(&self, asked_at: Instant) -> Look {
+        Look {
+            connected_at: self.opened_at,
+            asked_at,
+            answered_at: Instant::now(),
         }
-        assert_eq!(told(&PRIMARY[..10]), None);
-        assert_eq!(read(b"\0"), None);
     }
 }
