@@ -40,6 +40,7 @@
 //! | [`tools::Binaries::psql`], [`tools::Binaries::pgbench`] | a libpq client on any connection string |
 //! | [`programs::python`], [`programs::node`], [`programs::java`] | a driver test program under `tests/drivers/` |
 //! | [`HaProxy::start`] | a real HAProxy with the PROXY header of your choice, checks, TLS |
+//! | [`DelayingRelay::to`] | the way to another region: a round trip of your choice, and it can be cut |
 //! | [`Pooler::start`], [`Pooler::reload`], [`Pooler::log_lines`] | a real Tidegate |
 //! | [`PooledDatabase::start`] | a database of the test's own with a Tidegate in front of it |
 //! | [`PooledDatabase::reloaded`] | the same process with other settings, for tests of many cases |
@@ -84,6 +85,7 @@ mod port;
 mod process;
 pub mod programs;
 mod reachable;
+mod relay;
 pub mod skip;
 pub mod tools;
 mod version;
@@ -109,5 +111,6 @@ pub use crate::pooler::http_get;
 pub use crate::port::free_port;
 pub use crate::process::ServerProcess;
 pub use crate::process::StopSignal;
+pub use crate::relay::DelayingRelay;
 pub use crate::version::VERSION_VARIABLE;
 pub use crate::version::Version;

@@ -48,6 +48,14 @@ pub fn until_true(
     until(what, limit, || Ok(look().then_some(())))
 }
 
+/// Waits until a moment has come, which may have been long ago.
+pub(crate) async fn until_due(due: tokio::time::Instant) {
+    // A timer takes up to a millisecond longer.
+    if due > tokio::time::Instant::now() {
+        tokio::time::sleep_until(due).await;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
