@@ -123,19 +123,8 @@ fn cluster() -> Option<Cluster> {
 /// A standby that has all that the primary has.
 fn standby(primary: &Cluster) -> Cluster {
     let standby = primary.standby().unwrap();
-    caught_up(primary, &standby);
+    standby.catch_up(primary).unwrap();
     standby
-}
-
-fn caught_up(primary: &Cluster, standby: &Cluster) {
-    // Commits here do not wait until what they have logged is written.
-    primary.psql("checkpoint").unwrap();
-    let written = primary.psql("select pg_current_wal_flush_lsn()").unwrap();
-    let sql = format!("select pg_last_wal_replay_lsn() >= '{written}'");
-    polling::until_true("the standby to catch up", LIMIT, || {
-        standby.psql(&sql).unwrap() == "t"
-    })
-    .unwrap();
 }
 
 #[test]
@@ -153,7 +142,7 @@ fn clients_wait_for_a_promotion_and_only_open_transactions_fail() {
     assert_eq!(idle.query("select count(*) from kept").unwrap(), "1");
     open.query("begin").unwrap();
     open.query("insert into kept values (2)").unwrap();
-    caught_up(&old, &new);
+    new.catch_up(&old).unwrap();
     assert_eq!(node.endpoints(), ["e0 standby 0 1", "e1 writable 1 1"]);
     old.stop().unwrap();
 

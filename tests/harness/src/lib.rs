@@ -35,6 +35,9 @@
 //! | --- | --- |
 //! | [`Cluster::shared`] | one running Postgres for all tests of a program, in the version that `cargo xtask test` asks for |
 //! | [`Cluster::start`], [`Cluster::start_with`] | a Postgres of the test's own: to kill it, or with settings, `pg_hba.conf` lines or TLS |
+//! | [`Cluster::standby`], [`Cluster::promote`], [`Cluster::rejoin`] | streaming replication, and who takes over from whom |
+//! | [`Cluster::pause_replay`], [`Cluster::delay_replay`] | a standby that falls behind |
+//! | [`Cluster::halt`], [`Cluster::start_again`] | a server that ends, or is killed, and comes back with its data |
 //! | [`Cluster::database`] | a [`Database`] with a user and a password of its own |
 //! | [`Cluster::psql`] | SQL as the superuser, past the pooler |
 //! | [`tools::Binaries::psql`], [`tools::Binaries::pgbench`] | a libpq client on any connection string |

@@ -79,7 +79,9 @@ impl ServerProcess {
         log: &Path,
         stop: StopSignal,
     ) -> Result<Self, Failure> {
-        let file = File::create(log).map_err(Failure::io(format!("write {}", log.display())))?;
+        // One that is started again goes on with its log.
+        let file = File::options().create(true).append(true).open(log);
+        let file = file.map_err(Failure::io(format!("write {}", log.display())))?;
         let errors = file.try_clone().map_err(Failure::io("share a log file"))?;
         command
             .stdin(Stdio::null())

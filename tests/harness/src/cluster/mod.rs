@@ -4,6 +4,8 @@
 //! socket without a password; everybody else proves themselves with SCRAM. Nothing is synced to
 //! disk: the data does not outlive the test.
 
+mod replication;
+
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
@@ -45,6 +47,9 @@ password_encryption = 'scram-sha-256'
 log_line_prefix = '%m [%p] %u@%d '
 timezone = 'UTC'
 ";
+
+/// Where a running server says what it is up to.
+const STATUS: &str = "data/postmaster.pid";
 
 const HBA: &str = "\
 local all postgres trust
@@ -100,52 +105,14 @@ impl Cluster {
         Self::launch(account, folder, binaries)
     }
 
-    /// A hot standby of this cluster: a copy that follows it by streaming, with a port and a folder of
-    /// its own.
-    ///
-    /// # Errors
-    /// What `pg_basebackup` or the server said.
-    pub fn standby(&self) -> Result<Self, Failure> {
-        let account = Account::for_servers()?;
-        let folder = Folder::owned_by(account)?;
-        let mut command = command_as(account, &self.binaries.program("pg_basebackup"));
-        let from = format!(
-            "host=127.0.0.1 port={} user={SUPERUSER} password='{SUPERUSER_PASSWORD}'",
-            self.port
-        );
-        command.arg("-D").arg(folder.path().join("data"));
-        command.args(["-d", &from, "-R", "-X", "stream", "-c", "fast", "--no-sync"]);
-        programs::output_of(command)?;
-        Self::launch(account, folder, self.binaries.clone())
-    }
-
-    /// Makes a standby a primary, and waits until it is one.
-    ///
-    /// # Errors
-    /// [`Failure::Exited`] with what psql said.
-    pub fn promote(&self) -> Result<(), Failure> {
-        self.psql("select pg_promote()").map(drop)
-    }
-
     fn launch(
         account: Option<Account>,
         folder: Folder,
         binaries: Binaries,
     ) -> Result<Self, Failure> {
         let port = free_port()?;
-        let mut command = command_as(account, &binaries.program("postgres"));
-        command.arg("-D").arg(folder.path().join("data"));
-        command
-            .arg("-k")
-            .arg(folder.path())
-            .arg("-p")
-            .arg(port.to_string());
-        let log = folder.path().join("server.log");
-        let mut process = ServerProcess::start("postgres", command, &log, StopSignal::Quit)?;
-        let status = folder.path().join("data/postmaster.pid");
-        process.wait_until_ready(START_LIMIT, || says_ready(&status))?;
         Ok(Self {
-            process,
+            process: run(account, folder.path(), &binaries, port)?,
             folder,
             binaries,
             port,
@@ -310,6 +277,31 @@ fn command_as(account: Option<Account>, program: &Path) -> Command {
         account.run(&mut command);
     }
     command
+}
+
+/// Starts the server whose data is there, and waits until it can be asked.
+fn run(
+    account: Option<Account>,
+    folder: &Path,
+    binaries: &Binaries,
+    port: u16,
+) -> Result<ServerProcess, Failure> {
+    let mut command = command_as(account, &binaries.program("postgres"));
+    command.arg("-D").arg(data_of(folder));
+    command
+        .arg("-k")
+        .arg(folder)
+        .arg("-p")
+        .arg(port.to_string());
+    let log = folder.join("server.log");
+    let mut process = ServerProcess::start("postgres", command, &log, StopSignal::Quit)?;
+    let status = folder.join(STATUS);
+    process.wait_until_ready(START_LIMIT, || says_ready(&status))?;
+    Ok(process)
+}
+
+fn data_of(folder: &Path) -> PathBuf {
+    folder.join("data")
 }
 
 /// The eighth line of `postmaster.pid` is the state that `pg_ctl` waits for: `ready`, or `standby` of

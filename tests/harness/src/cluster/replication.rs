@@ -1,0 +1,164 @@
+//! Standbys: how they are made, fall behind, die, come back and take over.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use super::Cluster;
+use super::SUPERUSER;
+use super::SUPERUSER_PASSWORD;
+use super::command_as;
+use super::data_of;
+use super::run;
+use crate::account::Account;
+use crate::failure::Failure;
+use crate::folder::Folder;
+use crate::polling;
+use crate::process::StopSignal;
+use crate::programs;
+
+/// How long a standby may take to do what it is told.
+const LIMIT: Duration = Duration::from_secs(30);
+
+impl Cluster {
+    /// A hot standby of this cluster: a copy that follows it by streaming, with a port and a folder of
+    /// its own.
+    ///
+    /// # Errors
+    /// What `pg_basebackup` or the server said.
+    pub fn standby(&self) -> Result<Self, Failure> {
+        let account = Account::for_servers()?;
+        let folder = Folder::owned_by(account)?;
+        self.copy_to(account, folder.path())?;
+        Self::launch(account, folder, self.binaries.clone())
+    }
+
+    /// Makes a standby a primary, and waits until it is one. It replays first what it has, even if
+    /// its replay was paused.
+    ///
+    /// # Errors
+    /// [`Failure::Exited`] with what psql said.
+    pub fn promote(&self) -> Result<(), Failure> {
+        self.psql("select pg_promote()").map(drop)
+    }
+
+    /// A standby receives still, and shows nothing new.
+    ///
+    /// # Errors
+    /// [`Failure::Late`] if it replays on: it does so for as long as a delay that was set before.
+    pub fn pause_replay(&self) -> Result<(), Failure> {
+        self.psql("select pg_wal_replay_pause()")?;
+        polling::until("a pause of the replay", LIMIT, || {
+            let state = self.psql("select pg_get_wal_replay_pause_state()")?;
+            Ok((state == "paused").then_some(()))
+        })
+    }
+
+    /// Ends [`Cluster::pause_replay`].
+    ///
+    /// # Errors
+    /// [`Failure::Exited`] with what psql said.
+    pub fn resume_replay(&self) -> Result<(), Failure> {
+        self.psql("select pg_wal_replay_resume()").map(drop)
+    }
+
+    /// A standby shows a commit so long after it was made, to the millisecond; zero ends that.
+    ///
+    /// # Errors
+    /// [`Failure::Exited`] with what psql said.
+    pub fn delay_replay(&self, delay: Duration) -> Result<(), Failure> {
+        let delay = format!("{}ms", delay.as_millis());
+        self.set("recovery_min_apply_delay", &delay)
+    }
+
+    /// A standby follows another primary from now on: one that was promoted beside it, and has all
+    /// that this one has.
+    ///
+    /// # Errors
+    /// [`Failure::Exited`] with what psql said.
+    pub fn follow(&self, primary: &Self) -> Result<(), Failure> {
+        self.set("primary_conninfo", &primary.conninfo())
+    }
+
+    /// Waits until a standby shows all that was written in its primary until now.
+    ///
+    /// # Errors
+    /// [`Failure::Late`] if it does not catch up.
+    pub fn catch_up(&self, primary: &Self) -> Result<(), Failure> {
+        // Commits here do not wait until what they have logged is written.
+        primary.psql("checkpoint")?;
+        let written = primary.psql("select pg_current_wal_flush_lsn()")?;
+        let sql = format!("select pg_last_wal_replay_lsn() >= '{written}'");
+        polling::until("the standby to catch up", LIMIT, || {
+            Ok((self.psql(&sql)? == "t").then_some(()))
+        })
+    }
+
+    /// Ends the server in this way; its data stays for [`Cluster::start_again`]. With
+    /// [`StopSignal::Interrupt`] a primary waits until its standbys have received all of it.
+    ///
+    /// # Errors
+    /// [`Failure::Late`] if it does not end.
+    pub fn halt(&mut self, signal: StopSignal) -> Result<(), Failure> {
+        self.process.signal(signal)?;
+        self.process.wait(LIMIT)?;
+        // Those of one that was killed see that a moment later, and would be in the next one's way.
+        let data = data_of(self.folder.path());
+        polling::until_true("the end of its backends", LIMIT, || !works_in(&data))
+    }
+
+    /// Starts a server that was ended, at its port.
+    ///
+    /// # Errors
+    /// [`Failure::Died`] with its log if it cannot.
+    pub fn start_again(&mut self) -> Result<(), Failure> {
+        let folder = self.folder.path();
+        // One that was killed has left it, with a state that is not the next one's.
+        let status = folder.join(super::STATUS);
+        if status.exists() {
+            fs::remove_file(&status).map_err(Failure::io("remove what a server said"))?;
+        }
+        self.process = run(Account::for_servers()?, folder, &self.binaries, self.port)?;
+        Ok(())
+    }
+
+    /// Makes this cluster a standby of another, as a fresh copy: an old primary comes back. Its
+    /// port stays, and what it had alone is lost.
+    ///
+    /// # Errors
+    /// What `pg_basebackup` or the server said.
+    pub fn rejoin(&mut self, primary: &Self) -> Result<(), Failure> {
+        self.halt(StopSignal::Quit)?;
+        let folder = self.folder.path();
+        fs::remove_dir_all(data_of(folder)).map_err(Failure::io("remove old data"))?;
+        primary.copy_to(Account::for_servers()?, folder)?;
+        self.start_again()
+    }
+
+    fn copy_to(&self, account: Option<Account>, folder: &Path) -> Result<(), Failure> {
+        let mut command = command_as(account, &self.binaries.program("pg_basebackup"));
+        command.arg("-D").arg(data_of(folder));
+        command.args(["-d", &self.conninfo()]);
+        command.args(["-R", "-X", "stream", "-c", "fast", "--no-sync"]);
+        programs::output_of(command).map(drop)
+    }
+
+    fn conninfo(&self) -> String {
+        let port = self.port;
+        format!("host=127.0.0.1 port={port} user={SUPERUSER} password='{SUPERUSER_PASSWORD}'")
+    }
+
+    fn set(&self, name: &str, value: &str) -> Result<(), Failure> {
+        let value = value.replace('\'', "''");
+        self.psql(&format!("alter system set {name} = '{value}'"))?;
+        self.psql("select pg_reload_conf()").map(drop)
+    }
+}
+
+/// Whether a process has this as its working directory, as all of a server have its data.
+fn works_in(data: &Path) -> bool {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut folders =
+        processes.filter_map(|process| fs::read_link(process.path().join("cwd")).ok());
+    folders.any(|folder| folder == data)
+}

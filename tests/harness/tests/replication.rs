@@ -1,0 +1,115 @@
+//! Standbys that fall behind, die, come back and take over.
+#![cfg(test)]
+
+use std::time::Duration;
+
+use tidegate_harness::Cluster;
+use tidegate_harness::StopSignal;
+use tidegate_harness::Version;
+use tidegate_harness::polling;
+use tidegate_harness::skip;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A primary with a table `kept`, and so many standbys.
+fn replicated<const COUNT: usize>() -> Option<(Cluster, [Cluster; COUNT])> {
+    let Some(primary) = skip::unless(Cluster::start(Version::under_test())) else {
+        skip::tell("PostgreSQL");
+        return None;
+    };
+    primary.psql("create table kept (number int)").unwrap();
+    let standbys = [(); COUNT].map(|()| primary.standby().unwrap());
+    Some((primary, standbys))
+}
+
+fn keep(primary: &Cluster, number: u32) {
+    primary
+        .psql(&format!("insert into kept values ({number})"))
+        .unwrap();
+}
+
+fn kept(cluster: &Cluster) -> String {
+    cluster
+        .psql("select string_agg(number::text, ' ' order by number) from kept")
+        .unwrap()
+}
+
+#[test]
+fn a_paused_standby_shows_nothing_new_until_it_goes_on() {
+    let Some((primary, [standby])) = replicated() else {
+        return;
+    };
+    standby.catch_up(&primary).unwrap();
+    standby.pause_replay().unwrap();
+    keep(&primary, 1);
+    primary.psql("checkpoint").unwrap();
+    let written = primary.psql("select pg_current_wal_flush_lsn()").unwrap();
+    let sql = format!("select pg_last_wal_receive_lsn() >= '{written}'");
+    let received = || standby.psql(&sql).unwrap() == "t";
+    polling::until_true("the standby to receive it", LIMIT, received).unwrap();
+    assert_eq!(kept(&standby), "");
+    standby.resume_replay().unwrap();
+    standby.catch_up(&primary).unwrap();
+    assert_eq!(kept(&standby), "1");
+}
+
+#[test]
+fn a_standby_with_a_delay_shows_what_is_new_later() {
+    let Some((primary, [standby])) = replicated() else {
+        return;
+    };
+    standby.delay_replay(Duration::from_secs(1)).unwrap();
+    let is_set = || standby.psql("show recovery_min_apply_delay").unwrap() == "1s";
+    polling::until_true("the setting", LIMIT, is_set).unwrap();
+    keep(&primary, 1);
+    assert_eq!(kept(&standby), "");
+    polling::until_true("what is new", LIMIT, || kept(&standby) == "1").unwrap();
+    standby.delay_replay(Duration::ZERO).unwrap();
+}
+
+#[test]
+fn a_standby_that_was_killed_or_stopped_comes_back_at_its_port_and_follows() {
+    let Some((primary, [mut standby])) = replicated() else {
+        return;
+    };
+    let port = standby.port();
+    let signals = [
+        StopSignal::Kill,
+        StopSignal::Interrupt,
+        StopSignal::Quit,
+        StopSignal::Kill,
+    ];
+    for (number, signal) in (1..).zip(signals) {
+        standby.halt(signal).unwrap();
+        assert!(standby.psql("select 1").is_err());
+        keep(&primary, number);
+        standby.start_again().unwrap();
+        standby.catch_up(&primary).unwrap();
+    }
+    assert_eq!(standby.port(), port);
+    assert_eq!(kept(&standby), "1 2 3 4");
+}
+
+#[test]
+fn after_a_promotion_siblings_and_the_old_primary_follow_the_new_one() {
+    let Some((mut old, [new, sibling])) = replicated() else {
+        return;
+    };
+    keep(&old, 1);
+    sibling.pause_replay().unwrap();
+    old.halt(StopSignal::Interrupt).unwrap();
+    new.promote().unwrap();
+    assert_eq!(kept(&new), "1");
+    keep(&new, 2);
+    sibling.follow(&new).unwrap();
+    sibling.resume_replay().unwrap();
+    sibling.catch_up(&new).unwrap();
+    assert_eq!(kept(&sibling), "1 2");
+    let port = old.port();
+    old.rejoin(&new).unwrap();
+    keep(&new, 3);
+    old.catch_up(&new).unwrap();
+    assert_eq!(kept(&old), "1 2 3");
+    assert_eq!(old.psql("select pg_is_in_recovery()").unwrap(), "t");
+    assert_eq!(old.port(), port);
+}
