@@ -1,0 +1,284 @@
+//! What the tests of reads play on: a primary with standbys, and Tidegates that are far from some of
+//! them.
+//!
+//! Which of the servers has answered is told by the view `answers`. A text does not show what a view
+//! calls, so that a read of it goes where every other goes.
+
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tidegate_harness::Cluster;
+use tidegate_harness::ClusterOptions;
+use tidegate_harness::Database;
+use tidegate_harness::DelayingRelay;
+use tidegate_harness::Pooler;
+use tidegate_harness::Ready;
+use tidegate_harness::Version;
+use tidegate_harness::free_port;
+use tidegate_harness::polling;
+use tidegate_harness::skip;
+use tidegate_harness::wire::Login;
+use tidegate_harness::wire::Wire;
+
+/// How long anything may take to come about.
+pub(crate) const LIMIT: Duration = Duration::from_secs(40);
+
+/// Which port has answered, as Postgres itself knows it.
+pub(crate) const WHO: &str = "select port from answers";
+
+/// A standby that was away finds all that was written meanwhile, and a commit that was acknowledged
+/// is not lost with its server.
+const SETTINGS: &str = "wal_keep_size = '1GB'\nsynchronous_commit = on\n";
+
+const SCHEMA: &str = "\
+create table counters (key int primary key, value bigint not null);\
+create view answers as select pg_catalog.inet_server_port() as port";
+
+/// Clusters and nodes. Gone when dropped.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    // Dropped in this order: nobody is to see the clusters go.
+    pub(crate) nodes: Vec<Node>,
+    /// The first is the primary, as long as nobody is promoted.
+    pub(crate) clusters: Vec<Cluster>,
+    pub(crate) database: Database,
+}
+
+/// A Tidegate, and its ways to the clusters.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) pooler: Pooler,
+    /// One to each cluster.
+    pub(crate) relays: Vec<DelayingRelay>,
+    pub(crate) port: u16,
+    database: Database,
+}
+
+/// A stage that is set up as a test needs it.
+pub(crate) struct Plan<'a> {
+    /// For each node its round trip to each of the clusters, in milliseconds.
+    pub(crate) nodes: &'a [&'a [u64]],
+    /// Lines for `[[tenant]]`.
+    pub(crate) tenant: &'a str,
+    /// Lines for `[pool]`.
+    pub(crate) pool: &'a str,
+    /// Lines for `postgresql.conf`.
+    pub(crate) settings: &'a str,
+    /// SQL that is run as the owner before the first standby is made.
+    pub(crate) sql: &'a str,
+}
+
+impl Plan<'_> {
+    /// One node, that has the standby at hand and the primary far away.
+    pub(crate) const SMALL: Plan<'static> = Plan {
+        nodes: &[&[40, 0]],
+        tenant: "",
+        pool: "",
+        settings: "",
+        sql: "",
+    };
+
+    /// Two nodes and three standbys. Each node has another standby at hand, and another way to the
+    /// primary.
+    pub(crate) const LARGE: Plan<'static> = Plan {
+        nodes: &[&[90, 0, 30, 180], &[30, 180, 90, 0]],
+        ..Plan::SMALL
+    };
+
+    /// `None`, and a line that says so, if the machine has no Postgres.
+    pub(crate) fn stage(&self) -> Option<Stage> {
+        let settings = format!("{SETTINGS}{}", self.settings);
+        let options = ClusterOptions {
+            settings: &settings,
+            ..ClusterOptions::default()
+        };
+        let primary = Cluster::start_with(Version::under_test(), &options);
+        let Some(primary) = skip::unless(primary) else {
+            skip::tell("PostgreSQL");
+            return None;
+        };
+        let database = primary.database().unwrap();
+        let sql = format!("{SCHEMA};{}", self.sql);
+        primary.binaries().psql(&database.dsn(), &sql).unwrap();
+        let standbys = self.nodes[0].len() - 1;
+        let standbys: Vec<Cluster> = (0..standbys).map(|_| primary.standby().unwrap()).collect();
+        for standby in &standbys {
+            standby.catch_up(&primary).unwrap();
+        }
+        let clusters: Vec<Cluster> = std::iter::once(primary).chain(standbys).collect();
+        let node = |(number, ways): (usize, &&[u64])| self.node(number, ways, &clusters, &database);
+        let nodes = self.nodes.iter().enumerate().map(node).collect();
+        Some(Stage {
+            nodes,
+            clusters,
+            database,
+        })
+    }
+
+    fn node(&self, number: usize, ways: &[u64], clusters: &[Cluster], database: &Database) -> Node {
+        let relay = |(cluster, way): (&Cluster, &u64)| {
+            DelayingRelay::to(cluster.port(), Duration::from_millis(*way)).unwrap()
+        };
+        let relays: Vec<DelayingRelay> = clusters.iter().zip(ways).map(relay).collect();
+        let endpoint = |(number, relay): (usize, &DelayingRelay)| {
+            format!(
+                "[[tenant.endpoint]]\nname = \"e{number}\"\nhost = \"127.0.0.1\"\nport = {}\n\
+                 role = \"auto\"\n",
+                relay.port()
+            )
+        };
+        let endpoints: String = relays.iter().enumerate().map(endpoint).collect();
+        let port = free_port().unwrap();
+        let Database { user, password, .. } = database;
+        let Self { pool, tenant, .. } = self;
+        let text = format!(
+            r#"
+[node]
+workers = 2
+region = "region-{number}"
+max_unauthenticated_per_address = 1000
+[log]
+level = "debug"
+[console]
+stats_users = ["stan"]
+[[console.user]]
+name = "stan"
+secret = "stan-password"
+[pool]
+{pool}
+[[listener]]
+name = "main"
+address = "127.0.0.1:{port}"
+default_tenant = "acme"
+console = true
+[[tenant]]
+name = "acme"
+{tenant}
+{endpoints}
+[[tenant.user]]
+name = "{user}"
+secret = "{password}"
+"#
+        );
+        Node {
+            pooler: Pooler::start(&text, Ready::Port(port)).unwrap(),
+            relays,
+            port,
+            database: database.clone(),
+        }
+    }
+}
+
+impl Stage {
+    /// Runs SQL as the superuser in the database of the test, at the first cluster.
+    pub(crate) fn admin(&self, sql: &str) -> String {
+        self.admin_of(0, sql)
+    }
+
+    /// Runs SQL as the superuser in the database of the test, past Tidegate.
+    pub(crate) fn admin_of(&self, cluster: usize, sql: &str) -> String {
+        self.clusters[cluster]
+            .psql_in(&self.database.name, sql)
+            .unwrap()
+    }
+
+    /// Waits until all standbys have what the first cluster has.
+    pub(crate) fn catch_up(&self) {
+        for standby in &self.clusters[1..] {
+            standby.catch_up(&self.clusters[0]).unwrap();
+        }
+    }
+
+    /// The port of a cluster, as [`WHO`] tells it.
+    pub(crate) fn port(&self, cluster: usize) -> String {
+        self.clusters[cluster].port().to_string()
+    }
+
+    /// Waits until a client finds something to be so.
+    pub(crate) fn until(&self, client: &mut Wire, what: &str, look: impl FnMut(&mut Wire) -> bool) {
+        self.until_within(LIMIT, client, what, look);
+    }
+
+    /// [`Stage::until`], in less time.
+    pub(crate) fn until_within(
+        &self,
+        limit: Duration,
+        client: &mut Wire,
+        what: &str,
+        mut look: impl FnMut(&mut Wire) -> bool,
+    ) {
+        if let Err(late) = polling::until_true(what, limit, || look(client)) {
+            let shown = self.nodes.iter().map(|node| node.console("SHOW ENDPOINTS"));
+            panic!("{late}\n{}", shown.collect::<Vec<_>>().join("\n"));
+        }
+    }
+
+    /// Waits until a cluster works at a statement with this in its text.
+    pub(crate) fn until_active(&self, cluster: usize, text: &str) {
+        let sql = format!(
+            "select count(*) from pg_stat_activity where state = 'active' and query like '%{text}%' \
+             and pid <> pg_backend_pid()"
+        );
+        let is_active = || self.admin_of(cluster, &sql) != "0";
+        polling::until_true("a statement at work", LIMIT, is_active).unwrap();
+    }
+
+    /// Waits until a node has asked all endpoints once more what they are, and has been answered.
+    pub(crate) fn until_seen(&self, node: usize) {
+        // The age, in milliseconds.
+        let ages = || {
+            let shown = self.nodes[node].console("SHOW ENDPOINTS");
+            let age = |line: &str| line.split('|').nth(14).and_then(|age| age.parse().ok());
+            shown.lines().map(age).collect::<Option<Vec<u64>>>()
+        };
+        let mut before: Vec<Option<u64>> = vec![None; self.clusters.len()];
+        let mut is_again = vec![false; self.clusters.len()];
+        let all = || {
+            let Some(ages) = ages() else {
+                return false;
+            };
+            for ((age, before), is_again) in ages.iter().zip(&mut before).zip(&mut is_again) {
+                *is_again |= before.is_some_and(|before| *age < before);
+                *before = Some(*age);
+            }
+            is_again.iter().all(|is_again| *is_again)
+        };
+        polling::until_true("the endpoints to be looked at", LIMIT, all).unwrap();
+    }
+
+    /// Waits until the reads of a new client at this node go to this cluster, and only there.
+    pub(crate) fn until_read_at(&self, node: usize, cluster: usize) {
+        let wanted = self.port(cluster);
+        let mut client = self.nodes[node].connect();
+        let what = format!("reads of node {node} at cluster {cluster}");
+        self.until(&mut client, &what, |client| {
+            (0..10).all(|_| client.query(WHO).unwrap() == wanted)
+        });
+    }
+}
+
+impl Node {
+    pub(crate) fn login(&self) -> Login {
+        Login {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)),
+            user: self.database.user.clone(),
+            database: self.database.name.clone(),
+            password: self.database.password.clone(),
+            parameters: Vec::new(),
+            before: Vec::new(),
+            protocol_minor: 0,
+        }
+    }
+
+    pub(crate) fn connect(&self) -> Wire {
+        Wire::connect(&self.login()).unwrap()
+    }
+
+    /// What the console answers.
+    pub(crate) fn console(&self, sql: &str) -> String {
+        let mut login = self.login().as_user("stan").with_password("stan-password");
+        login.database = "pgbouncer".to_owned();
+        Wire::connect(&login).unwrap().query(sql).unwrap()
+    }
+}
