@@ -21,7 +21,10 @@ const LAG_MS: (u64, u64) = (20, 600);
 /// Round trips that a way may have, in milliseconds.
 const WAYS_MS: [u64; 6] = [0, 0, 10, 30, 90, 180];
 
-/// From one promotion to the next.
+/// How long a node does without the primary.
+const CUT: Duration = Duration::from_secs(2);
+
+/// From one upheaval to the next.
 const REIGN: Duration = Duration::from_secs(15);
 
 /// How a server is.
@@ -42,6 +45,7 @@ pub(crate) struct Nemesis<'a> {
     clusters: &'a mut [Cluster],
     states: Vec<State>,
     primary: usize,
+    upheavals: u32,
     /// Ways that are cut: of which node to which cluster.
     cut: Vec<(usize, usize)>,
     /// What was done.
@@ -62,18 +66,19 @@ impl<'a> Nemesis<'a> {
             states: clusters.iter().map(|_| State::Well).collect(),
             clusters,
             primary: 0,
+            upheavals: 0,
             cut: Vec::new(),
             blows: Vec::new(),
         }
     }
 
-    /// For so long, or until it is over; then everything is well again. The first promotion is after a
+    /// For so long, or until it is over; then everything is well again. The first upheaval is after a
     /// third of it.
     pub(crate) fn reign(&mut self, length: Duration) {
         let mut next = length / 3;
         while self.course.now() < length && !self.course.is_over() {
             if self.course.now() >= next {
-                self.promote();
+                self.upheave();
                 next = self.course.now() + REIGN;
             } else {
                 self.strike();
@@ -181,6 +186,22 @@ impl<'a> Nemesis<'a> {
         }
     }
 
+    /// Something happens to the primary: first of all another takes over.
+    fn upheave(&mut self) {
+        let kind = if self.upheavals == 0 {
+            0
+        } else {
+            self.random.below(5)
+        };
+        self.upheavals += 1;
+        match kind {
+            0 | 1 => self.promote(),
+            2 => self.restart(StopSignal::Kill),
+            3 => self.restart(StopSignal::Interrupt),
+            _ => self.cut_off_the_primary(),
+        }
+    }
+
     /// Another becomes the primary. The old one is ended so that all who follow it have received all
     /// that it has acknowledged.
     fn promote(&mut self) {
@@ -194,18 +215,46 @@ impl<'a> Nemesis<'a> {
                 let (primary, cluster) = pair(self.clusters, new, sibling);
                 cluster.follow(primary).unwrap();
             }
-            for node in self.nodes {
-                let wanted = self.clusters[new].port().to_string();
-                let is_there = || {
-                    let mut client = node.connect();
-                    let found = client.query("select pg_catalog.inet_server_port()");
-                    found.is_ok_and(|port| port == wanted)
-                };
-                polling::until_true("a node to follow", LIMIT, is_there).unwrap();
-            }
+            self.until_written_at(new);
         });
         self.states[old] = State::Former;
         self.primary = new;
+    }
+
+    fn restart(&mut self, signal: StopSignal) {
+        self.note(&format!("the primary is restarted by {signal:?}"));
+        self.course.upheaval(|| {
+            let primary = &mut self.clusters[self.primary];
+            primary.halt(signal).unwrap();
+            primary.start_again().unwrap();
+            self.until_written_at(self.primary);
+        });
+    }
+
+    fn cut_off_the_primary(&mut self) {
+        let node = self.random.below(self.nodes.len());
+        self.note(&format!("the primary is cut off from node {node}"));
+        self.course.upheaval(|| {
+            let relay = &self.nodes[node].relays[self.primary];
+            relay.cut().unwrap();
+            let over = || self.course.is_over();
+            drop(polling::until_true("the end", CUT, over));
+            relay.restore().unwrap();
+            self.until_written_at(self.primary);
+        });
+    }
+
+    /// Until every node takes this one for the primary.
+    fn until_written_at(&self, primary: usize) {
+        let wanted = self.clusters[primary].port().to_string();
+        for node in self.nodes {
+            let is_there = || {
+                let mut client = node.connect();
+                let found = client.query("select pg_catalog.inet_server_port()");
+                found.is_ok_and(|port| port == wanted)
+            };
+            polling::until_true("a node to follow", LIMIT, is_there).unwrap();
+        }
     }
 
     fn note(&mut self, what: &str) {

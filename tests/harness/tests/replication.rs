@@ -1,6 +1,7 @@
 //! Standbys that fall behind, die, come back and take over.
 #![cfg(test)]
 
+use std::thread;
 use std::time::Duration;
 
 use tidegate_harness::Cluster;
@@ -88,6 +89,28 @@ fn a_standby_that_was_killed_or_stopped_comes_back_at_its_port_and_follows() {
     }
     assert_eq!(standby.port(), port);
     assert_eq!(kept(&standby), "1 2 3 4");
+}
+
+#[test]
+fn a_server_that_is_killed_is_gone_with_its_busy_backends() {
+    let Some((primary, [mut standby])) = replicated() else {
+        return;
+    };
+    // It would see that its postmaster is gone only when it waits for something.
+    let busy = "select count(*) from generate_series(1, 1000000000) n where n % 2 = 0";
+    let (folder, port) = (standby.socket_folder().display(), standby.port());
+    let dsn = format!("host={folder} port={port} user=postgres dbname=postgres");
+    let active = "select count(*) from pg_stat_activity where query like '%n % 2%' \
+                  and state = 'active' and pid <> pg_backend_pid()";
+    thread::scope(|scope| {
+        let busy = scope.spawn(|| primary.binaries().psql(&dsn, busy));
+        let is_busy = || standby.psql(active).unwrap() == "1";
+        polling::until_true("a busy backend", LIMIT, is_busy).unwrap();
+        standby.halt(StopSignal::Kill).unwrap();
+        busy.join().unwrap().unwrap_err();
+    });
+    standby.start_again().unwrap();
+    assert_eq!(kept(&standby), "");
 }
 
 #[test]

@@ -4,6 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::process::Pid;
+use rustix::process::Signal;
+use rustix::process::kill_process;
+
 use super::Cluster;
 use super::SUPERUSER;
 use super::SUPERUSER_PASSWORD;
@@ -102,9 +106,16 @@ impl Cluster {
     pub fn halt(&mut self, signal: StopSignal) -> Result<(), Failure> {
         self.process.signal(signal)?;
         self.process.wait(LIMIT)?;
-        // Those of one that was killed see that a moment later, and would be in the next one's way.
+        // Backends outlive one that was killed for as long as they are busy, and would be in the next
+        // one's way. With a machine they would be gone.
         let data = data_of(self.folder.path());
-        polling::until_true("the end of its backends", LIMIT, || !works_in(&data))
+        polling::until("the end of its backends", LIMIT, || {
+            let backends = processes_in(&data);
+            if signal == StopSignal::Kill {
+                backends.iter().copied().for_each(kill);
+            }
+            Ok(backends.is_empty().then_some(()))
+        })
     }
 
     /// Starts a server that was ended, at its port.
@@ -155,10 +166,18 @@ impl Cluster {
     }
 }
 
-/// Whether a process has this as its working directory, as all of a server have its data.
-fn works_in(data: &Path) -> bool {
+/// Those that have this as their working directory, as all of a server have its data.
+fn processes_in(data: &Path) -> Vec<Pid> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let mut folders =
-        processes.filter_map(|process| fs::read_link(process.path().join("cwd")).ok());
-    folders.any(|folder| folder == data)
+    let within = processes.filter_map(|process| {
+        let folder = fs::read_link(process.path().join("cwd")).ok()?;
+        let pid = process.file_name().to_str()?.parse().ok()?;
+        (folder == data).then(|| Pid::from_raw(pid)).flatten()
+    });
+    within.collect()
+}
+
+fn kill(backend: Pid) {
+    // One that is gone already is as good as killed.
+    kill_process(backend, Signal::KILL).ok();
 }
