@@ -219,6 +219,10 @@ impl<'a> Nemesis<'a> {
         });
         self.states[old] = State::Former;
         self.primary = new;
+        for sibling in (0..self.clusters.len()).filter(|one| ![old, new].contains(one)) {
+            let (primary, cluster) = pair(self.clusters, new, sibling);
+            cluster.settle(primary).unwrap();
+        }
     }
 
     fn restart(&mut self, signal: StopSignal) {

@@ -214,6 +214,21 @@ impl Stage {
         }
     }
 
+    /// Waits until a read of this client is answered by this cluster.
+    pub(crate) fn until_at(&self, client: &mut Wire, cluster: usize) {
+        self.until(client, &format!("a read at cluster {cluster}"), |client| {
+            client.query(WHO).unwrap() == self.port(cluster)
+        });
+    }
+
+    /// Waits until a new client of this node, who has seen nothing, reads this row.
+    pub(crate) fn until_somebody_reads(&self, node: usize, sql: &str, row: &str) {
+        let mut nobody = self.nodes[node].connect();
+        self.until(&mut nobody, &format!("{row} for {sql}"), |_| {
+            self.nodes[node].connect().query(sql).unwrap() == row
+        });
+    }
+
     /// Waits until a cluster works at a statement with this in its text.
     pub(crate) fn until_active(&self, cluster: usize, text: &str) {
         let sql = format!(

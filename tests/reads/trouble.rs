@@ -7,6 +7,7 @@ use std::thread;
 use tidegate_harness::StopSignal;
 use tidegate_harness::wire;
 use tidegate_harness::wire::Wire;
+use tidegate_harness::wire::WireError;
 use tidegate_proto::backend::tag;
 
 use crate::places::execute;
@@ -61,8 +62,10 @@ fn a_read_that_writes_unseen_is_answered_however_it_is_said() {
     stage.until_read_at(0, 1);
     let mut client = stage.nodes[0].connect();
     let row = |note: u32| format!("{note}|{}", stage.port(0));
-    // Each is another text, so that none is known already.
-    let sly = |number: u32| format!("{SLY} where {number} > 0");
+    // Each has another shape, so that none is known already.
+    let sly = |number: u32| {
+        format!("{SLY} order by note_{number}").replace("note,", &format!("note as note_{number},"))
+    };
     let parse = wire::parse("", &sly(1)).unwrap();
     let bind = wire::bind("", "", &[]).unwrap();
     let run = wire::execute("").unwrap();
@@ -93,7 +96,7 @@ fn a_read_that_writes_unseen_is_answered_however_it_is_said() {
         assert!([stage.port(0), stage.port(1)].contains(port), "{told:?}");
     }
     assert_eq!(stage.admin("select count(*) from notes"), "5");
-    assert!(refusals(&stage) >= 2);
+    assert!(refusals(&stage) >= 2, "the replica was not asked");
 }
 
 #[test]
@@ -171,7 +174,9 @@ fn an_answer_that_has_begun_and_is_lost_is_an_error_and_never_half_an_answer() {
     client.until(tag::DATA_ROW).unwrap();
     stage.clusters[1].halt(StopSignal::Kill).unwrap();
     let lost = client.rows().unwrap_err();
-    assert_eq!(lost.sqlstate(), "08006", "{lost}");
+    // In the middle of a row nothing can be said any more.
+    let is_told = matches!(lost, WireError::Closed) || lost.sqlstate() == "08006";
+    assert!(is_told, "{lost}");
 }
 
 /// Reads of many clients while something is done to the replica; how many there were at each cluster.
@@ -290,6 +295,8 @@ fn after_a_promotion_reads_follow_the_new_primary_and_the_old_one_is_a_replica()
     new.promote().unwrap();
     sibling.follow(new).unwrap();
     client.query("update counters set value = 2").unwrap();
+    new.psql("checkpoint").unwrap();
+    sibling.settle(new).unwrap();
     assert_eq!(client.query("select value from counters").unwrap(), "2");
     old.rejoin(new).unwrap();
     // The nearest replica, on the timeline of the new primary, and then the old primary.
@@ -327,6 +334,7 @@ fn a_replica_on_the_timeline_of_an_old_primary_is_not_read() {
         assert_eq!(row.unwrap(), format!("1|{}", new.port()));
     }
     left.follow(new).unwrap();
+    left.settle(new).unwrap();
     stage.until_read_at(0, 2);
     assert_eq!(client.query("select value from counters").unwrap(), "1");
 }

@@ -84,6 +84,17 @@ impl Cluster {
         self.set("primary_conninfo", &primary.conninfo())
     }
 
+    /// Waits until a standby shows all that was written in its primary until now, and has noted that, and
+    /// on which timeline, where everybody can read it. By itself it does so every few minutes.
+    ///
+    /// # Errors
+    /// As [`Cluster::catch_up`].
+    pub fn settle(&self, primary: &Self) -> Result<(), Failure> {
+        self.catch_up(primary)?;
+        // A restartpoint.
+        self.psql("checkpoint").map(drop)
+    }
+
     /// Waits until a standby shows all that was written in its primary until now.
     ///
     /// # Errors
