@@ -93,7 +93,13 @@ impl<'a> Client<'a> {
 
     /// As somebody who has seen nothing yet.
     fn come_again(&mut self) {
-        self.wire = prepared(&self.nodes[self.node]).unwrap();
+        self.wire = loop {
+            let before = self.course.upheavals();
+            match prepared(&self.nodes[self.node]) {
+                Ok(wire) => break wire,
+                Err(error) => self.course.excuse(before, &error),
+            }
+        };
         self.session = self.course.session();
     }
 

@@ -285,6 +285,33 @@ fn a_client_takes_what_it_has_seen_along_to_another_node() {
 }
 
 #[test]
+fn what_a_client_has_seen_is_told_at_once_and_is_its_own() {
+    let Some(stage) = SMALL.stage() else {
+        return;
+    };
+    stage.until_read_at(0, 1);
+    let [mut client, mut another] = [stage.nodes[0].connect(), stage.nodes[0].connect()];
+    let is_after = |one: &str, two: &str| {
+        let sql = format!("select '{one}'::pg_lsn >= '{two}'");
+        assert_eq!(stage.admin(&sql), "t", "{one} and {two}");
+    };
+    for _ in 0..20 {
+        client.query(RAISE).unwrap();
+        let seen = client.query("show tidegate.lsn").unwrap();
+        let written = "select value, pg_current_wal_insert_lsn() from counters";
+        let row = another.query(written).unwrap();
+        is_after(row.split_once('|').unwrap().1, &seen);
+        // Together with what it tells of.
+        let before = stage.admin("select pg_current_wal_insert_lsn()");
+        let messages = [RAISE, "show tidegate.lsn"].map(|text| wire::query(text).unwrap());
+        another.send(&messages.concat()).unwrap();
+        another.rows().unwrap();
+        let seen = another.rows().unwrap();
+        is_after(&seen, &before);
+    }
+}
+
+#[test]
 fn a_read_after_a_write_is_at_the_replica_again_when_that_has_it() {
     let plan = Plan {
         nodes: &[&[200, 0]],

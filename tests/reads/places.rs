@@ -182,6 +182,60 @@ fn a_client_says_itself_where_its_reads_go() {
 }
 
 #[test]
+fn what_stands_behind_a_read_only_block_goes_where_it_belongs() {
+    let Some(stage) = SMALL.stage() else {
+        return;
+    };
+    stage.until_read_at(0, 1);
+    let mut client = stage.nodes[0].connect();
+    let raise = "update counters set value = value + 1 where key = 0 returning value";
+    let says = |client: &mut Wire, texts: &[&str]| {
+        let texts = texts.iter().map(|text| wire::query(text).unwrap());
+        client.send(&texts.collect::<Vec<_>>().concat()).unwrap();
+    };
+    let hears = |client: &mut Wire, count: usize| {
+        let heard: Vec<String> = (0..count).map(|_| client.rows().unwrap()).collect();
+        heard
+    };
+    // All in one write.
+    says(&mut client, &["begin read only", WHO, "commit", raise]);
+    let heard = hears(&mut client, 4);
+    assert_eq!([&heard[1], &heard[3]], [&stage.port(1), "1"]);
+    // The end of the block, and the next.
+    stage.until_at(&mut client, 1);
+    says(&mut client, &["begin read only"]);
+    hears(&mut client, 1);
+    says(&mut client, &[WHO, "commit", raise]);
+    let heard = hears(&mut client, 3);
+    assert_eq!([&heard[0], &heard[2]], [&stage.port(1), "2"]);
+    // As soon as the block is over, though its settings are still to be learnt.
+    for value in 3..10 {
+        stage.until_at(&mut client, 1);
+        let zone = format!("set timezone = 'Etc/GMT-{value}'");
+        for text in ["begin read only", &zone, "commit"] {
+            client.query(text).unwrap();
+        }
+        assert_eq!(client.query(raise).unwrap(), value.to_string());
+    }
+}
+
+#[test]
+fn what_follows_the_end_of_a_demand_for_a_replica_goes_where_it_belongs() {
+    let Some(stage) = SMALL.stage() else {
+        return;
+    };
+    stage.until_read_at(0, 1);
+    let mut client = stage.nodes[0].connect();
+    let raise = "update counters set value = value + 1 where key = 0 returning value";
+    for value in 1..5 {
+        client.query("set tidegate.route = 'replica'").unwrap();
+        stage.until_at(&mut client, 1);
+        client.query("set tidegate.route = 'primary'").unwrap();
+        assert_eq!(client.query(raise).unwrap(), value.to_string());
+    }
+}
+
+#[test]
 fn a_tenant_whose_route_is_the_primary_reads_there() {
     let plan = Plan {
         tenant: "route = \"primary\"",
