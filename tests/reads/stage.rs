@@ -290,6 +290,15 @@ impl Node {
         Wire::connect(&self.login()).unwrap()
     }
 
+    /// Shows what it is at, before a test fails for what it does not.
+    pub(crate) fn lament(&self, what: &str) {
+        for topic in ["ENDPOINTS", "POOLS", "CLIENTS", "SERVERS"] {
+            println!("{what}: {topic}\n{}", self.console(&format!("SHOW {topic}")));
+        }
+        let log = self.pooler.log_lines();
+        println!("{}", log[log.len().saturating_sub(100)..].join("\n"));
+    }
+
     /// What the console answers.
     pub(crate) fn console(&self, sql: &str) -> String {
         let mut login = self.login().as_user("stan").with_password("stan-password");
