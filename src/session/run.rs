@@ -188,6 +188,8 @@ impl Session {
             && self.waiting.is_none()
             && self.to_client.is_none()
             && !self.conversation.restarts
+            // Nobody has asked yet whether it is over: a wait that has just begun wakes nobody.
+            && !self.awaits_replay()
             // It may have waited for the transaction that is over now.
             && self.client.ending().is_none()
     }

@@ -293,7 +293,10 @@ impl Node {
     /// Shows what it is at, before a test fails for what it does not.
     pub(crate) fn lament(&self, what: &str) {
         for topic in ["ENDPOINTS", "POOLS", "CLIENTS", "SERVERS"] {
-            println!("{what}: {topic}\n{}", self.console(&format!("SHOW {topic}")));
+            println!(
+                "{what}: {topic}\n{}",
+                self.console(&format!("SHOW {topic}"))
+            );
         }
         let log = self.pooler.log_lines();
         println!("{}", log[log.len().saturating_sub(100)..].join("\n"));

@@ -1,7 +1,8 @@
 //! Whether what a replica says is a reply to the client, or a reason to ask the primary.
 //!
 //! Until the first row, the end of a command or the like is there, nothing has been said that could
-//! not be said again. See "Hot Standby",
+//! not be said again. Of a round of several statements the last may be the one that is refused:
+//! as long as it is not too long, nothing of its reply is told before it is there whole. See "Hot Standby",
 //! <https://www.postgresql.org/docs/current/hot-standby.html>.
 
 use tidegate_proto::backend::ErrorResponse;
@@ -26,8 +27,9 @@ pub(in crate::session) enum Judged {
     },
 }
 
-/// Judges what a replica has said from the beginning of a message on.
-pub(super) fn judge(bytes: &[u8]) -> Judged {
+/// Judges what a replica has said from the beginning of a message on, to a round of one statement or
+/// several.
+pub(super) fn judge(bytes: &[u8], is_single: bool) -> Judged {
     let mut at = 0;
     loop {
         let Some(rest) = bytes.get(at..).filter(|_| at < WITHHELD_BYTES_MAX) else {
@@ -42,7 +44,7 @@ pub(super) fn judge(bytes: &[u8]) -> Judged {
         let body = rest.get(FRAME_HEADER_BYTES..).unwrap_or_default();
         match header.tag() {
             backend::ERROR_RESPONSE => return judge_error(body, header.body_bytes()),
-            tag if says_nothing_yet(tag) => {},
+            tag if says_nothing_yet(tag) || !is_single && is_of_a_statement(tag) => {},
             _ => return Judged::Reply,
         }
         at += FRAME_HEADER_BYTES + header.body_bytes();
@@ -65,6 +67,17 @@ fn says_nothing_yet(tag: u8) -> bool {
             | backend::NOTICE_RESPONSE
             | backend::PARAMETER_STATUS
             | backend::NOTIFICATION_RESPONSE
+    )
+}
+
+/// Whether it is of the reply to one statement, and another one may follow.
+fn is_of_a_statement(tag: u8) -> bool {
+    matches!(
+        tag,
+        backend::DATA_ROW
+            | backend::COMMAND_COMPLETE
+            | backend::EMPTY_QUERY_RESPONSE
+            | backend::PORTAL_SUSPENDED
     )
 }
 
@@ -117,13 +130,13 @@ mod tests {
 
     #[test]
     fn what_a_standby_refuses_the_primary_is_asked_for_and_nothing_else() {
-        let refused = |code| judge(&error(code));
+        let refused = |code| judge(&error(code), true);
         assert_eq!(refused("25006"), Judged::Refusal { writes: true });
         assert_eq!(refused("0A000"), Judged::Refusal { writes: true });
         assert_eq!(refused("40001"), Judged::Refusal { writes: false });
         assert_eq!(refused("57P01"), Judged::Refusal { writes: false });
         let stale = message(b'E', b"SERROR\0C0A000\0RRevalidateCachedQuery\0\0");
-        assert_eq!(judge(&stale), Judged::Refusal { writes: false });
+        assert_eq!(judge(&stale, true), Judged::Refusal { writes: false });
         for code in ["42P01", "57014", "22012", "42601", "08P01"] {
             assert_eq!(refused(code), Judged::Reply, "{code}");
         }
@@ -134,28 +147,45 @@ mod tests {
         let described = [message(b'2', b""), message(b'T', b"\0\0")].concat();
         let row = [described.clone(), message(b'D', b"\0\0")].concat();
         let refused = [described.clone(), error("25006")].concat();
-        assert_eq!(judge(b""), Judged::TooEarly);
+        assert_eq!(judge(b"", true), Judged::TooEarly);
         for end in 1..=described.len() {
-            assert_eq!(judge(&described[..end]), Judged::TooEarly, "{end}");
+            assert_eq!(judge(&described[..end], true), Judged::TooEarly, "{end}");
         }
         for end in described.len() + 1..refused.len() {
-            assert_eq!(judge(&refused[..end]), Judged::TooEarly, "{end}");
+            assert_eq!(judge(&refused[..end], true), Judged::TooEarly, "{end}");
         }
-        assert_eq!(judge(&refused), Judged::Refusal { writes: true });
-        assert_eq!(judge(&row), Judged::Reply);
-        assert_eq!(judge(&message(b'C', b"SELECT 0\0")), Judged::Reply);
+        assert_eq!(judge(&refused, true), Judged::Refusal { writes: true });
+        assert_eq!(judge(&row, true), Judged::Reply);
+        assert_eq!(judge(&message(b'C', b"SELECT 0\0"), true), Judged::Reply);
         // Behind a row an error is the client's.
         let late = [row, error("40001")].concat();
-        assert_eq!(judge(&late), Judged::Reply);
+        assert_eq!(judge(&late, true), Judged::Reply);
+    }
+
+    #[test]
+    fn of_several_statements_the_last_may_be_the_one_that_is_refused() {
+        let first = [
+            message(b'T', b"\0\0"),
+            message(b'D', b"\0\0"),
+            message(b'C', b"SELECT 1\0"),
+        ]
+        .concat();
+        assert_eq!(judge(&first, false), Judged::TooEarly);
+        let refused = [first.clone(), error("25006")].concat();
+        assert_eq!(judge(&refused, false), Judged::Refusal { writes: true });
+        let whole = [first.clone(), first.clone(), message(b'Z', b"I")].concat();
+        assert_eq!(judge(&whole, false), Judged::Reply);
+        let long = first.repeat(WITHHELD_BYTES_MAX / first.len() + 1);
+        assert_eq!(judge(&long, false), Judged::Reply);
     }
 
     #[test]
     fn a_description_that_is_too_long_to_be_held_back_is_a_reply() {
         let long = message(b'T', &vec![0; WITHHELD_BYTES_MAX]);
-        assert_eq!(judge(&long[..100]), Judged::Reply);
+        assert_eq!(judge(&long[..100], true), Judged::Reply);
         let notices: Vec<u8> = (0..2000)
             .flat_map(|_| message(b'N', b"SNOTICE\0\0"))
             .collect();
-        assert_eq!(judge(&notices), Judged::Reply);
+        assert_eq!(judge(&notices, true), Judged::Reply);
     }
 }

@@ -49,6 +49,8 @@ pub(super) struct Reading {
     stage: Stage,
     /// The round at a replica, for as long as it may have to be sent once more.
     kept: Vec<u8>,
+    /// It executes one statement at most.
+    is_single: bool,
     /// The replica has refused it after the client had heard some of the reply.
     is_late: bool,
     /// How many bytes of it, or of what is held, are of the round and not sent yet.
@@ -106,7 +108,8 @@ enum Step {
     Accepted,
     /// A transaction block is open there.
     Block,
-    /// The client demands it: all that it says goes there, until its server is given back.
+    /// The client demands it for something that cannot be told: all that it says goes there, until its
+    /// server is given back.
     Free,
 }
 

@@ -37,8 +37,8 @@ pub(super) struct Round {
     pub(super) hint: Option<Hint>,
     /// It asks what its client must not fall behind.
     pub(super) wants_lsn: bool,
-    /// It executes one statement at most: once anything of its reply is there, nothing that it might
-    /// still do is another statement's.
+    /// It executes one statement at most: once anything of its reply is there, nothing that comes after
+    /// it is another statement's.
     pub(super) is_single: bool,
 }
 
@@ -203,7 +203,9 @@ impl<'a> Reading<'a> {
     fn does(&mut self, facts: Facts) {
         self.deed = Some(match self.deed {
             None => facts.deed,
+            // A statement is parsed, and then bound.
             Some(deed) if deed == facts.deed => deed,
+            Some(Deed::BeginsReadOnly) if facts.deed == Deed::Reads => Deed::BeginsReadOnly,
             Some(Deed::Reads | Deed::Writes) if facts.deed.is_of_one_transaction() => Deed::Writes,
             Some(_) => Deed::Unclear,
         });
@@ -373,6 +375,9 @@ mod tests {
         assert_eq!(round(&["r", "w", "r"]), Some(Deed::Writes));
         assert_eq!(round(&["b"]), Some(Deed::Begins));
         assert_eq!(round(&["o"]), Some(Deed::BeginsReadOnly));
+        assert_eq!(round(&["o", "r", "r"]), Some(Deed::BeginsReadOnly));
+        assert_eq!(round(&["o", "w"]), Some(Deed::Unclear));
+        assert_eq!(round(&["o", "e"]), Some(Deed::Unclear));
         assert_eq!(round(&["b", "r"]), Some(Deed::Unclear));
         assert_eq!(round(&["r", "b"]), Some(Deed::Unclear));
         assert_eq!(round(&["e", "w"]), Some(Deed::Unclear));

@@ -64,8 +64,7 @@ impl Session {
         reading.stage = Stage::AT_PRIMARY;
         let route = reading.route(client, round.and_then(|round| round.hint));
         let is_fit = match reading.deed {
-            Some(Deed::Reads) => round.is_some_and(|round| round.is_single),
-            Some(Deed::BeginsReadOnly) => true,
+            Some(Deed::Reads | Deed::BeginsReadOnly) => true,
             Some(Deed::Begins) => reading.wishes.is_read_only,
             _ => false,
         };
@@ -90,8 +89,13 @@ impl Session {
                 return Way::Later;
             },
         };
-        // Whoever demands it for something else wants the replica's own words.
-        let step = if is_fit { Step::Trial } else { Step::Free };
+        let step = match round {
+            Some(_) if is_fit => Step::Trial,
+            // Whoever demands it for something else wants the replica's own words.
+            Some(_) => Step::Accepted,
+            None => Step::Free,
+        };
+        reading.is_single = round.is_some_and(|round| round.is_single);
         reading.kept.clear();
         reading.stage = Stage::Replica {
             life: replica.life,

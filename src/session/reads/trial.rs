@@ -252,7 +252,7 @@ impl Reading {
             server.incoming.is_on_trial = false;
             return Judged::Reply;
         };
-        let judged = judge(bytes);
+        let judged = judge(bytes, self.is_single);
         if judged == Judged::TooEarly {
             return judged;
         }
