@@ -6,6 +6,7 @@
 
 mod age;
 mod auth_query;
+mod blame;
 mod cancel;
 mod check;
 mod checkout;

@@ -216,6 +216,7 @@ impl Pool {
 
     fn open_failed(self: &Rc<Self>, error: PoolError, now: Instant) {
         self.counters.add(Count::ServerOpenFailures, 1);
+        self.blame_for(&error, now);
         let error = Rc::new(self.wake_for(error, now));
         let before = self.outage.borrow().clone();
         let failures = before.as_ref().map_or(0, |outage| outage.failures) + 1;
@@ -278,8 +279,9 @@ impl Pool {
     }
 
     /// Closes a server that runs nothing worth canceling.
-    pub(super) fn abandon(self: &Rc<Self>, server: Box<Server>) {
+    pub(super) fn abandon(self: &Rc<Self>, mut server: Box<Server>) {
         self.counters.add(Count::ServersDiscarded, 1);
+        self.blame_if_broken(&mut server, Instant::now());
         self.forget(&server);
         drop(server);
         self.has_room(Instant::now());

@@ -38,6 +38,7 @@ pub(super) struct Servers(Rc<State>);
 struct State {
     is_down: Cell<bool>,
     is_silent: Cell<bool>,
+    are_gone: Cell<bool>,
     holds_cancels: Cell<bool>,
     opened: Cell<u32>,
     queries: Cell<u32>,
@@ -71,6 +72,12 @@ impl Servers {
         self.0.changed.notify_waiters();
     }
 
+    /// All that are connected end at once.
+    pub(super) fn end(&self) {
+        self.0.are_gone.set(true);
+        self.0.changed.notify_waiters();
+    }
+
     /// Whether cancel requests wait.
     pub(super) fn hold_cancels(&self, holds_cancels: bool) {
         self.0.holds_cancels.set(holds_cancels);
@@ -97,7 +104,14 @@ impl Servers {
         self.0.opened.set(self.opened() + 1);
         let greeting = greeting(self.opened());
         stream.write_all(&greeting).await.unwrap();
-        while let Ok(tag) = stream.read_u8().await {
+        loop {
+            let tag = tokio::select! {
+                tag = stream.read_u8() => tag,
+                () = self.wait_while(|state| !state.are_gone.get()) => return,
+            };
+            let Ok(tag) = tag else {
+                return;
+            };
             packet(&mut stream).await.unwrap();
             if tag == tag::QUERY {
                 self.0.queries.set(self.queries() + 1);

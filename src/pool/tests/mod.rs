@@ -1,5 +1,6 @@
 //! Pools against one another and against time, in a world without a network.
 
+mod blame;
 mod claims;
 mod far_end;
 mod life;

@@ -163,10 +163,12 @@ impl Readers {
 
     /// Of those that are near, one that has little to do.
     fn of_near(&self, ready: u64, outstanding: &impl Fn(usize) -> u32, dice: &mut Dice) -> Choice {
-        let cost = |index: usize, reader: &Reader| {
-            let load = u64::from(outstanding(index));
-            let more = reader.distance.saturating_mul(load) / (LOAD_UNIT * weight(reader));
-            reader.distance.saturating_add(more)
+        let cost = |index: usize, reader: &Reader| match u64::from(outstanding(index)) {
+            0 => reader.distance,
+            load => {
+                let more = reader.distance.saturating_mul(load) / (LOAD_UNIT * weight(reader));
+                reader.distance.saturating_add(more)
+            },
         };
         let costs = self.at(ready).map(|(index, reader)| cost(index, reader));
         let limit = self.preferences.near(costs.min().unwrap_or(u64::MAX));

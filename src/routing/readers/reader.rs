@@ -43,7 +43,8 @@ pub struct Reader {
     pub ejected_until: Option<Instant>,
     /// Since when it is back after an absence.
     pub warm_since: Option<Instant>,
-    pub(super) answered_at: Option<Instant>,
+    /// Until then what it said is young enough.
+    pub(super) seen_until: Option<Instant>,
     pub(super) pace: Option<Pace>,
     /// What it is compared by: see [`Self::distance`].
     pub(super) distance: u64,
@@ -131,7 +132,7 @@ impl Reader {
             unfit: unfit(one, is_primary, proof, newest_timeline),
             ejected_until: None,
             warm_since: one.warm_since,
-            answered_at: one.look.map(|look| look.answered_at),
+            seen_until: one.look.map(|look| look.answered_at + SIGHTING_AGE_MAX),
             pace: one.pace,
             distance: u64::MAX,
             tier: 0,
@@ -193,8 +194,7 @@ impl Reader {
     /// Whether it has answered of late.
     #[inline]
     pub(super) fn is_seen(&self, now: Instant) -> bool {
-        let is_young = |answered| now.duration_since(answered) <= SIGHTING_AGE_MAX;
-        self.answered_at.is_some_and(is_young)
+        self.seen_until.is_some_and(|until| now <= until)
     }
 }
 

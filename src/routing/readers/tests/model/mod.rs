@@ -328,18 +328,7 @@ fn nobody_reads_what_is_older_than_what_was_promised() {
     };
     let mut runner = TestRunner::new(config);
     let outcome = runner.run(&vec(any::<u32>().prop_map(Step::of), 1..600), |steps| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let mut world = World::new(&at_replicas);
-            // Everybody is known at the beginning, so that short histories say something, too.
-            for server in 0..SERVERS {
-                world.step(Step::Looks(server)).await;
-            }
-            world.step(Step::Passes(Duration::from_millis(1))).await;
+        in_a_world(&at_replicas, async |world| {
             for step in steps {
                 world.step(step).await;
             }
@@ -354,4 +343,41 @@ fn nobody_reads_what_is_older_than_what_was_promised() {
         per_history >= 3,
         "{per_history} reads of a history went to a replica"
     );
+}
+
+#[test]
+fn a_place_on_a_timeline_that_nobody_has_heard_of_proves_nothing() {
+    in_a_world(&Cell::new(0), async |world| {
+        world.step(Step::Reads(2, Consistency::Session)).await;
+        world.connect(3);
+        // It strays when another takes over, and is farther now than anybody else.
+        for step in [
+            Step::TakesOver(2, 3),
+            Step::Looks(3),
+            Step::Restarts(0, 0),
+            Step::TakesOver(0, 1),
+        ] {
+            world.step(step).await;
+        }
+        // The node has heard of none of it, and its primary is the primary.
+        world.step(Step::Writes(1, Told::AtOnce)).await;
+        world.step(Step::Reads(1, Consistency::Session)).await;
+    });
+}
+
+/// Everybody is known at the beginning, so that short histories say something, too.
+fn in_a_world(at_replicas: &Cell<u64>, happens: impl AsyncFnOnce(&mut World<'_>)) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut world = World::new(at_replicas);
+        for server in 0..SERVERS {
+            world.step(Step::Looks(server)).await;
+        }
+        world.step(Step::Passes(Duration::from_millis(1))).await;
+        happens(&mut world).await;
+    });
 }
