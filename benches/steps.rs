@@ -18,10 +18,22 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
+use tidegate::config;
+use tidegate::config::Endpoint;
 use tidegate::config::PoolMode;
 use tidegate::config::PoolSettings;
+use tidegate::config::Role;
 use tidegate::pool;
 use tidegate::pool::Checkout;
+use tidegate::routing::Look;
+use tidegate::routing::Lsn;
+use tidegate::routing::Past;
+use tidegate::routing::Preferences;
+use tidegate::routing::Readers;
+use tidegate::routing::Sighting;
+use tidegate::routing::State;
+use tidegate::routing::Topology;
+use tidegate::routing::Wish;
 use tidegate::sql::Session;
 use tidegate::sql::StateEffects;
 use tidegate::sql::reads::Declarations;
@@ -119,6 +131,7 @@ fn main() {
         black_box(text.finish(&Plain).effects.pins);
     });
     reads();
+    choices();
     logins();
     in_a_node();
 }
@@ -145,6 +158,84 @@ fn reads() {
             black_box(reads.finish(&functions));
         });
     }
+}
+
+/// What it takes to choose where a read goes.
+fn choices() {
+    let wish = Wish::of(&PoolSettings::default());
+    let now = tokio::time::Instant::now();
+    let preferences = Preferences::default();
+    for (name, round_trips) in [
+        ("where a read goes: one replica", &[50, 1][..]),
+        (
+            "the same, three replicas of which one is nearest",
+            &[50, 1, 20, 40],
+        ),
+        ("the same, three replicas that share", &[50, 10, 10, 10]),
+        ("the same, fifteen replicas that share", &[10; 16]),
+    ] {
+        let topology = topology(round_trips, now);
+        let mut readers = Readers::new();
+        readers.refresh(&topology, &preferences, now);
+        let primary = readers
+            .get(0)
+            .map(|reader| Arc::clone(&reader.endpoint))
+            .unwrap();
+        let (mut past, mut random) = (Past::default(), 0_u32);
+        past.heard(Lsn(100));
+        report(name, || {
+            random = random.wrapping_add(0x9E37_79B9);
+            black_box(readers.refresh(&topology, &preferences, now));
+            let outstanding = |index| u32::from(index == 1);
+            black_box(readers.choose(black_box(&wish), &mut past, outstanding, random, now));
+        });
+        report("the same, when there is news", || {
+            topology.lost(&primary);
+            black_box(readers.refresh(&topology, &preferences, now));
+        });
+    }
+}
+
+/// A primary and standbys, each of which has been asked often enough; so far away, in milliseconds.
+fn topology(round_trips: &[u64], now: tokio::time::Instant) -> Topology {
+    let endpoint = |(port, _): (u16, _)| {
+        Arc::new(Endpoint {
+            port,
+            role: Role::Auto,
+            ..Endpoint::default()
+        })
+    };
+    let tenant = config::Tenant {
+        endpoints: (0..).zip(round_trips).map(endpoint).collect(),
+        ..config::Tenant::default()
+    };
+    let topology = Topology::new(&tenant, Arc::default());
+    for _ in 0..4 {
+        for (endpoint, round_trip) in tenant.endpoints.iter().zip(round_trips) {
+            let is_primary = endpoint.port == 0;
+            let sighting = Sighting {
+                state: if is_primary {
+                    State::Writable { timeline: 1 }
+                } else {
+                    State::Standby
+                },
+                started: i64::from(endpoint.port),
+                system: Some(1),
+                followed: (!is_primary).then_some(1),
+                lsn: Lsn(100),
+                received: None,
+                lag: None,
+                replay_age: None,
+            };
+            let look = Look {
+                connected_at: now,
+                asked_at: now,
+                answered_at: now + Duration::from_millis(*round_trip),
+            };
+            topology.saw(endpoint, sighting, look);
+        }
+    }
+    topology
 }
 
 /// Steps that need a pool, and whole transactions through a session, its client and its server in
