@@ -119,7 +119,9 @@ impl Pool {
                 .queue
                 .first_since()
                 .is_some_and(|since| now.duration_since(since) >= timeout);
-        match pool.pool_size {
+        let endpoint = self.key.endpoint().and_then(|_| self.endpoint());
+        let own = endpoint.and_then(|endpoint| endpoint.pool_size);
+        match own.unwrap_or(pool.pool_size) {
             0 => 0,
             size if may_use_reserve => size.saturating_add(pool.reserve_pool_size),
             size => size,

@@ -137,6 +137,9 @@ impl Session {
         if !self.may_move() {
             return Err(self.server_gone());
         }
+        if let Some(lease) = &mut self.lease {
+            lease.is_broken = true;
+        }
         self.turn_to_primary(self.client.now());
         Ok(true)
     }
