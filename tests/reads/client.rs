@@ -44,7 +44,7 @@ const ACTS: [(u32, Act); 14] = [
     (4, write_and_read_in_a_pipeline),
     (3, write_and_read_in_a_query),
     (1, come_as_somebody_new),
-    (0, travel),
+    (2, travel),
 ];
 
 /// Who reads where: which node, and the port of the server that answered.

@@ -147,6 +147,26 @@ fn a_pipeline_of_writes_and_reads_is_answered_in_order() {
 }
 
 #[test]
+fn a_read_that_comes_before_its_server_is_free_and_waits_for_a_replica_is_answered() {
+    let plan = Plan {
+        nodes: &[&[12, 0]],
+        ..SMALL
+    };
+    let Some(stage) = plan.stage() else {
+        return;
+    };
+    stage.until_read_at(0, 1);
+    let mut client = stage.nodes[0].connect();
+    let raise = format!("{RAISE} returning value");
+    // Now and then the client is faster than the primary, which tells how far it has come.
+    for value in 1..=300 {
+        for text in [raise.as_str(), "select value from counters"] {
+            assert_eq!(client.query(text).unwrap(), value.to_string());
+        }
+    }
+}
+
+#[test]
 fn a_client_does_not_go_back_from_one_replica_to_one_that_is_behind() {
     let plan = Plan {
         nodes: &[&[60, 0, 20]],
@@ -199,7 +219,6 @@ fn a_client_does_not_go_back_with_a_replica_that_came_back_older_than_it_was() {
 fn with_consistency_tenant_everybody_at_a_node_reads_what_anybody_there_wrote() {
     let plan = Plan {
         pool: "consistency = \"tenant\"",
-        nodes: &[&[40, 0], &[40, 0]],
         ..SMALL
     };
     let Some(stage) = paused(&plan) else {
@@ -210,8 +229,6 @@ fn with_consistency_tenant_everybody_at_a_node_reads_what_anybody_there_wrote() 
     for value in 1..10 {
         writer.query(RAISE).unwrap();
         assert_eq!(reader.query(VALUE).unwrap(), stage.row(value, 0));
-        let mut elsewhere = stage.nodes[1].connect();
-        assert_eq!(elsewhere.query(VALUE).unwrap(), stage.row(0, 1));
     }
 }
 

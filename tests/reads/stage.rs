@@ -267,8 +267,11 @@ impl Stage {
         let wanted = self.port(cluster);
         let mut client = self.nodes[node].connect();
         let what = format!("reads of node {node} at cluster {cluster}");
+        // What functions do must be known by then, too.
+        let calling = format!("{WHO} where pg_catalog.abs(port) > 0");
         self.until(&mut client, &what, |client| {
-            (0..10).all(|_| client.query(WHO).unwrap() == wanted)
+            let mut asked = [WHO, &calling].into_iter().cycle().take(10);
+            asked.all(|sql| client.query(sql).unwrap() == wanted)
         });
     }
 }

@@ -173,7 +173,7 @@ fn an_answer_that_has_begun_and_is_lost_is_an_error_and_never_half_an_answer() {
     client.send(&wire::query(sql).unwrap()).unwrap();
     client.until(tag::DATA_ROW).unwrap();
     stage.clusters[1].halt(StopSignal::Kill).unwrap();
-    let lost = client.rows().unwrap_err();
+    let lost = client.rows().map(|rows| rows.len()).unwrap_err();
     // In the middle of a row nothing can be said any more.
     let is_told = matches!(lost, WireError::Closed) || lost.sqlstate() == "08006";
     assert!(is_told, "{lost}");

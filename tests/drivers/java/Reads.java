@@ -64,7 +64,8 @@ public class Reads {
                 readOnlyBlock(connection, read, value);
             }
             long end = System.currentTimeMillis() + LIMIT_MS;
-            while (ask(read, 2) != port || readOnlyBlock(connection, read, value) != port) {
+            // The driver says BEGIN in one round with what follows, and that goes to the primary.
+            while (ask(read, 2) != port) {
                 expect(ask(read, 1), value);
                 if (System.currentTimeMillis() > end) {
                     throw new AssertionError("no read was answered at " + port);
