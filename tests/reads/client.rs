@@ -58,6 +58,8 @@ pub(crate) struct Client<'a> {
     wire: Wire,
     node: usize,
     session: u32,
+    /// In a block that only reads, which is lost with its server, wherever that is.
+    is_in_block: bool,
     pub(crate) events: Vec<Event>,
     pub(crate) shares: Shares,
 }
@@ -73,6 +75,7 @@ impl<'a> Client<'a> {
             wire: prepared(&nodes[node]).unwrap(),
             node,
             session: course.session(),
+            is_in_block: false,
             events: Vec::new(),
             shares: Shares::new(),
         }
@@ -89,7 +92,10 @@ impl<'a> Client<'a> {
                 if matches!(error, WireError::Late) {
                     self.nodes[self.node].lament(&format!("{error} to act {number}"));
                 }
-                self.course.excuse(before, &error);
+                // Seen only where the test's output is shown.
+                println!("act {number}: {error}");
+                let is_in_block = std::mem::take(&mut self.is_in_block);
+                self.course.excuse(before, &error, is_in_block);
                 self.come_again();
             }
         }
@@ -101,7 +107,7 @@ impl<'a> Client<'a> {
             let before = self.course.upheavals();
             match prepared(&self.nodes[self.node]) {
                 Ok(wire) => break wire,
-                Err(error) => self.course.excuse(before, &error),
+                Err(error) => self.course.excuse(before, &error, false),
             }
         };
         self.session = self.course.session();
@@ -261,13 +267,16 @@ fn read_in_a_block(client: &mut Client<'_>) -> Result<(), WireError> {
         "start transaction isolation level repeatable read, read only",
     ]);
     let began = client.course.now();
+    client.is_in_block = true;
     client.wire.query(begin)?;
     for _ in 0..3 {
         let key = client.key();
         let rows = client.wire.query(&reading(key))?;
         client.note_read(began, &rows, 1);
     }
-    client.wire.query("commit").map(drop)
+    client.wire.query("commit")?;
+    client.is_in_block = false;
+    Ok(())
 }
 
 fn write_in_a_query(client: &mut Client<'_>) -> Result<(), WireError> {

@@ -21,13 +21,18 @@ pub(crate) struct Course {
     is_over: AtomicBool,
     /// Odd while the primary moves.
     upheavals: AtomicU64,
+    /// Odd while a standby is ended or cut off.
+    harms: AtomicU64,
     sessions: AtomicU32,
     excused: AtomicU64,
 }
 
 /// A moment, to be compared with a later one.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Upheaval(u64);
+pub(crate) struct Upheaval {
+    upheavals: u64,
+    harms: u64,
+}
 
 impl Course {
     #[expect(
@@ -39,6 +44,7 @@ impl Course {
             began: Instant::now(),
             is_over: AtomicBool::new(false),
             upheavals: AtomicU64::new(0),
+            harms: AtomicU64::new(0),
             sessions: AtomicU32::new(0),
             excused: AtomicU64::new(0),
         }
@@ -74,8 +80,18 @@ impl Course {
         self.upheavals.fetch_add(1, Ordering::SeqCst);
     }
 
+    /// Does something to a standby, for which transactions that are open there are lost.
+    pub(crate) fn harm(&self, act: impl FnOnce()) {
+        self.harms.fetch_add(1, Ordering::SeqCst);
+        act();
+        self.harms.fetch_add(1, Ordering::SeqCst);
+    }
+
     pub(crate) fn upheavals(&self) -> Upheaval {
-        Upheaval(self.upheavals.load(Ordering::SeqCst))
+        Upheaval {
+            upheavals: self.upheavals.load(Ordering::SeqCst),
+            harms: self.harms.load(Ordering::SeqCst),
+        }
     }
 
     /// How many errors there were that a single Postgres would have given as well.
@@ -83,12 +99,15 @@ impl Course {
         self.excused.load(Ordering::Relaxed)
     }
 
-    /// An error that came after `before`.
+    /// An error that came after `before`; in a block, a standby may have been lost with it.
     ///
     /// # Panics
     /// If a single Postgres would not have given it.
-    pub(crate) fn excuse(&self, before: Upheaval, error: &WireError) {
-        let moved = before.0 % 2 == 1 || self.upheavals().0 != before.0;
+    pub(crate) fn excuse(&self, before: Upheaval, error: &WireError, is_in_block: bool) {
+        let now = self.upheavals();
+        let moved = before.upheavals % 2 == 1 || now.upheavals != before.upheavals;
+        let harmed = before.harms % 2 == 1 || now.harms != before.harms;
+        let moved = moved || is_in_block && harmed;
         let is_loss = match error {
             WireError::Refused(report) => EXCUSED.contains(&report.sqlstate.as_str()),
             // Who speaks when it was closed already may not hear why.
@@ -99,8 +118,8 @@ impl Course {
             | WireError::NoKey
             | WireError::Login(_) => false,
         };
-        let moment = if moved { "while" } else { "though not" };
-        assert!(moved && is_loss, "{error}, {moment} the primary moved");
+        let moment = if moved { "while" } else { "though no" };
+        assert!(moved && is_loss, "{error}, {moment} server of it moved");
         self.excused.fetch_add(1, Ordering::Relaxed);
     }
 }

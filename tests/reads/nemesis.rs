@@ -117,15 +117,18 @@ impl<'a> Nemesis<'a> {
                 State::Late
             },
             2 => {
-                cluster.halt(StopSignal::Kill).unwrap();
+                let halt = || cluster.halt(StopSignal::Kill).unwrap();
+                self.course.harm(halt);
                 State::Down
             },
             3 => {
-                cluster.halt(StopSignal::Interrupt).unwrap();
+                let halt = || cluster.halt(StopSignal::Interrupt).unwrap();
+                self.course.harm(halt);
                 State::Down
             },
             _ => {
-                cluster.halt(StopSignal::Quit).unwrap();
+                let halt = || cluster.halt(StopSignal::Quit).unwrap();
+                self.course.harm(halt);
                 cluster.start_again().unwrap();
                 State::Well
             },
@@ -142,7 +145,7 @@ impl<'a> Nemesis<'a> {
         let (node, standby) = (self.random.below(self.nodes.len()), self.standby());
         let relay = &self.nodes[node].relays[standby];
         if self.random.percent(50) {
-            relay.cut().unwrap();
+            self.course.harm(|| relay.cut().unwrap());
             self.cut.push((node, standby));
             self.note(&format!("{standby} is cut off from node {node}"));
         } else {
