@@ -204,6 +204,16 @@ impl Reads {
         }))))
     }
 
+    /// Whether a place in the write-ahead log counts that a server of the primary tells, whose connection
+    /// was opened at this moment.
+    pub fn vouch_for_primary(&self, opened_at: Instant, now: Instant) -> bool {
+        let mut readers = self.readers.borrow_mut();
+        if readers.refresh(&self.topology, &self.preferences, now) {
+            self.keep_only_used();
+        }
+        readers.vouch_for_primary(opened_at)
+    }
+
     /// Whether the primary has lately refused to say how far it has come.
     pub fn is_mute(&self, now: Instant) -> bool {
         self.mute_until.get().is_some_and(|until| now < until)

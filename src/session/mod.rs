@@ -30,6 +30,7 @@ mod snapshot;
 mod statement_text;
 mod statements;
 mod view;
+mod weighing;
 
 use std::fmt;
 use std::future::poll_fn;

@@ -70,6 +70,9 @@ impl Session {
             self.heed_refusal();
             return Ok(true);
         }
+        if self.reading.is_some() && self.has_lost_idle_replica() {
+            self.give_back();
+        }
         self.after_server()?;
         if self.reading.is_some() {
             self.forget_kept();

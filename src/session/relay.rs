@@ -23,6 +23,8 @@ use crate::session::kept::Kept;
 use crate::session::kept::ToClient;
 use crate::session::reads::ANSWER_BYTES;
 use crate::session::reads::Judged;
+use crate::session::weighing::Weighed;
+use crate::session::weighing::weigh;
 
 /// What a client's bytes came to.
 #[derive(Debug, Default)]
@@ -136,7 +138,10 @@ pub(super) trait Observer {
     /// the client.
     fn judge(&mut self, server: &mut Server, bytes: &[u8]) -> Judged;
     /// The server tells how far it has come: the body of a `FunctionCallResponse`.
-    fn position(&mut self, body: &[u8]);
+    fn position(&mut self, server: &Server, body: &[u8]);
+    /// Whether what a server says is no answer to its client any more, who shall not hear it: the client
+    /// has all that it asked this replica for.
+    fn is_past_answer(&self, server: &Server) -> bool;
     /// The server answered something that the pooler injected: the body of a `DataRow`, or the
     /// beginning of it.
     fn injected_row(&mut self, body: &[u8]);
@@ -260,17 +265,15 @@ pub(super) fn from_server(
         if body.len() < server_bytes_needed(header, is_ours) {
             break;
         }
-        if server.incoming.is_on_trial && is_heard(server, header) {
-            match observer.judge(server, rest) {
-                Judged::Reply => {},
-                Judged::TooEarly => break,
-                Judged::Refusal { .. } => {
-                    // Nothing that it says more is for anybody.
-                    at = bytes.len();
-                    going = at;
-                    break;
-                },
-            }
+        match weigh(server, header, rest, observer) {
+            Weighed::Told => {},
+            Weighed::TooEarly => break,
+            Weighed::Over => {
+                kept.keep(bytes, going..at);
+                at = bytes.len();
+                going = at;
+                break;
+            },
         }
         let received = receive(server, header, body, observer)?;
         let start = at;
@@ -310,15 +313,6 @@ pub(super) fn from_server(
         server.incoming.held.extend_from_slice(rest);
     }
     Ok(kept.into())
-}
-
-/// Whether a message would go to the client. An error among what the pooler prepares for it does, and a
-/// notice.
-fn is_heard(server: &Server, header: FrameHeader) -> bool {
-    match header.tag() {
-        backend::ERROR_RESPONSE | backend::NOTICE_RESPONSE => server.ledger.is_heard_aside(),
-        _ => !server.ledger.is_swallowing(),
-    }
 }
 
 /// What becomes of a message of a server.
@@ -362,7 +356,7 @@ fn receive(
             return Ok(Received::Swallow);
         },
         (backend::DATA_ROW, Verdict::Swallow) => observer.injected_row(body),
-        (backend::FUNCTION_CALL_RESPONSE, Verdict::Swallow) => observer.position(body),
+        (backend::FUNCTION_CALL_RESPONSE, Verdict::Swallow) => observer.position(server, body),
         (backend::ERROR_RESPONSE, Verdict::Swallow) if !is_heard => observer.injected_failed(body),
         (backend::ERROR_RESPONSE, Verdict::Forward)
             if is_heard && observer.takes_back(server, body) =>

@@ -290,6 +290,10 @@ impl Session {
             return Ok(());
         }
         self.conversation.ends_pause();
+        if self.reading.is_some() && self.keeps_server() {
+            // It was gathered to begin anew somewhere else.
+            self.conversation.resumes |= !self.held.is_empty();
+        }
         let is_held = self.conversation.resumes && !self.held.is_empty();
         if !is_held && !self.keeps_server() {
             self.give_back();
@@ -308,6 +312,7 @@ impl Session {
         self.conversation.settle_plain();
         if self.keeps_server() {
             self.client.transaction_since.set(None);
+            self.conversation.resumes = self.reading.is_some() && !self.held.is_empty();
         } else {
             self.give_back();
         }

@@ -162,10 +162,15 @@ impl Observer for View<'_> {
         }
     }
 
-    fn position(&mut self, body: &[u8]) {
+    fn position(&mut self, server: &Server, body: &[u8]) {
         if let Some(reading) = self.reading {
-            reading.told_position(self.client, body);
+            reading.told_position(self.client, server, body);
         }
+    }
+
+    fn is_past_answer(&self, server: &Server) -> bool {
+        let reading = self.reading.as_ref();
+        reading.is_some_and(|reading| reading.has_answer() && server.ledger.is_clean())
     }
 
     fn injected_row(&mut self, body: &[u8]) {

@@ -137,17 +137,9 @@ impl Reading {
         matches!(self.stage, Stage::Replica { step, .. } if !is_free(step))
     }
 
-    /// Whether the primary has only to say how far it has come: what the client says meanwhile may go
-    /// somewhere else.
-    fn is_about_to_leave(&self) -> bool {
-        matches!(
-            self.stage,
-            Stage::Primary {
-                asked: true,
-                told: None,
-                ..
-            }
-        )
+    /// Whether the session has a server of the primary.
+    fn is_at_primary(&self) -> bool {
+        matches!(self.stage, Stage::Primary { .. })
     }
 
     /// Whether the client's round may still be sent somewhere else.
@@ -159,6 +151,12 @@ impl Reading {
                 ..
             }
         )
+    }
+
+    /// Whether the client hears, or has heard, what it asked a replica for.
+    pub(super) fn has_answer(&self) -> bool {
+        let step = Step::Accepted;
+        matches!(self.stage, Stage::Replica { step: is, .. } if is == step)
     }
 
     /// Whether the session waits for, or has, a server of a replica.

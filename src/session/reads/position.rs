@@ -16,6 +16,7 @@ use tidegate_proto::frontend::tag as frontend;
 use crate::config::Consistency;
 use crate::pool;
 use crate::pool::Lease;
+use crate::pool::Server;
 use crate::routing::Lsn;
 use crate::session::Client;
 use crate::session::End;
@@ -140,7 +141,12 @@ impl Session {
 
 impl Reading {
     /// The primary has told how far it has come: the body of a `FunctionCallResponse`.
-    pub(in crate::session) fn told_position(&mut self, client: &Client, body: &[u8]) {
+    pub(in crate::session) fn told_position(
+        &mut self,
+        client: &Client,
+        server: &Server,
+        body: &[u8],
+    ) {
         if let Stage::Primary {
             asked: true, told, ..
         } = &mut self.stage
@@ -148,10 +154,15 @@ impl Reading {
             && body.len() == ANSWER_BYTES
         {
             let lsn = Lsn(u64::from_be_bytes(*bytes));
-            *told = Some(lsn);
-            if let Some(reads) = client.pool.reads() {
-                reads.position_told(true, client.now());
+            let Some(reads) = client.pool.reads() else {
+                return;
+            };
+            reads.position_told(true, client.now());
+            // What a server says that nobody vouches for may be a place on another timeline.
+            if !reads.vouch_for_primary(server.card.connected_at, client.now()) {
+                return;
             }
+            *told = Some(lsn);
             if let Some(unproven) = self.unproven.take() {
                 unproven.proven(lsn.end_of_record());
             }

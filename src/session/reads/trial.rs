@@ -66,9 +66,12 @@ impl Session {
             return false;
         };
         match &self.lease {
+            // What it says while its server has only something of the pooler's own to answer may go
+            // somewhere else in a moment.
             Some(lease) => {
                 reading.gathers()
-                    || reading.is_about_to_leave()
+                    || reading.is_at_primary()
+                        && lease.ledger.is_busy()
                         && lease.ledger.is_clean_for_client()
                         && !self.keeps_server()
             },
@@ -205,6 +208,13 @@ impl Session {
             let knowledge = Knowledge::of(&self.client, self.statements.as_deref(), &reads);
             knowledge.refuse(&reading.kept);
         }
+    }
+
+    /// Whether the server of a replica has ended, and has answered all that it was asked.
+    pub(in crate::session) fn has_lost_idle_replica(&self) -> bool {
+        let reading = self.reading.as_ref();
+        let is_over = |lease: &Lease| lease.is_broken && lease.ledger.is_clean();
+        reading.is_some_and(|it| it.has_answer()) && self.lease.as_ref().is_some_and(is_over)
     }
 
     /// A replica has refused the round: the primary has the last word.
