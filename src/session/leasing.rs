@@ -41,6 +41,9 @@ impl Session {
         let checkout = if self.client.pool.has_reads() {
             self.check_out_somewhere(bytes, now)
         } else {
+            if self.reading.is_some() {
+                self.stay_at_primary();
+            }
             Some(self.client.pool.checkout(&mut self.seat, now))
         };
         let Some(checkout) = checkout else {

@@ -70,14 +70,15 @@ impl Session {
             self.heed_refusal();
             return Ok(true);
         }
-        if self.reading.is_some() && self.has_lost_idle_replica() {
-            self.give_back();
+        if self.reading.is_some() {
+            self.part_from_lost_replica()?;
         }
         self.after_server()?;
-        if self.reading.is_some() {
+        let resumes_here = self.reading.is_some() && {
             self.forget_kept();
-        }
-        if std::mem::take(&mut self.conversation.resumes) {
+            self.resumes_here()
+        };
+        if std::mem::take(&mut self.conversation.resumes) | resumes_here {
             self.resume(context)?;
         }
         if self.is_in_huge_message() {

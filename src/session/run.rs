@@ -230,6 +230,7 @@ impl Session {
     fn may_read_client(&self) -> bool {
         !self.conversation.is_server_deaf
             && !self.conversation.waits
+            && !self.has_gathered()
             && self.held.len() < HELD_BYTES_MAX
             && self.lease.as_ref().is_none_or(|lease| {
                 lease.promised.unsent.is_none() && lease.ledger.owed() < LEDGER_ENTRIES_MAX
@@ -290,10 +291,6 @@ impl Session {
             return Ok(());
         }
         self.conversation.ends_pause();
-        if self.reading.is_some() && self.keeps_server() {
-            // It was gathered to begin anew somewhere else.
-            self.conversation.resumes |= !self.held.is_empty();
-        }
         let is_held = self.conversation.resumes && !self.held.is_empty();
         if !is_held && !self.keeps_server() {
             self.give_back();
@@ -312,7 +309,6 @@ impl Session {
         self.conversation.settle_plain();
         if self.keeps_server() {
             self.client.transaction_since.set(None);
-            self.conversation.resumes = self.reading.is_some() && !self.held.is_empty();
         } else {
             self.give_back();
         }

@@ -244,8 +244,8 @@ impl Observer for View<'_> {
         counters.add(Count::QueryMicroseconds, time);
         if status == TransactionStatus::Idle {
             match self.reading {
-                Some(reading) => reading.acknowledges(client),
-                None => client.pool.note_write(),
+                Some(reading) if client.pool.has_reads() => reading.acknowledges(client),
+                _ => client.pool.note_write(),
             }
         }
         if status == TransactionStatus::Idle {

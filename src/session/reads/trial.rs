@@ -73,6 +73,7 @@ impl Session {
                     || reading.is_at_primary()
                         && lease.ledger.is_busy()
                         && lease.ledger.is_clean_for_client()
+                        && lease.promised.is_kept()
                         && !self.keeps_server()
             },
             None => reading.awaits_replay(),
@@ -99,6 +100,8 @@ impl Session {
         };
         match *step {
             Step::Free => return (bytes, &[], false),
+            // What comes first is still of a message that has begun.
+            Step::Block if lease.promised.body_bytes > 0 => return (bytes, &[], false),
             Step::Block => {
                 let Some(reads) = self.client.pool.reads() else {
                     return (bytes, &[], false);
@@ -137,6 +140,14 @@ impl Session {
     ///
     /// [`End::ServerGone`].
     pub(in crate::session) fn lost_server(&mut self) -> Result<bool, End> {
+        if self.has_all_at_primary() {
+            // Only the pooler wanted to know something more.
+            if let Some(lease) = &mut self.lease {
+                lease.is_broken = true;
+            }
+            self.give_back();
+            return Ok(true);
+        }
         if !self.may_move() {
             return Err(self.server_gone());
         }
@@ -145,6 +156,28 @@ impl Session {
         }
         self.turn_to_primary(self.client.now());
         Ok(true)
+    }
+
+    /// Whether the primary owes its client nothing, and keeps nothing of it.
+    fn has_all_at_primary(&self) -> bool {
+        let owes_nothing = |lease: &Lease| {
+            lease.ledger.is_busy() && lease.ledger.is_clean_for_client() && lease.promised.is_kept()
+        };
+        self.reading.as_ref().is_some_and(|it| it.is_at_primary())
+            && self.lease.as_ref().is_some_and(owes_nothing)
+            && !self.conversation.is_over
+            && !self.conversation.needs_reset()
+            && !self.keeps_server()
+    }
+
+    /// What was gathered to begin somewhere else goes on here: the client has to keep its server.
+    pub(in crate::session) fn resumes_here(&mut self) -> bool {
+        if !self.keeps_server() || self.lease.is_none() {
+            return false;
+        }
+        self.note_block();
+        let is_free = !self.conversation.waits && !self.gathers();
+        is_free && !self.held.is_empty()
     }
 
     /// The replica cannot serve the round: it goes to the primary, and with it what was said behind.
@@ -210,11 +243,29 @@ impl Session {
         }
     }
 
-    /// Whether the server of a replica has ended, and has answered all that it was asked.
-    pub(in crate::session) fn has_lost_idle_replica(&self) -> bool {
+    /// The server of a replica may have ended after it had answered all that it was asked.
+    ///
+    /// # Errors
+    ///
+    /// [`End::ServerGone`]: with it goes what its client has set there.
+    pub(in crate::session) fn part_from_lost_replica(&mut self) -> Result<(), End> {
         let reading = self.reading.as_ref();
         let is_over = |lease: &Lease| lease.is_broken && lease.ledger.is_clean();
-        reading.is_some_and(|it| it.has_answer()) && self.lease.as_ref().is_some_and(is_over)
+        let is_lost =
+            reading.is_some_and(|it| it.has_answer()) && self.lease.as_ref().is_some_and(is_over);
+        if is_lost && (!self.conversation.is_plain() || self.keeps_server()) {
+            return Err(self.server_gone());
+        }
+        if is_lost {
+            self.give_back();
+        }
+        Ok(())
+    }
+
+    /// Whether something is held that is sent when a server is free: enough to wait for that.
+    #[inline]
+    pub(in crate::session) fn has_gathered(&self) -> bool {
+        self.reading.is_some() && !self.held.is_empty() && self.gathers()
     }
 
     /// A replica has refused the round: the primary has the last word.
@@ -228,6 +279,7 @@ impl Session {
 
     /// The round at a replica has begun a transaction block, which stays there.
     fn note_block(&mut self) {
+        let is_kept = self.keeps_server();
         let Some(reading) = &mut self.reading else {
             return;
         };
@@ -235,7 +287,6 @@ impl Session {
             return;
         };
         // Whoever has to keep its server for another reason says there what it says.
-        let is_kept = self.conversation.keeps_server();
         let is_open = |lease: &Lease| {
             let is_idle = lease.ledger.status() == TransactionStatus::Idle;
             !lease.ledger.is_busy() && (!is_idle || is_kept)
@@ -243,6 +294,7 @@ impl Session {
         if *step == Step::Accepted && self.lease.as_ref().is_some_and(is_open) {
             *step = Step::Block;
             reading.left = 0;
+            reading.kept.clear();
             self.conversation.resumes |= !self.held.is_empty();
         }
     }
