@@ -14,6 +14,7 @@ pub mod access;
 mod averages;
 pub mod console;
 mod desk;
+mod endpoints;
 pub mod http;
 mod operator;
 mod orders;

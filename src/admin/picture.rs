@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::PoolMode;
+use crate::pool::RouteTotals;
 use crate::pool::ServerState;
 use crate::session::PoolView;
 use crate::session::WorkerView;
@@ -61,15 +62,27 @@ impl Picture {
     /// The pools of the node by name, in the order of the names. A pool that is moving from one
     /// worker to another is still one.
     pub fn pools(&self) -> BTreeMap<PoolName, PoolFigures> {
-        let mut pools: BTreeMap<PoolName, PoolFigures> = BTreeMap::new();
-        for view in self.views.iter().flat_map(|worker| &worker.pools) {
-            let figures = PoolFigures::of(view);
-            pools
-                .entry(PoolName::of(view))
-                .and_modify(|known| known.add(&figures))
-                .or_insert(figures);
+        let views = self.views.iter().flat_map(|worker| &worker.pools);
+        summed(views.map(|view| (PoolName::of(view), view)))
+    }
+
+    /// What all pools have at each endpoint, by the names of its tenant and its own.
+    pub fn endpoints(&self) -> BTreeMap<(&str, &str), PoolFigures> {
+        let views = self.views.iter().flat_map(|worker| &worker.pools);
+        let named = views.filter_map(|view| {
+            let endpoint = view.endpoint.as_deref()?;
+            Some(((&*view.tenant, endpoint), view))
+        });
+        summed(named)
+    }
+
+    /// How often rounds of clients went where.
+    pub fn routes(&self) -> RouteTotals {
+        let mut totals = RouteTotals::default();
+        for view in &self.views {
+            totals.merge(&view.routes);
         }
-        pools
+        totals
     }
 
     /// The counters of the node.
@@ -80,6 +93,26 @@ impl Picture {
         }
         totals
     }
+}
+
+/// The figures of all pools of a name together.
+fn summed<'a, Name: Ord>(
+    views: impl Iterator<Item = (Name, &'a PoolView)>,
+) -> BTreeMap<Name, PoolFigures> {
+    let mut sums: BTreeMap<Name, PoolFigures> = BTreeMap::new();
+    for (name, view) in views {
+        let figures = PoolFigures::of(view);
+        sums.entry(name)
+            .and_modify(|known| known.add(&figures))
+            .or_insert(figures);
+    }
+    for figures in sums.values_mut() {
+        // Those that wait for a server of a replica belong to the pool of the primary.
+        figures.clients_active = figures
+            .clients_active
+            .saturating_sub(figures.clients_waiting);
+    }
+    sums
 }
 
 impl PoolName {
@@ -93,12 +126,13 @@ impl PoolName {
 }
 
 impl PoolFigures {
+    /// Of all clients, those that wait among the active ones.
     fn of(view: &PoolView) -> Self {
         let waiting = u32::try_from(view.waiting).unwrap_or(u32::MAX);
         let mut figures = Self {
             mode: view.mode,
             pool_size: view.pool_size,
-            clients_active: view.clients.saturating_sub(waiting),
+            clients_active: view.clients,
             clients_waiting: waiting,
             waited_max: view.waited_max,
             servers_active: 0,
@@ -171,5 +205,33 @@ mod tests {
             assert_eq!(both[name].servers(), 2 * figures.servers());
             assert_eq!(both[name].waited_max, figures.waited_max);
         }
+    }
+
+    #[test]
+    fn a_client_that_waits_for_a_replica_is_counted_once_and_its_servers_where_they_are() {
+        let mut view = sample::view(0);
+        let mut replica = view.pools[0].clone();
+        view.pools[0].waiting = 0;
+        replica.endpoint = Some("replica".to_owned());
+        replica.clients = 0;
+        replica.servers.truncate(1);
+        view.pools.push(replica);
+        let picture = Picture {
+            views: vec![view],
+            silent: Vec::new(),
+        };
+        let pools = picture.pools();
+        let [pool] = &pools.values().collect::<Vec<_>>()[..] else {
+            panic!("one pool: {pools:?}");
+        };
+        assert_eq!((pool.clients_active, pool.clients_waiting), (1, 1));
+        let endpoints = picture.endpoints();
+        let figures = |name| {
+            let figures = &endpoints[&("acme", name)];
+            let servers = (figures.servers_active, figures.servers_idle);
+            (servers, figures.clients_waiting)
+        };
+        assert_eq!(figures("primary"), ((1, 1), 0));
+        assert_eq!(figures("replica"), ((1, 0), 1));
     }
 }

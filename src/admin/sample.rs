@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::config::PoolMode;
 use crate::net::Socket;
 use crate::net::Transport;
+use crate::pool::RouteTotals;
 use crate::pool::ServerState;
 use crate::restrictions::Backlog;
 use crate::restrictions::Throttle;
@@ -69,6 +70,7 @@ pub(super) fn view(worker: usize) -> WorkerView {
             tenant: "acme".into(),
             database: "shop".to_owned(),
             user: "app".to_owned(),
+            endpoint: Some("primary".to_owned()),
             replication: Replication::None,
             mode: PoolMode::Transaction,
             pool_size: 20,
@@ -86,6 +88,7 @@ pub(super) fn view(worker: usize) -> WorkerView {
             client(CLIENT, ClientState::Active, Some(SERVER)),
         ],
         totals: counters.totals(),
+        routes: RouteTotals::default(),
     }
 }
 

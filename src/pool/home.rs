@@ -22,6 +22,7 @@ use crate::pool::Parcel;
 use crate::pool::Pool;
 use crate::pool::PoolKey;
 use crate::pool::Post;
+use crate::pool::RouteCounters;
 use crate::pool::ServerCard;
 use crate::pool::ServerSession;
 use crate::pool::ServerTlsCache;
@@ -68,6 +69,8 @@ pub struct Home {
     pub node: Arc<NodeCounts>,
     /// Counters by tenant, of this worker alone.
     pub counters: Rc<WorkerCounters>,
+    /// How often rounds of clients went where, on this worker alone.
+    pub routes: RouteCounters,
     /// What the sessions of this worker are timed by.
     pub clock: Clock,
     /// Where keys come from.
@@ -144,6 +147,7 @@ impl Home {
             worker,
             node,
             counters: Rc::default(),
+            routes: RouteCounters::default(),
             clock: Clock::default(),
             closing: RefCell::default(),
             pipes: Rc::default(),
@@ -262,6 +266,7 @@ impl Home {
                 if is_gone {
                     // Only the last of its pools takes the tenant along.
                     self.counters.retire(key.tenant());
+                    self.routes.forget(key.tenant());
                     self.topologies.forget(key.tenant());
                     self.catalogs.forget(key.tenant());
                 }

@@ -27,6 +27,7 @@ use tokio::time::Instant;
 
 use crate::auth::ClientKeys;
 use crate::config;
+use crate::pool::EndpointCounters;
 use crate::pool::Home;
 use crate::pool::PoolError;
 use crate::pool::PoolKey;
@@ -72,6 +73,8 @@ pub struct Pool {
     pub(super) endpoint: RefCell<Option<Arc<config::Endpoint>>>,
     /// The primary's pool of the same clients, if this one is at a replica.
     pub(super) primary: Weak<Self>,
+    /// How often rounds went to its servers, if it is at a replica.
+    pub(super) routes: Option<Rc<EndpointCounters>>,
     /// Where the reads of its clients may go.
     pub(super) reads: RefCell<Option<Rc<Reads>>>,
     /// What its clients write is told to whoever reads by that at a replica.
@@ -167,7 +170,10 @@ impl Pool {
     /// The pool of the same database and user at one endpoint.
     pub(super) fn at(primary: &Rc<Self>, key: PoolKey) -> Rc<Self> {
         let (session, tenant) = (primary.session.clone(), Arc::clone(&primary.tenant));
+        let endpoint = key.endpoint().unwrap_or_default();
+        let routes = primary.home.routes.of(key.tenant(), endpoint);
         let mut pool = Self::build(&primary.home, key, session, tenant, primary.user());
+        pool.routes = Some(routes);
         pool.primary = Rc::downgrade(primary);
         pool.statements = Rc::clone(&primary.statements);
         pool.client_keys = Rc::clone(&primary.client_keys);
@@ -204,6 +210,7 @@ impl Pool {
             user: RefCell::new(user),
             endpoint: RefCell::new(endpoint),
             primary: Weak::new(),
+            routes: None,
             reads: RefCell::new(reads),
             floor: RefCell::new(floor),
             lookout: RefCell::new(lookout),

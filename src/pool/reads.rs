@@ -17,12 +17,14 @@ use std::time::Duration;
 use foldhash::fast::FixedState;
 use tokio::time::Instant;
 
+use crate::config;
 use crate::config::Consistency;
 use crate::config::Role;
 use crate::config::Route;
 use crate::limits::POSITION_REFUSALS_MAX;
 use crate::limits::POSITION_REFUSED_PAUSE;
 use crate::limits::REFUSED_SHAPES_COUNT_MAX;
+use crate::pool::EndpointCounters;
 use crate::pool::Home;
 use crate::pool::Pool;
 use crate::pool::PoolError;
@@ -46,6 +48,8 @@ pub struct Reads {
     topology: Arc<Topology>,
     preferences: Preferences,
     readers: RefCell<Readers>,
+    /// Where the primary's pool has last been, and the counters of that.
+    at_primary: RefCell<Option<AtPrimary>>,
     /// By the place of their endpoints in the configuration.
     pools: RefCell<Vec<Option<Rc<Pool>>>>,
     /// Texts that a replica has refused to run, by their shapes.
@@ -55,6 +59,12 @@ pub struct Reads {
     mute_until: Cell<Option<Instant>>,
     /// How often in a row it has not said it.
     position_refusals: Cell<u32>,
+}
+
+#[derive(Debug)]
+struct AtPrimary {
+    endpoint: Option<Arc<config::Endpoint>>,
+    counters: Rc<EndpointCounters>,
 }
 
 /// Where one read goes.
@@ -74,7 +84,12 @@ pub enum Destination {
     /// To a replica.
     Replica(Replica),
     /// It waits until a replica has replayed what it must see, or will not in time.
-    Later(Wait),
+    Later {
+        /// The wait.
+        wait: Wait,
+        /// The counters of that replica.
+        counters: Rc<EndpointCounters>,
+    },
 }
 
 /// Where a read goes that goes to a replica.
@@ -82,6 +97,8 @@ pub enum Destination {
 pub struct Replica {
     /// The pool of its servers.
     pub pool: Rc<Pool>,
+    /// The counters of the endpoint.
+    pub counters: Rc<EndpointCounters>,
     /// The life in which it was found to be fit.
     pub life: Life,
     /// When it was asked. Servers that were opened after that may be of another life.
@@ -117,12 +134,15 @@ impl Reads {
         if !may_read || config.endpoints.len() < 2 || is_off {
             return None;
         }
+        home.routes
+            .keep_configured(tenant.slot(), &config.endpoints);
         let mut random = [0; 4];
         (home.random)(&mut random);
         Some(Rc::new(Self {
             topology: home.topologies.of(tenant)?,
             preferences: Preferences::of(&home.region, &config),
             readers: RefCell::new(Readers::new()),
+            at_primary: RefCell::default(),
             pools: RefCell::default(),
             refused: RefCell::default(),
             random: Cell::new(u32::from_ne_bytes(random) | 1),
@@ -168,7 +188,7 @@ impl Reads {
                 index,
                 floor,
                 limit,
-            } => self.wait(&readers, index, floor, limit),
+            } => self.wait(primary, &readers, index, floor, limit),
         };
         if matches!(choice.rule, Rule::AllBehind | Rule::Unproven) {
             // The next read may be served by what is known then.
@@ -182,8 +202,10 @@ impl Reads {
 
     fn replica(&self, primary: &Rc<Pool>, readers: &Readers, index: usize) -> Option<Destination> {
         let reader = readers.get(index)?;
+        let pool = self.pool(primary, index, &reader.endpoint);
         Some(Destination::Replica(Replica {
-            pool: self.pool(primary, index, &reader.endpoint),
+            counters: Rc::clone(pool.routes.as_ref()?),
+            pool,
             life: reader.life?,
             asked_at: reader.asked_at?,
         }))
@@ -191,17 +213,44 @@ impl Reads {
 
     fn wait(
         &self,
+        primary: &Rc<Pool>,
         readers: &Readers,
         index: usize,
         floor: Lsn,
         limit: Duration,
     ) -> Option<Destination> {
-        let life = readers.get(index)?.life?;
+        let reader = readers.get(index)?;
+        let life = reader.life?;
         let topology = Arc::clone(&self.topology);
-        Some(Destination::Later(Wait(Box::pin(async move {
+        let wait = Wait(Box::pin(async move {
             // Whether it has or not, the choice is made anew.
             let _has_reached = topology.reaches(life, floor, limit).await;
-        }))))
+        }));
+        let pool = self.pool(primary, index, &reader.endpoint);
+        let counters = Rc::clone(pool.routes.as_ref()?);
+        Some(Destination::Later { wait, counters })
+    }
+
+    /// The counters of the endpoint that the primary's pool is at; if that is nowhere at the moment, of
+    /// where it was last.
+    pub fn at_primary(&self, primary: &Pool) -> Rc<EndpointCounters> {
+        let endpoint = primary.endpoint.borrow();
+        let mut known = self.at_primary.borrow_mut();
+        let is_same = |known: &AtPrimary| match (&known.endpoint, &*endpoint) {
+            (Some(known), Some(endpoint)) => Arc::ptr_eq(known, endpoint),
+            (None, Some(_)) => false,
+            (_, None) => true,
+        };
+        if let Some(known) = known.as_ref().filter(|known| is_same(known)) {
+            return Rc::clone(&known.counters);
+        }
+        let name = endpoint.as_ref().map_or(PRIMARY, |endpoint| &endpoint.name);
+        let counters = primary.home.routes.of(primary.key.tenant(), name);
+        *known = Some(AtPrimary {
+            endpoint: endpoint.clone(),
+            counters: Rc::clone(&counters),
+        });
+        counters
     }
 
     /// Whether a place in the write-ahead log counts that a server of the primary tells, whose connection
@@ -255,12 +304,7 @@ impl Reads {
         self.refused.borrow().len()
     }
 
-    fn pool(
-        &self,
-        primary: &Rc<Pool>,
-        index: usize,
-        endpoint: &crate::config::Endpoint,
-    ) -> Rc<Pool> {
+    fn pool(&self, primary: &Rc<Pool>, index: usize, endpoint: &config::Endpoint) -> Rc<Pool> {
         let mut pools = self.pools.borrow_mut();
         if pools.len() <= index {
             pools.resize(index + 1, None);
@@ -330,6 +374,9 @@ impl Pool {
         self.opened.get().saturating_sub(idle) + waiting
     }
 }
+
+/// What the primary is called that was never known.
+const PRIMARY: &str = "primary";
 
 /// Parameters that change what a query returns, and that servers report at login.
 const ALIKE: [&str; 8] = [

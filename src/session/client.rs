@@ -17,6 +17,7 @@ use crate::pool::Pool;
 use crate::pool::ServerCard;
 use crate::pool::Settings;
 use crate::session::Ending;
+use crate::session::routed::Routed;
 use crate::tenancy::ClientPermit;
 use crate::tenancy::Origin;
 
@@ -60,6 +61,8 @@ pub struct Client {
     /// How many prepared statements it has names for.
     pub statements: Cell<usize>,
     server: Cell<Option<Rc<ServerCard>>>,
+    /// Where its transactions went.
+    pub(super) routed: Cell<Routed>,
     /// Its state.
     pub state: Cell<ClientState>,
     /// When the state, or the statement within it, began.
@@ -101,6 +104,7 @@ impl Client {
             startup_settings: RefCell::default(),
             statements: Cell::new(0),
             server: Cell::default(),
+            routed: Cell::default(),
             state: Cell::new(ClientState::Login),
             since: Cell::new(now),
             transaction_since: Cell::new(None),
@@ -175,6 +179,12 @@ impl Client {
     pub(super) fn may_route(&self) -> bool {
         // In session mode it has its server from its login on.
         self.mode != PoolMode::Session && self.route != Route::Primary
+    }
+
+    /// Where its transactions went, if that depended on what they did.
+    pub(super) fn routed(&self) -> Option<Routed> {
+        let is_routed = self.may_route() && self.pool.has_reads();
+        is_routed.then(|| self.routed.get())
     }
 
     /// Whether it is told that it talks with a standby, wherever its server may be.

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::config::PoolMode;
 use crate::pool;
 use crate::pool::Checkout;
+use crate::pool::Healed;
 use crate::pool::Lease;
 use crate::pool::Pool;
 use crate::pool::PoolError;
@@ -80,11 +81,13 @@ impl Session {
     /// Asks for a server of a replica; for one of the primary, if there is none that is of use.
     fn check_out_there(&mut self, pool: &Rc<Pool>, now: Instant) -> Checkout {
         match pool.checkout(&mut self.seat, now) {
-            Checkout::Ready(lease) if !self.may_use(&lease) => pool::release_unused(lease, now),
-            Checkout::Refused(_) => {},
+            Checkout::Ready(lease) if !self.may_use(&lease) => {
+                pool::release_unused(lease, now);
+                self.stay_at_primary(Healed::Unproven);
+            },
+            Checkout::Refused(_) => self.stay_at_primary(Healed::NoServer),
             checkout @ (Checkout::Ready(_) | Checkout::Wait(_)) => return checkout,
         }
-        self.stay_at_primary();
         self.client.pool.checkout(&mut self.seat, now)
     }
 
@@ -99,11 +102,11 @@ impl Session {
             Ok(lease) if self.may_use(&lease) => lease,
             Ok(lease) => {
                 pool::release_unused(lease, now);
-                self.turn_to_primary(now);
+                self.turn_to_primary(Healed::Unproven, now);
                 return Ok(());
             },
             Err(_) if self.is_bound_for_replica() => {
-                self.turn_to_primary(now);
+                self.turn_to_primary(Healed::NoServer, now);
                 return Ok(());
             },
             Err(error) => return Err(End::NoServer(error)),
@@ -203,7 +206,7 @@ impl Session {
     pub(super) fn left_server(&mut self, now: Instant) {
         self.conversation.left_server();
         if let Some(reading) = &mut self.reading {
-            reading.left_server();
+            reading.left_server(&self.client.routed);
         }
         if let Some(statements) = &mut self.statements {
             statements.left_server();

@@ -25,6 +25,7 @@ mod reads;
 mod refusal;
 mod registry;
 mod relay;
+mod routed;
 mod run;
 mod snapshot;
 mod statement_text;
@@ -263,6 +264,7 @@ fn log_end(client: &Client, end: &End) {
         unique_id = unique_id.as_ref().map(tracing::field::display),
         reason = end.label(),
         cause = std::error::Error::source(end).map(tracing::field::display),
+        route = client.routed().map(tracing::field::display),
         seconds = end::seconds(client.connected_at.elapsed()),
         "session ended"
     );

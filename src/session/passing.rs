@@ -5,6 +5,7 @@ use std::task::Context;
 use std::task::Poll;
 
 use crate::net::Outgoing;
+use crate::pool::Healed;
 use crate::pool::Scratch;
 use crate::pool::SpareBuffers;
 use crate::session::End;
@@ -190,7 +191,7 @@ impl Session {
         if self.reading.is_some() && self.is_stuck() {
             spare.append(&mut self.held, bytes);
             spare.append(&mut self.held, behind);
-            self.turn_to_primary(self.client.now());
+            self.turn_to_primary(Healed::Stuck, self.client.now());
             return Ok(());
         }
         let (going, staying) = bytes

@@ -25,6 +25,7 @@ use crate::limits::SESSION_STEPS_MAX;
 use crate::limits::SPLICE_TURN_BYTES;
 use crate::net::Outgoing;
 use crate::net::Socket;
+use crate::pool::Healed;
 use crate::pool::Lease;
 use crate::pool::Seat;
 use crate::pool::Waiting;
@@ -252,7 +253,7 @@ impl Session {
         if let Some(error) = self.conversation.take_refused() {
             if self.may_move() {
                 // Something that only the primary knows, or the replica is about to end.
-                self.turn_to_primary(self.client.now());
+                self.turn_to_primary(Healed::Settings, self.client.now());
                 return Ok(());
             }
             return Err(End::SettingsRefused(error));

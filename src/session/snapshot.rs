@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::config::PoolMode;
 use crate::pool::Home;
 use crate::pool::Pool;
+use crate::pool::RouteTotals;
 use crate::pool::ServerCard;
 use crate::pool::ServerState;
 use crate::session::Client;
@@ -40,6 +41,8 @@ pub struct WorkerView {
     pub clients: Vec<ClientView>,
     /// Its counters.
     pub totals: WorkerTotals,
+    /// How often rounds of clients went where.
+    pub routes: RouteTotals,
 }
 
 /// One pool.
@@ -51,6 +54,8 @@ pub struct PoolView {
     pub database: String,
     /// The user, by the name that clients give.
     pub user: String,
+    /// The name of the endpoint where its servers are; none while the tenant has no primary.
+    pub endpoint: Option<String>,
     /// What its servers replicate.
     pub replication: Replication,
     /// When its servers go back, for clients whose listener does not say otherwise.
@@ -134,14 +139,15 @@ pub struct ClientView {
 impl WorkerView {
     /// The look of a worker now.
     pub fn of(home: &Home, registry: &Registry, depth: Depth, now: Instant) -> Self {
-        let (pools, totals) = if depth >= Depth::Pools {
+        let (pools, totals, routes) = if depth >= Depth::Pools {
             let pools = home.pools();
             (
                 pools.iter().map(|pool| PoolView::of(pool, now)).collect(),
                 home.counters.totals(),
+                home.routes.totals(),
             )
         } else {
-            (Vec::new(), WorkerTotals::default())
+            Default::default()
         };
         let clients = if depth >= Depth::Clients {
             registry.clients()
@@ -156,6 +162,7 @@ impl WorkerView {
                 .map(|client| ClientView::of(client, now))
                 .collect(),
             totals,
+            routes,
         }
     }
 }
@@ -168,6 +175,7 @@ impl PoolView {
             tenant: pool.tenant.name().into(),
             database: pool.key.database().to_owned(),
             user: pool.key.user().to_owned(),
+            endpoint: pool.endpoint().map(|endpoint| endpoint.name.clone()),
             replication: pool.replication(),
             mode: user.pool.pool_mode,
             pool_size: user.pool.pool_size,

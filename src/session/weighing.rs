@@ -30,7 +30,7 @@ pub(super) fn weigh(
         return match observer.judge(server, bytes) {
             Judged::Reply => Weighed::Told,
             Judged::TooEarly => Weighed::TooEarly,
-            Judged::Refusal { .. } => Weighed::Over,
+            Judged::Refusal(_) => Weighed::Over,
         };
     }
     if header.tag() == backend::ERROR_RESPONSE && observer.is_past_answer(server) {

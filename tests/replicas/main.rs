@@ -2,6 +2,7 @@
 //! replication.
 #![cfg(test)]
 
+mod watched;
 mod world;
 
 use std::time::Duration;

@@ -34,8 +34,8 @@ struct Clusters {
 pub(super) struct World {
     pub(super) primary: &'static Cluster,
     pub(super) standby: &'static Cluster,
-    database: &'static Database,
-    _pooler: Pooler,
+    pub(super) database: &'static Database,
+    pub(super) pooler: Pooler,
     port: u16,
 }
 
@@ -65,6 +65,11 @@ pub(super) fn world() -> Option<&'static World> {
 
 impl World {
     pub(super) fn start(tenant: &str) -> Option<Self> {
+        Self::start_with("[node]\nworkers = 1", tenant)
+    }
+
+    /// The same with other settings of the node.
+    pub(super) fn start_with(node: &str, tenant: &str) -> Option<Self> {
         let Clusters {
             primary,
             standby,
@@ -74,12 +79,12 @@ impl World {
         let Database { user, password, .. } = database;
         let text = format!(
             r#"
-[node]
-workers = 1
+{node}
 [[listener]]
 name = "main"
 address = "127.0.0.1:{port}"
 default_tenant = "acme"
+console = true
 [[tenant]]
 name = "acme"
 {tenant}
@@ -104,17 +109,27 @@ secret = "{password}"
             primary,
             standby,
             database,
-            _pooler: pooler,
+            pooler,
             port,
         })
     }
 
     pub(super) fn connect(&self) -> Wire {
+        let Database {
+            name,
+            user,
+            password,
+            ..
+        } = self.database;
+        self.connect_as(user, password, name)
+    }
+
+    pub(super) fn connect_as(&self, user: &str, password: &str, database: &str) -> Wire {
         Wire::connect(&Login {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)),
-            user: self.database.user.clone(),
-            database: self.database.name.clone(),
-            password: self.database.password.clone(),
+            user: user.to_owned(),
+            database: database.to_owned(),
+            password: password.to_owned(),
             parameters: Vec::new(),
             before: Vec::new(),
             protocol_minor: 0,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::endpoints;
 use super::exposition::Kind;
 use super::exposition::Page;
 use super::process;
@@ -33,8 +34,10 @@ pub(super) async fn page(desk: &Desk) -> String {
     tenants.sort_by_key(|tenant| tenant.name());
     held(&tenants, &mut page);
     pools(&picture, &mut page);
+    endpoints::write(desk, &tenants, &picture, &mut page);
     if picture.silent.is_empty() {
         counters(&tenants, &picture.totals(), &mut page);
+        endpoints::write_routes(&tenants, &picture.routes(), &mut page);
     }
     // Without one worker the sums would shrink, and a reader take that for a restart.
     page.into_text()

@@ -10,6 +10,7 @@
 //! are plain cells of their worker, read only when somebody asks.
 
 mod bounded;
+mod endpoints;
 mod exposition;
 mod metrics;
 mod process;

@@ -8,6 +8,7 @@ use crate::config::PoolMode;
 use crate::config::Route;
 use crate::pool::Destination;
 use crate::pool::Pool;
+use crate::pool::RouteRule;
 use crate::routing::Past;
 use crate::routing::Wish;
 use crate::session::Arrival;
@@ -35,8 +36,11 @@ pub(in crate::session) fn pool_of_session(primary: Rc<Pool>, arrival: &Arrival) 
         ..Wish::of(&user.pool)
     };
     let way = reads.choose(&primary, &wish, &mut Past::default(), Instant::now());
-    match way.to {
-        Destination::Replica(replica) => replica.pool,
-        Destination::Primary | Destination::Later(_) => primary,
+    let rule = RouteRule::Chosen(way.rule);
+    if let Destination::Replica(replica) = way.to {
+        replica.counters.route(rule);
+        return replica.pool;
     }
+    reads.at_primary(&primary).route(rule);
+    primary
 }

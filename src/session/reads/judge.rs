@@ -12,6 +12,7 @@ use tidegate_proto::frame::FRAME_HEADER_BYTES;
 use tidegate_proto::frame::FrameHeader;
 
 use crate::limits::WITHHELD_BYTES_MAX;
+use crate::pool::Healed;
 
 /// What a replica's words are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,11 +21,8 @@ pub(in crate::session) enum Judged {
     Reply,
     /// More must be there to tell.
     TooEarly,
-    /// The primary is to be asked; `writes` if that is so for the text itself.
-    Refusal {
-        /// It would be refused again, by any replica.
-        writes: bool,
-    },
+    /// The primary is to be asked, for this reason.
+    Refusal(Healed),
 }
 
 /// Judges what a replica has said from the beginning of a message on, to a round of one statement or
@@ -94,24 +92,27 @@ fn judge_error(body: &[u8], body_bytes: usize) -> Judged {
     let report = ErrorResponse::decode(body).ok().map(|error| error.report);
     let code = report.and_then(|report| report.field(b'C'));
     let routine = report.and_then(|report| report.field(b'R'));
-    match code.unwrap_or_default() {
+    Judged::Refusal(match code.unwrap_or_default() {
         // What is not in the state that it must be in may be the server: it is in recovery.
-        b"55000" => Judged::Refusal { writes: false },
-        b"0A000" if routine == Some(b"RevalidateCachedQuery") => Judged::Refusal { writes: false },
+        b"55000" => Healed::WrongState,
+        b"0A000" if routine == Some(b"RevalidateCachedQuery") => Healed::StalePlan,
         // read_only_sql_transaction; what a standby cannot do: unlogged tables, SERIALIZABLE.
-        b"25006" | b"0A000" => Judged::Refusal { writes: true },
+        b"25006" => Healed::ReadOnly,
+        b"0A000" => Healed::Unsupported,
         // A conflict with what is replayed, which cancels or ends; the replica shuts down, starts or
         // has crashed; it has no room. The primary has no such conflict, and says itself what else
         // is wrong.
-        b"40001" | b"40P01" | b"57P01" | b"57P02" | b"57P03" | b"57P04" | b"53300" | b"58030"
-        | b"XX001" | b"XX002" => Judged::Refusal { writes: false },
-        _ => Judged::Reply,
-    }
+        b"40001" | b"40P01" => Healed::Conflict,
+        b"57P01" | b"57P02" | b"57P03" | b"57P04" => Healed::Shutdown,
+        b"53300" => Healed::Full,
+        b"58030" | b"XX001" | b"XX002" => Healed::Damaged,
+        _ => return Judged::Reply,
+    })
 }
 
 /// Whether an error says that a text writes: the body of an `ErrorResponse`.
 pub(super) fn is_of_a_write(body: &[u8]) -> bool {
-    judge_error(body, body.len()) == Judged::Refusal { writes: true }
+    matches!(judge_error(body, body.len()), Judged::Refusal(why) if why.is_of_the_text())
 }
 
 #[cfg(test)]
@@ -131,12 +132,12 @@ mod tests {
     #[test]
     fn what_a_standby_refuses_the_primary_is_asked_for_and_nothing_else() {
         let refused = |code| judge(&error(code), true);
-        assert_eq!(refused("25006"), Judged::Refusal { writes: true });
-        assert_eq!(refused("0A000"), Judged::Refusal { writes: true });
-        assert_eq!(refused("40001"), Judged::Refusal { writes: false });
-        assert_eq!(refused("57P01"), Judged::Refusal { writes: false });
+        assert_eq!(refused("25006"), Judged::Refusal(Healed::ReadOnly));
+        assert_eq!(refused("0A000"), Judged::Refusal(Healed::Unsupported));
+        assert_eq!(refused("40001"), Judged::Refusal(Healed::Conflict));
+        assert_eq!(refused("57P01"), Judged::Refusal(Healed::Shutdown));
         let stale = message(b'E', b"SERROR\0C0A000\0RRevalidateCachedQuery\0\0");
-        assert_eq!(judge(&stale, true), Judged::Refusal { writes: false });
+        assert_eq!(judge(&stale, true), Judged::Refusal(Healed::StalePlan));
         for code in ["42P01", "57014", "22012", "42601", "08P01"] {
             assert_eq!(refused(code), Judged::Reply, "{code}");
         }
@@ -154,7 +155,7 @@ mod tests {
         for end in described.len() + 1..refused.len() {
             assert_eq!(judge(&refused[..end], true), Judged::TooEarly, "{end}");
         }
-        assert_eq!(judge(&refused, true), Judged::Refusal { writes: true });
+        assert_eq!(judge(&refused, true), Judged::Refusal(Healed::ReadOnly));
         assert_eq!(judge(&row, true), Judged::Reply);
         assert_eq!(judge(&message(b'C', b"SELECT 0\0"), true), Judged::Reply);
         // Behind a row an error is the client's.
@@ -172,7 +173,7 @@ mod tests {
         .concat();
         assert_eq!(judge(&first, false), Judged::TooEarly);
         let refused = [first.clone(), error("25006")].concat();
-        assert_eq!(judge(&refused, false), Judged::Refusal { writes: true });
+        assert_eq!(judge(&refused, false), Judged::Refusal(Healed::ReadOnly));
         let whole = [first.clone(), first.clone(), message(b'Z', b"I")].concat();
         assert_eq!(judge(&whole, false), Judged::Reply);
         let long = first.repeat(WITHHELD_BYTES_MAX / first.len() + 1);

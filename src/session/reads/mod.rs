@@ -21,9 +21,13 @@ mod knowledge;
 mod position;
 mod round;
 mod route;
+mod stay;
 mod trial;
 mod waiting;
 mod wishes;
+
+use std::cell::Cell;
+use std::rc::Rc;
 
 use tokio::time::Instant;
 
@@ -35,11 +39,14 @@ pub(super) use self::route::Way;
 use self::round::Deed;
 use self::waiting::Replay;
 use self::wishes::Wishes;
+use crate::pool::EndpointCounters;
+use crate::pool::Healed;
 use crate::routing::Life;
 use crate::routing::Lsn;
 use crate::routing::Past;
 use crate::routing::UnprovenWrite;
 use crate::session::Client;
+use crate::session::routed::Routed;
 
 /// What a session knows of its reads, once one of its rounds might have gone to a replica.
 #[derive(Debug, Default)]
@@ -47,6 +54,8 @@ pub(super) struct Reading {
     past: Past,
     wishes: Wishes,
     stage: Stage,
+    /// The counters of the replica that its last round went to.
+    replica: Option<Rc<EndpointCounters>>,
     /// The round at a replica, for as long as it may have to be sent once more.
     kept: Vec<u8>,
     /// It executes one statement at most.
@@ -100,10 +109,7 @@ enum Step {
     /// No reply yet that the client may see.
     Trial,
     /// The replica refuses it, and the primary may not.
-    Refused {
-        /// It writes, so that no replica will ever run it.
-        writes: bool,
-    },
+    Refused(Healed),
     /// The client hears the reply.
     Accepted,
     /// A transaction block is open there.
@@ -147,7 +153,7 @@ impl Reading {
         matches!(
             self.stage,
             Stage::Replica {
-                step: Step::Trial | Step::Refused { .. },
+                step: Step::Trial | Step::Refused(_),
                 ..
             }
         )
@@ -176,34 +182,36 @@ impl Reading {
         self.is_late |= is_accepted && judge::is_of_a_write(body);
     }
 
-    /// Whether a replica has refused the round, and for what it does.
-    pub(super) fn refusal(&self) -> Option<bool> {
+    /// Why a replica has refused the round, if one has.
+    pub(super) fn refusal(&self) -> Option<Healed> {
         match self.stage {
             Stage::Replica {
-                step: Step::Refused { writes },
+                step: Step::Refused(why),
                 ..
-            } => Some(writes),
+            } => Some(why),
             Stage::Away | Stage::Primary { .. } | Stage::Replica { .. } => None,
         }
     }
 
     /// The client has parted from its server: what it has seen there it will not go back behind.
-    pub(super) fn left_server(&mut self) {
+    pub(super) fn left_server(&mut self, routed: &Cell<Routed>) {
         match std::mem::take(&mut self.stage) {
-            Stage::Primary {
-                has_seen: true,
-                told,
-                ..
-            } => self.saw_primary(told),
+            Stage::Primary { has_seen, told, .. } => {
+                routed.set(routed.get().at_primary());
+                if has_seen {
+                    self.saw_primary(told);
+                }
+            },
             Stage::Replica {
                 life,
                 step: Step::Accepted | Step::Block | Step::Free,
                 ..
             } => {
+                routed.set(routed.get().at_replica());
                 // Not the time of the poll, which may have begun before the reply came.
                 self.past.read_at(life, Instant::now());
             },
-            Stage::Away | Stage::Primary { .. } | Stage::Replica { .. } => {},
+            Stage::Away | Stage::Replica { .. } => {},
         }
         // The next look at the primary tells how far a write has come that nobody has told of.
         self.unproven = None;

@@ -6,20 +6,23 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::config::Consistency;
+use crate::config::PoolMode;
 use crate::config::Route;
 use crate::limits::ROUND_BYTES_MAX;
 use crate::pool;
 use crate::pool::Destination;
+use crate::pool::EndpointCounters;
 use crate::pool::Pool;
+use crate::pool::RouteRule;
 use crate::routing::Wish;
 use crate::session::Client;
 use crate::session::reads::Reading;
 use crate::session::reads::Stage;
 use crate::session::reads::Step;
 use crate::session::reads::knowledge::Knowledge;
-use crate::session::reads::round::Deed;
 use crate::session::reads::round::Round;
 use crate::session::reads::round::Said;
+use crate::session::reads::stay::Stay;
 use crate::session::reads::waiting::Replay;
 use crate::session::run::Session;
 use crate::sql::reads::Hint;
@@ -43,6 +46,9 @@ impl Session {
     pub(in crate::session) fn way(&mut self, bytes: &[u8], now: Instant) -> Way {
         match self.client.pool.reads() {
             Some(reads) if self.client.may_route() => self.way_among(&reads, bytes, now),
+            Some(reads) if self.client.mode != PoolMode::Session => {
+                to_primary(&self.client, &reads, RouteRule::DemandedPrimary)
+            },
             _ => Way::Primary,
         }
     }
@@ -62,35 +68,36 @@ impl Session {
         reading.wants_lsn = round.is_some_and(|round| round.wants_lsn);
         reading.left = round.map_or(0, |round| round.bytes);
         reading.stage = Stage::AT_PRIMARY;
-        let route = reading.route(client, round.and_then(|round| round.hint));
-        let is_fit = match reading.deed {
-            Some(Deed::Reads | Deed::BeginsReadOnly) => true,
-            Some(Deed::Begins) => reading.wishes.is_read_only,
-            _ => false,
+        let stay = Stay {
+            deed: reading.deed,
+            route: reading.route(client, round.and_then(|round| round.hint)),
+            wants_lsn: reading.wants_lsn,
+            is_barred: std::mem::take(&mut reading.is_barred),
+            is_read_only: reading.wishes.is_read_only,
+            is_serializable: reading.wishes.is_serializable,
         };
-        let is_barred = std::mem::take(&mut reading.is_barred) || reading.wishes.is_serializable;
-        let is_demanded = route == Route::Replica;
-        // A standby does not know how far the primary has come.
-        let is_off = route == Route::Primary || is_barred || reading.wants_lsn;
-        if is_off || !is_fit && !is_demanded {
-            return Way::Primary;
+        if let Some(rule) = stay.rule() {
+            return to_primary(client, reads, rule);
         }
+        let is_demanded = stay.route == Route::Replica;
         let mut wish = reading.wish(client, is_demanded);
         if let Replay::Over = std::mem::take(&mut reading.replay) {
             wish.causal_wait = Duration::ZERO;
         }
         let way = reads.choose(&client.pool, &wish, &mut reading.past, now);
+        let rule = RouteRule::Chosen(way.rule);
         let replica = match way.to {
             Destination::Replica(replica) => replica,
-            Destination::Primary => return Way::Primary,
-            Destination::Later(wait) => {
+            Destination::Primary => return to_primary(client, reads, rule),
+            Destination::Later { wait, counters } => {
+                note(client, &counters, rule);
                 reading.stage = Stage::Away;
                 reading.replay = Replay::Awaited(wait);
                 return Way::Later;
             },
         };
         let step = match round {
-            Some(_) if is_fit => Step::Trial,
+            Some(_) if stay.is_fit() => Step::Trial,
             // Whoever demands it for something else wants the replica's own words.
             Some(_) => Step::Accepted,
             None => Step::Free,
@@ -102,8 +109,33 @@ impl Session {
             asked_at: replica.asked_at,
             step,
         };
+        note(client, &replica.counters, rule);
+        reading.replica = Some(replica.counters);
         Way::Replica(replica.pool)
     }
+}
+
+/// What is told in the log of each round, by who wants to know it.
+pub(super) const TARGET: &str = "tidegate::route";
+
+fn to_primary(client: &Client, reads: &pool::Reads, rule: RouteRule) -> Way {
+    note(client, &reads.at_primary(&client.pool), rule);
+    Way::Primary
+}
+
+/// Counts a round that goes to an endpoint.
+#[inline]
+pub(super) fn note(client: &Client, endpoint: &EndpointCounters, rule: RouteRule) {
+    endpoint.route(rule);
+    tracing::debug!(
+        target: TARGET,
+        tenant = client.pool.tenant.name(),
+        user = client.pool.key.user(),
+        client = client.id,
+        endpoint = endpoint.name(),
+        rule = rule.as_str(),
+        "round goes"
+    );
 }
 
 impl Reading {

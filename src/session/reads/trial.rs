@@ -6,7 +6,9 @@ use tokio::time::Instant;
 
 use crate::config::Consistency;
 use crate::pool;
+use crate::pool::Healed;
 use crate::pool::Lease;
+use crate::pool::RouteRule;
 use crate::pool::Server;
 use crate::pool::SpareBuffers;
 use crate::session::End;
@@ -18,6 +20,7 @@ use crate::session::reads::is_past;
 use crate::session::reads::judge::judge;
 use crate::session::reads::knowledge::Knowledge;
 use crate::session::reads::round;
+use crate::session::reads::route;
 use crate::session::run::Session;
 
 impl Session {
@@ -41,9 +44,17 @@ impl Session {
     }
 
     /// What was to go to a replica goes to the primary.
-    pub(in crate::session) fn stay_at_primary(&mut self) {
+    pub(in crate::session) fn stay_at_primary(&mut self, why: Healed) {
         if let Some(reading) = &mut self.reading {
+            reading.heal(why);
             reading.stage = Stage::AT_PRIMARY;
+        }
+        if let Some(reads) = self.client.pool.reads() {
+            route::note(
+                &self.client,
+                &reads.at_primary(&self.client.pool),
+                RouteRule::Barred,
+            );
         }
     }
 
@@ -114,7 +125,7 @@ impl Session {
                 *step = Step::Accepted;
                 reading.left = end;
             },
-            Step::Trial | Step::Accepted | Step::Refused { .. } => {},
+            Step::Trial | Step::Accepted | Step::Refused(_) => {},
         }
         let (round, behind) = bytes.split_at_checked(reading.left).unwrap_or((bytes, &[]));
         if reading.may_move() && reading.kept.is_empty() {
@@ -154,7 +165,7 @@ impl Session {
         if let Some(lease) = &mut self.lease {
             lease.is_broken = true;
         }
-        self.turn_to_primary(self.client.now());
+        self.turn_to_primary(Healed::Gone, self.client.now());
         Ok(true)
     }
 
@@ -181,13 +192,14 @@ impl Session {
     }
 
     /// The replica cannot serve the round: it goes to the primary, and with it what was said behind.
-    pub(in crate::session) fn turn_to_primary(&mut self, now: Instant) {
+    pub(in crate::session) fn turn_to_primary(&mut self, why: Healed, now: Instant) {
         let lease = self.lease.take();
         self.waiting = None;
         if let Some(statements) = &mut self.statements {
             statements.take_back();
         }
         if let Some(reading) = &mut self.reading {
+            reading.heal(why);
             let (kept, left) = (std::mem::take(&mut reading.kept), reading.left);
             if !kept.is_empty() {
                 self.held.splice(..left.min(self.held.len()), kept);
@@ -271,10 +283,13 @@ impl Session {
     /// A replica has refused the round: the primary has the last word.
     pub(in crate::session) fn heed_refusal(&mut self) {
         let refusal = self.reading.as_ref().and_then(|it| it.refusal());
-        if refusal == Some(true) {
+        let Some(why) = refusal else {
+            return;
+        };
+        if why.is_of_the_text() {
             self.remember_refusal();
         }
-        self.turn_to_primary(self.client.now());
+        self.turn_to_primary(why, self.client.now());
     }
 
     /// The round at a replica has begun a transaction block, which stays there.
@@ -301,12 +316,22 @@ impl Session {
 }
 
 impl Reading {
+    /// The replica cannot serve the round that it was to serve.
+    fn heal(&self, why: Healed) {
+        let Some(replica) = &self.replica else {
+            return;
+        };
+        replica.heal(why);
+        let (endpoint, reason) = (replica.name(), why.as_str());
+        tracing::debug!(target: route::TARGET, endpoint, reason, "round goes to the primary instead");
+    }
+
     /// A statement is prepared there, and is not what the client knows.
     pub(in crate::session) fn is_stale_there(&mut self, server: &mut Server) {
         if let Stage::Replica { step, .. } = &mut self.stage
             && *step == Step::Trial
         {
-            *step = Step::Refused { writes: false };
+            *step = Step::Refused(Healed::StalePlan);
             server.incoming.is_on_trial = false;
         }
     }
@@ -323,7 +348,7 @@ impl Reading {
         }
         server.incoming.is_on_trial = false;
         *step = match judged {
-            Judged::Refusal { writes } => Step::Refused { writes },
+            Judged::Refusal(why) => Step::Refused(why),
             Judged::Reply | Judged::TooEarly => Step::Accepted,
         };
         judged

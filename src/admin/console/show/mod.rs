@@ -90,6 +90,7 @@ const fn depth(topic: Topic) -> Option<Depth> {
     match topic {
         Topic::Clients => Some(Depth::Clients),
         Topic::Databases
+        | Topic::Endpoints
         | Topic::Lists
         | Topic::Pools
         | Topic::Servers
@@ -98,7 +99,6 @@ const fn depth(topic: Topic) -> Option<Depth> {
         | Topic::StatsTotals
         | Topic::Totals => Some(Depth::Pools),
         Topic::Config
-        | Topic::Endpoints
         | Topic::Help
         | Topic::State
         | Topic::Users

@@ -1,0 +1,211 @@
+//! What an operator sees of where reads go: metrics, the log and the console.
+
+use tidegate_harness::Pooler;
+use tidegate_harness::free_port;
+use tidegate_harness::http_get;
+use tidegate_harness::polling;
+use tidegate_harness::wire;
+use tidegate_harness::wire::Wire;
+
+use super::world::LIMIT;
+use super::world::REPLICA;
+use super::world::WHO;
+use super::world::World;
+
+/// A world with a page of metrics, a log of everything that is routed, and operators.
+struct Watched {
+    world: World,
+    http: u16,
+}
+
+impl Watched {
+    fn start() -> Option<Self> {
+        let http = free_port().unwrap();
+        let node = format!(
+            r#"
+[node]
+workers = 1
+[http]
+address = "127.0.0.1:{http}"
+[log]
+level = "info,tidegate::route=debug"
+[console]
+stats_users = ["stan"]
+[[console.user]]
+name = "stan"
+secret = "stan-password"
+"#
+        );
+        let world = World::start_with(&node, "")?;
+        Some(Self { world, http })
+    }
+
+    /// The value of a metric of an endpoint.
+    fn metric(&self, name: &str, endpoint: &str, more: &str) -> Option<String> {
+        let (status, page) = http_get(self.http, "/metrics").unwrap();
+        assert_eq!(status, 200);
+        let series = format!("tidegate_{name}{{tenant=\"acme\",endpoint=\"{endpoint}\"{more}}} ");
+        let value = |line: &str| Some(line.strip_prefix(&series)?.to_owned());
+        page.lines().find_map(value)
+    }
+
+    /// Waits until a metric has a value: a page may be as old as a second.
+    fn await_metric(&self, name: &str, endpoint: &str, more: &str, expected: &str) {
+        let what = format!("{name} of {endpoint} {more} to be {expected}");
+        let has_it = || self.metric(name, endpoint, more).as_deref() == Some(expected);
+        let is_there = polling::until_true(&what, LIMIT, has_it);
+        let all = || {
+            let (_, page) = http_get(self.http, "/metrics").unwrap();
+            let mut lines = page.lines();
+            let is_of_endpoint = |line: &&str| line.contains("endpoint=");
+            let lines: Vec<_> = lines.by_ref().filter(is_of_endpoint).collect();
+            lines.join("\n")
+        };
+        assert!(is_there.is_ok(), "{what}, and there is\n{}", all());
+    }
+
+    fn log(&self) -> &Pooler {
+        &self.world.pooler
+    }
+}
+
+/// A client whose reads go to the replica, by a server that is known well enough.
+fn settled(world: &World) -> Wire {
+    let mut client = world.reader();
+    polling::until_true("reads at the replica, one after the other", LIMIT, || {
+        (0..4).all(|_| client.query(WHO).unwrap() == REPLICA)
+    })
+    .unwrap();
+    client
+}
+
+#[test]
+fn every_round_is_counted_where_it_goes_by_the_rule_that_sends_it_there() {
+    let Some(watched) = Watched::start() else {
+        return;
+    };
+    let world = &watched.world;
+    world.prepare(
+        "create sequence counted; create view counts as select nextval('counted') as number;\
+         grant all on sequence counted to public; grant all on counts to public;\
+         create table noted (number int); grant all on noted to public",
+    );
+    let mut client = settled(world);
+    let routed = |endpoint, rule: &str, count: &str| {
+        let rule = format!(",rule=\"{rule}\"");
+        watched.await_metric("routes_total", endpoint, &rule, count);
+    };
+    assert_eq!(client.query("select number from counts").unwrap(), "1");
+    watched.await_metric("healed_total", "replica", ",reason=\"read_only\"", "1");
+    // Its first server may have been too new to be known.
+    let unproven = watched.metric("healed_total", "replica", ",reason=\"unproven\"");
+    let unproven: u64 = unproven.map_or(0, |count| count.parse().unwrap());
+    routed("primary", "barred", &(unproven + 1).to_string());
+    client.query("insert into noted values (1)").unwrap();
+    client.query("insert into noted values (2)").unwrap();
+    client.query("begin").unwrap();
+    client.query("commit").unwrap();
+    client.query("create table of_the_client (a int)").unwrap();
+    client.query("set work_mem = '5MB'").unwrap();
+    routed("primary", "writes", "2");
+    routed("primary", "begins", "1");
+    routed("primary", "sets", "1");
+    routed("primary", "unclear", "1");
+    let mut client = settled(world);
+    client
+        .query("/* tidegate:primary */ select number from noted")
+        .unwrap();
+    client.query("show tidegate.lsn").unwrap();
+    client
+        .query("set default_transaction_isolation = serializable")
+        .unwrap();
+    routed("primary", "demanded_primary", "1");
+    routed("primary", "shows_lsn", "1");
+    // What is said while the server still owes the value of the parameter is not looked at.
+    polling::until_true("a read of a serializable session", LIMIT, || {
+        client.query("select number from noted").unwrap();
+        watched
+            .metric("routes_total", "primary", ",rule=\"serializable\"")
+            .is_some()
+    })
+    .unwrap();
+    let rules = ["nearest", "only_one"];
+    let chosen = rules.map(|rule| {
+        let rule = format!(",rule=\"{rule}\"");
+        watched.metric("routes_total", "replica", &rule)
+    });
+    assert!(chosen.iter().any(Option::is_some), "{chosen:?}");
+}
+
+#[test]
+fn how_endpoints_are_is_on_the_page_of_metrics() {
+    let Some(watched) = Watched::start() else {
+        return;
+    };
+    let mut client = watched.world.reader();
+    for (name, primary, replica) in [
+        ("endpoint_up", Some("1"), Some("1")),
+        ("endpoint_primary", Some("1"), Some("0")),
+        ("endpoint_lag_bytes", None, Some("0")),
+        ("endpoint_lag_seconds", None, Some("0")),
+        ("endpoint_ejected", Some("0"), Some("0")),
+        ("endpoint_share_ratio", Some("1"), Some("1")),
+        ("endpoint_waiting_clients", Some("0"), Some("0")),
+    ] {
+        for (endpoint, expected) in [("primary", primary), ("replica", replica)] {
+            match expected {
+                Some(expected) => watched.await_metric(name, endpoint, "", expected),
+                None => assert_eq!(watched.metric(name, endpoint, ""), None, "{name}"),
+            }
+        }
+    }
+    for endpoint in ["primary", "replica"] {
+        let trip = watched.metric("endpoint_round_trip_seconds", endpoint, "");
+        let trip: f64 = trip.unwrap().parse().unwrap();
+        assert!(trip > 0.0 && trip < 1.0, "{trip}");
+    }
+    watched.await_metric("endpoint_servers", "replica", ",state=\"idle\"", "1");
+    watched.await_metric("endpoint_servers", "primary", ",state=\"active\"", "0");
+    client.query("begin").unwrap();
+    watched.await_metric("endpoint_servers", "primary", ",state=\"active\"", "1");
+    let mut console = watched
+        .world
+        .connect_as("stan", "stan-password", "pgbouncer");
+    let shown = console.query("show endpoints").unwrap();
+    let servers = |place: usize| -> Vec<&str> {
+        let line = shown.lines().nth(place).unwrap();
+        line.rsplit('|').take(3).collect()
+    };
+    // cl_waiting, sv_idle, sv_active
+    assert_eq!(servers(0)[2], "1", "{shown}");
+    assert_eq!(servers(1), ["0", "1", "0"], "{shown}");
+}
+
+#[test]
+fn the_log_tells_where_each_round_went_and_how_many_of_a_client_went_where() {
+    let Some(watched) = Watched::start() else {
+        return;
+    };
+    settled(&watched.world);
+    let mut client = watched.world.connect();
+    client.query("select 1").unwrap();
+    client.query("create temporary table kept (a int)").unwrap();
+    client.query("discard all").unwrap();
+    let word = "/* tidegate:primary */ select 1";
+    client.query(word).unwrap();
+    client.send(&wire::terminate()).unwrap();
+    client.until_closed().unwrap();
+    let end = watched.log().wait_for_log("reason=\"terminated\"").unwrap();
+    assert!(end.contains("route=primary 2 replica 1"), "{end}");
+    let lines = watched.log().log_lines();
+    let told = |endpoint: &str, rule: &str| {
+        let fields = format!("endpoint=\"{endpoint}\" rule=\"{rule}\"");
+        lines.iter().any(|line| line.contains(&fields))
+    };
+    assert!(told("primary", "demanded_primary"), "{lines:#?}");
+    assert!(told("primary", "unclear"), "{lines:#?}");
+    assert!(
+        told("replica", "only_one") || told("replica", "nearest"),
+        "{lines:#?}"
+    );
+}
