@@ -20,6 +20,8 @@ pub enum Role {
 pub enum Action {
     /// `SHOW`.
     Show(Topic),
+    /// `SHOW ROUTE`.
+    ShowRoute,
     /// `SET` of a parameter that has no meaning here: drivers do it unasked.
     SetIgnored,
     /// `SET` of a setting.
@@ -31,7 +33,7 @@ pub enum Action {
 }
 
 /// The least role that each action takes.
-const TABLE: [(Action, Role); 24] = [
+const TABLE: [(Action, Role); 25] = [
     (Action::Show(Topic::Clients), Role::Stats),
     (Action::Show(Topic::Config), Role::Stats),
     (Action::Show(Topic::Databases), Role::Stats),
@@ -55,6 +57,7 @@ const TABLE: [(Action, Role); 24] = [
     ),
     (Action::Show(Topic::StandardConformingStrings), Role::Stats),
     (Action::Show(Topic::TimeZone), Role::Stats),
+    (Action::ShowRoute, Role::Stats),
     (Action::SetIgnored, Role::Stats),
     (Action::Set, Role::Admin),
     (Action::Reload, Role::Admin),
@@ -64,7 +67,13 @@ const TABLE: [(Action, Role); 24] = [
 impl Action {
     /// Every action.
     pub fn all() -> impl Iterator<Item = Self> {
-        let commands = [Self::SetIgnored, Self::Set, Self::Reload, Self::KillClient];
+        let commands = [
+            Self::ShowRoute,
+            Self::SetIgnored,
+            Self::Set,
+            Self::Reload,
+            Self::KillClient,
+        ];
         Topic::ALL.into_iter().map(Self::Show).chain(commands)
     }
 
@@ -106,7 +115,10 @@ mod tests {
     #[test]
     fn stats_users_see_everything_and_do_nothing() {
         for action in Action::all() {
-            let is_harmless = matches!(action, Action::Show(_) | Action::SetIgnored);
+            let is_harmless = matches!(
+                action,
+                Action::Show(_) | Action::ShowRoute | Action::SetIgnored
+            );
             assert_eq!(Role::Stats.may(action), is_harmless, "{action:?}");
             assert!(Role::Admin.may(action), "{action:?}");
         }

@@ -16,6 +16,7 @@ use crate::admin::Picture;
 use crate::admin::Roster;
 use crate::config::Config;
 use crate::limits::WORKER_ANSWER_TIMEOUT;
+use crate::pool::Catalogs;
 use crate::pool::Randomness;
 use crate::restrictions::Backlog;
 use crate::restrictions::Throttle;
@@ -47,6 +48,8 @@ pub struct Desk {
     pub random: Randomness,
     /// What is known of tenants' endpoints.
     pub topologies: Arc<Topologies>,
+    /// What is known of databases' functions.
+    pub catalogs: Arc<Catalogs>,
     /// The operators at the console.
     pub roster: Arc<Roster>,
     /// What averages are worked out from.
@@ -77,6 +80,8 @@ pub struct Furniture {
     pub random: Randomness,
     /// See [`Desk::topologies`].
     pub topologies: Arc<Topologies>,
+    /// See [`Desk::catalogs`].
+    pub catalogs: Arc<Catalogs>,
 }
 
 impl Desk {
@@ -92,6 +97,7 @@ impl Desk {
             orders,
             random,
             topologies,
+            catalogs,
         } = furniture;
         Self {
             config,
@@ -103,6 +109,7 @@ impl Desk {
             orders,
             random,
             topologies,
+            catalogs,
             roster: Arc::default(),
             averages: Averages::new(now),
             started_at: now,

@@ -20,6 +20,7 @@ mod operator;
 mod orders;
 mod picture;
 mod roster;
+mod route;
 #[cfg(test)]
 mod sample;
 mod topic;
@@ -41,4 +42,7 @@ pub use self::picture::PoolName;
 pub use self::roster::Enrolled;
 pub use self::roster::Roster;
 pub use self::roster::RosterFull;
+pub use self::route::RouteLine;
+pub use self::route::RouteQuestion;
+pub use self::route::route;
 pub use self::topic::Topic;

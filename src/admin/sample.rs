@@ -182,6 +182,7 @@ pub(super) fn desk_over(mailboxes: Mailboxes) -> (Arc<Desk>, mpsc::Receiver<Orde
         orders,
         random: |bytes| bytes.fill(7),
         topologies: Arc::default(),
+        catalogs: Arc::default(),
     };
     (Arc::new(Desk::new(furniture, Instant::now())), taken)
 }

@@ -39,6 +39,7 @@ pub use self::readers::Readers;
 pub use self::readers::Rule;
 pub use self::readers::Target;
 pub use self::readers::Unfit;
+pub use self::readers::Verdict;
 pub use self::readers::WHOLE_SHARE;
 pub use self::readers::Wish;
 pub use self::round_trip::RoundTrip;

@@ -61,6 +61,8 @@ pub use self::homes::Homes;
 pub use self::mailbox::Letter;
 pub use self::mailbox::Mailboxes;
 pub use self::mailbox::Requester;
+pub use self::reads::Explained;
+pub use self::reads::explain;
 pub use self::registry::Registry;
 pub use self::snapshot::ClientView;
 pub use self::snapshot::Depth;

@@ -30,6 +30,7 @@ use crate::edge::Sharing;
 use crate::edge::Terms;
 use crate::edge::TlsError;
 use crate::pool;
+use crate::pool::Catalogs;
 use crate::restrictions::Admission;
 use crate::restrictions::Backlog;
 use crate::restrictions::Throttle;
@@ -201,6 +202,7 @@ fn share(
         ))),
     };
     drop(now);
+    let catalogs = Arc::<Catalogs>::default();
     let furniture = Furniture {
         config: Arc::clone(&config),
         directory: Arc::clone(&directory),
@@ -211,6 +213,7 @@ fn share(
         orders,
         random: gate.random,
         topologies: Arc::clone(&topologies),
+        catalogs: Arc::clone(&catalogs),
     };
     Ok(NodeState {
         config_path: path.to_owned(),
@@ -223,7 +226,7 @@ fn share(
         homes: Homes::new(mailboxes.workers()),
         statement_prefix: pool::statement_prefix(random_bytes),
         topologies,
-        catalogs: Arc::default(),
+        catalogs,
         sleepers: Arc::default(),
         mailboxes,
         desk: Arc::new(Desk::new(furniture, Instant::now())),

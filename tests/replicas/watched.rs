@@ -209,3 +209,56 @@ fn the_log_tells_where_each_round_went_and_how_many_of_a_client_went_where() {
         "{lines:#?}"
     );
 }
+
+#[test]
+fn the_console_tells_where_a_text_would_go_and_why() {
+    let Some(watched) = Watched::start() else {
+        return;
+    };
+    let world = &watched.world;
+    let mut console = world.connect_as("stan", "stan-password", "pgbouncer");
+    let database = &world.database.name;
+    let mut route = |text: &str| -> Vec<Vec<String>> {
+        let text = text.replace('\'', "''");
+        let asked = format!("show route acme \"{database}\" '{text}'");
+        let shown = console.query(&asked).unwrap();
+        let cells = |line: &str| line.split('|').map(str::to_owned).collect();
+        shown.lines().map(cells).collect()
+    };
+    let unused = route("select 1");
+    assert_eq!(unused[0][3..5], ["reads", "it only reads"]);
+    assert!(
+        unused[2][4].starts_with("nobody uses the tenant"),
+        "{unused:?}"
+    );
+    let mut client = settled(world);
+    client.query("select count(*) from pg_class").unwrap();
+    // What is near is measured anew all the time.
+    let is_there = || route("select 1")[2][1..3] == ["yes", "100"];
+    polling::until_true("a read to be shown at the replica", LIMIT, is_there).unwrap();
+    let read = route("select 1");
+    assert_eq!(read[1][..3], ["primary", "no", "0"], "{read:?}");
+    assert_eq!(
+        read[2][..5],
+        ["replica", "yes", "100", "only_one", ""],
+        "{read:?}"
+    );
+    assert_eq!(read[2][5], "0", "{read:?}");
+    assert!(read[2][7].parse::<u64>().unwrap() > 0, "{read:?}");
+    let write = route("insert into t values ('it''s')");
+    assert_eq!(
+        write[0][3..5],
+        ["writes", "it is no query but another command"]
+    );
+    assert_eq!(write[1][..4], ["primary", "yes", "100", "writes"]);
+    assert_eq!(write[2][..4], ["replica", "no", "0", ""]);
+    // A client has called a function: the catalog is asked for it.
+    let is_known = || route("select count(*) from pg_class")[0][3] == "reads";
+    polling::until_true("functions to be known", LIMIT, is_known).unwrap();
+    let unknown = route("select 1 + of_nobody()");
+    let why = "it calls a function of which nothing is known: of_nobody";
+    assert_eq!(unknown[0][4], why);
+    let hinted = route("/* tidegate:primary */ select 1");
+    assert_eq!(hinted[0][4], "it only reads; its comment says primary");
+    assert_eq!(hinted[1][3], "demanded_primary");
+}

@@ -34,6 +34,8 @@ pub(super) enum Command {
     Nothing,
     /// `SHOW topic`, or `SELECT topic`.
     Show(Topic),
+    /// `SHOW ROUTE tenant [database [user]] 'SQL'`.
+    ShowRoute(Box<Routed>),
     /// `SET` of a parameter that has no meaning here.
     SetIgnored,
     /// `SET` of anything else.
@@ -42,6 +44,19 @@ pub(super) enum Command {
     Reload,
     /// `KILL_CLIENT id`, with what was given for the id.
     KillClient(String),
+}
+
+/// What `SHOW ROUTE` is asked of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Routed {
+    /// The tenant.
+    pub(super) tenant: String,
+    /// The database, by the name that clients give.
+    pub(super) database: Option<String>,
+    /// The user, by the name that clients give.
+    pub(super) user: Option<String>,
+    /// What a client would say.
+    pub(super) text: String,
 }
 
 impl Command {
@@ -74,6 +89,11 @@ impl Command {
             [Token::Word(topic)] if is("SHOW") || is("SELECT") => {
                 Topic::of(topic).map(Self::Show).ok_or_else(invalid)
             },
+            [Token::Word(topic), words @ .., Token::Literal(text)]
+                if (is("SHOW") || is("SELECT")) && topic.eq_ignore_ascii_case("ROUTE") =>
+            {
+                show_route(words, text).ok_or_else(invalid)
+            },
             [Token::Word(id)] if is("KILL_CLIENT") => Ok(Self::KillClient(id.clone())),
             [Token::Word(name), rest @ ..] if is("SET") => set(name, rest, invalid),
             _ => Err(invalid()),
@@ -85,12 +105,33 @@ impl Command {
         Some(match self {
             Self::Nothing => return None,
             Self::Show(topic) => Action::Show(*topic),
+            Self::ShowRoute(_) => Action::ShowRoute,
             Self::SetIgnored => Action::SetIgnored,
             Self::Set => Action::Set,
             Self::Reload => Action::Reload,
             Self::KillClient(_) => Action::KillClient,
         })
     }
+}
+
+/// What stands between `SHOW ROUTE` and the text.
+fn show_route(words: &[Token], text: &str) -> Option<Command> {
+    let mut names = Vec::new();
+    for word in words {
+        match word {
+            Token::Word(name) => names.push(name.clone()),
+            Token::Literal(_) | Token::Equals => return None,
+        }
+    }
+    let mut names = names.into_iter();
+    let routed = Routed {
+        tenant: names.next()?,
+        database: names.next(),
+        user: names.next(),
+        text: text.to_owned(),
+    };
+    let has_more = names.next().is_some();
+    (!has_more).then(|| Command::ShowRoute(Box::new(routed)))
 }
 
 /// `SET name = value`, `SET name TO value`.
@@ -170,6 +211,47 @@ mod tests {
                 parse(text),
                 Err(ConsoleError::InvalidCommand(text.to_owned()))
             );
+        }
+    }
+
+    #[test]
+    fn a_route_is_asked_of_a_tenant_and_if_need_be_of_its_database_and_user() {
+        let routed = |tenant: &str, database: Option<&str>, user: Option<&str>, text: &str| {
+            let routed = Routed {
+                tenant: tenant.to_owned(),
+                database: database.map(str::to_owned),
+                user: user.map(str::to_owned),
+                text: text.to_owned(),
+            };
+            Ok(Command::ShowRoute(Box::new(routed)))
+        };
+        for (text, expected) in [
+            (
+                "SHOW ROUTE acme 'select 1;'",
+                routed("acme", None, None, "select 1;"),
+            ),
+            (
+                "show route acme shop 'select ''a'' '",
+                routed("acme", Some("shop"), None, "select 'a' "),
+            ),
+            (
+                "SELECT route acme \"my-shop\" app '-- x\n'",
+                routed("acme", Some("my-shop"), Some("app"), "-- x\n"),
+            ),
+        ] {
+            assert_eq!(parse(text), expected, "{text}");
+        }
+        for text in [
+            "SHOW ROUTE",
+            "SHOW ROUTE 'select 1'",
+            "SHOW ROUTE acme",
+            "SHOW ROUTE acme shop app more 'select 1'",
+            "SHOW ROUTE acme 'select 1' shop",
+            "SHOW ROUTE acme = 'select 1'",
+            "RELOAD route acme 'select 1'",
+        ] {
+            let invalid = ConsoleError::InvalidCommand(text.to_owned());
+            assert_eq!(parse(text), Err(invalid));
         }
     }
 

@@ -28,6 +28,12 @@ pub(super) enum ConsoleError {
     /// No client has this number.
     #[error("client not found")]
     NoClient,
+    /// No tenant has this name.
+    #[error("tenant \"{0}\" does not exist")]
+    NoTenant(String),
+    /// The tenant has no database of this name.
+    #[error("database \"{0}\" does not exist")]
+    NoDatabase(String),
     /// Settings are not set from here.
     #[error("SET failed")]
     SetFailed,
@@ -88,6 +94,8 @@ impl ConsoleError {
             | Self::NoAdmin
             | Self::NoClientId
             | Self::NoClient
+            | Self::NoTenant(_)
+            | Self::NoDatabase(_)
             | Self::ShuttingDown(_)
             | Self::NoStatement(_)
             | Self::StatementExists(_)
@@ -114,6 +122,8 @@ impl ConsoleError {
             | Self::NoAdmin
             | Self::NoClientId
             | Self::NoClient
+            | Self::NoTenant(_)
+            | Self::NoDatabase(_)
             | Self::SetFailed
             | Self::ShuttingDown(_)
             | Self::HasParameters(_)

@@ -15,6 +15,7 @@ use crate::telemetry::Untrusted;
 pub(super) const fn columns(command: &Command) -> Option<&'static [Column]> {
     match command {
         Command::Show(topic) => show::columns(*topic),
+        Command::ShowRoute(_) => Some(show::route::COLUMNS),
         Command::Nothing
         | Command::SetIgnored
         | Command::Set
@@ -52,6 +53,7 @@ pub(super) async fn run(
     match command {
         Command::Nothing => Ok(Answer::done("")),
         Command::Show(topic) => Ok(show::show(*topic, desk).await),
+        Command::ShowRoute(asked) => show::route::show(asked, desk),
         Command::SetIgnored => Ok(Answer::done("SET").with(Notice::information("SET ignored"))),
         Command::Set => Err(ConsoleError::SetFailed),
         Command::Reload => reload(desk).await,

@@ -24,6 +24,7 @@ use crate::limits::FUNCTIONS_OTHERS_PAUSE;
 use crate::pool::Pool;
 use crate::sql::reads::KnownFunctions;
 use crate::sql::reads::Overrides;
+use crate::tenancy::Tenant;
 
 /// A pool's own view of its database's functions.
 #[derive(Debug, Default)]
@@ -146,6 +147,15 @@ impl Pool {
             known.grow_old();
         }
         *view.known.borrow_mut() = Rc::new(known);
+    }
+}
+
+impl Catalogs {
+    /// What is known of the functions of a tenant's database, if somebody uses it.
+    pub fn functions(&self, tenant: &Tenant, database: &str) -> KnownFunctions {
+        let catalog = self.in_use(tenant.slot(), database);
+        let functions = catalog.and_then(|catalog| catalog.published().functions.clone());
+        KnownFunctions::new(overrides(&tenant.config()), functions)
     }
 }
 

@@ -9,6 +9,7 @@ mod preferences;
 mod reader;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ pub use self::preferences::Preferences;
 pub use self::reader::Reader;
 pub use self::reader::Unfit;
 pub use self::reader::WHOLE_SHARE;
+pub use self::verdict::Verdict;
 use crate::config::Consistency;
 use crate::limits::READERS_COUNT_MAX;
 use crate::routing::Life;

@@ -16,6 +16,7 @@
 //! What the client has seen is its [`Past`]: no replica that is behind that answers it.
 
 mod at_login;
+mod explain;
 mod judge;
 mod knowledge;
 mod position;
@@ -32,6 +33,8 @@ use std::rc::Rc;
 use tokio::time::Instant;
 
 pub(super) use self::at_login::pool_of_session;
+pub use self::explain::Explained;
+pub use self::explain::explain;
 pub(super) use self::judge::Judged;
 pub(super) use self::position::ANSWER_BYTES;
 pub(super) use self::route::Way;

@@ -115,6 +115,21 @@ impl Session {
     }
 }
 
+/// What the text itself asks for goes before what the session asks for, and that before what the
+/// configuration says.
+pub(super) fn route_of(
+    hint: Option<Hint>,
+    asked: Option<Route>,
+    configured: impl FnOnce() -> Route,
+) -> Route {
+    match hint {
+        Some(Hint::Primary) => Route::Primary,
+        Some(Hint::Replica) => Route::Replica,
+        Some(Hint::Auto) => Route::Auto,
+        None => asked.unwrap_or_else(configured),
+    }
+}
+
 /// What is told in the log of each round, by who wants to know it.
 pub(super) const TARGET: &str = "tidegate::route";
 
@@ -139,15 +154,8 @@ pub(super) fn note(client: &Client, endpoint: &EndpointCounters, rule: RouteRule
 }
 
 impl Reading {
-    /// What the text itself asks for goes before what the session asks for, and that before what the
-    /// configuration says.
     fn route(&self, client: &Client, hint: Option<Hint>) -> Route {
-        match hint {
-            Some(Hint::Primary) => Route::Primary,
-            Some(Hint::Replica) => Route::Replica,
-            Some(Hint::Auto) => Route::Auto,
-            None => self.wishes.route.unwrap_or_else(|| client.route()),
-        }
+        route_of(hint, self.wishes.route, || client.route())
     }
 
     fn wish(&self, client: &Client, is_replica_demanded: bool) -> Wish {

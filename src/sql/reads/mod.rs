@@ -33,6 +33,7 @@ mod known;
 mod node;
 mod overrides;
 mod reader;
+mod reason;
 mod words;
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ const COMMANDS: &str = "
 \tSHOW HELP|CONFIG|DATABASES|ENDPOINTS|POOLS|CLIENTS|SERVERS|USERS|VERSION
 \tSHOW STATS|STATS_TOTALS|STATS_AVERAGES|TOTALS
 \tSHOW LISTS|STATE
+\tSHOW ROUTE <tenant> [<database> [<user>]] '<SQL>'
 \tRELOAD
 \tKILL_CLIENT <client_id>
 ";
@@ -26,6 +27,7 @@ mod tests {
         for line in COMMANDS.lines().filter(|line| !line.is_empty()) {
             let (verb, words) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
             let words = words.replace("<client_id>", "1");
+            let words = words.replace("<tenant> [<database> [<user>]] '<SQL>'", "acme 'select 1'");
             for word in words.split('|') {
                 let command = Command::parse(format!("{verb} {word}").as_bytes());
                 assert!(command.is_ok(), "{verb} {word}");

@@ -15,6 +15,7 @@ mod help;
 mod lists;
 mod parameter;
 mod pools;
+pub(super) mod route;
 mod servers;
 mod state;
 mod stats;

@@ -86,6 +86,7 @@ async fn admin_cmd_authz_matrix_cve_2026_6667() {
         for action in Action::all() {
             let query = match action {
                 Action::Show(topic) => format!("SHOW {}", topic.word()),
+                Action::ShowRoute => "SHOW ROUTE acme 'select 1'".to_owned(),
                 Action::SetIgnored => "SET timezone = 'x'".to_owned(),
                 Action::Set => "SET max_client_conn = 5".to_owned(),
                 Action::Reload => "RELOAD".to_owned(),
@@ -105,6 +106,40 @@ async fn admin_cmd_authz_matrix_cve_2026_6667() {
             assert_eq!(talk.say(&extended).await[2..], refused, "{query}");
         }
         assert!(talk.orders.try_recv().is_err(), "nothing was ordered");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_route_is_shown_for_a_tenant_and_a_database_that_there_are() {
+    locally(async {
+        let mut talk = Talk::welcomed(Role::Stats).await;
+        let heard = talk.ask("SHOW ROUTE acme 'insert into t values (1)'").await;
+        assert_eq!(
+            heard[1..],
+            [
+                "DataRow text null null writes it is no query but another command null null null",
+                "DataRow primary yes 100 writes null null null null",
+                "CommandComplete SHOW",
+            ]
+        );
+        let heard = talk.ask("SHOW ROUTE acme store app 'select 1'").await;
+        assert_eq!(
+            heard[2],
+            "DataRow primary yes 100 no_replica null null null null"
+        );
+        for (query, message) in [
+            (
+                "SHOW ROUTE globex 'select 1'",
+                "tenant \"globex\" does not exist",
+            ),
+            (
+                "SHOW ROUTE acme shop 'select 1'",
+                "database \"shop\" does not exist",
+            ),
+        ] {
+            assert_eq!(talk.ask(query).await, [format!("ERROR 08P01 {message}")]);
+        }
     })
     .await;
 }

@@ -5,6 +5,7 @@ mod consistency;
 mod eligible;
 mod model;
 mod nearness;
+mod verdicts;
 mod waiting;
 
 use std::cell::Cell;
