@@ -333,6 +333,13 @@ pub const MONITOR_PATIENCE_MAX: u32 = 5;
 /// How long an endpoint may take to answer that, connecting included.
 pub const MONITOR_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long the command line looks at endpoints before it says what it knows.
+pub const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(6);
+const _: () = assert!(EXPLAIN_TIMEOUT.as_secs() > MONITOR_TIMEOUT.as_secs());
+
+/// How long it waits before it looks whether that is enough.
+pub const EXPLAIN_PAUSE: Duration = Duration::from_millis(20);
+
 /// Functions of one database that are not PostgreSQL's own and are known by name, in pairs of schema
 /// and name. A large extension has some hundreds.
 pub const FUNCTIONS_COUNT_MAX: usize = 16 * 1024;

@@ -12,6 +12,7 @@ use crate::config;
 use crate::config::Role;
 use crate::config::Route;
 use crate::pool::RouteRule;
+use crate::routing::EndpointView;
 use crate::routing::Past;
 use crate::routing::Preferences;
 use crate::routing::Reader;
@@ -20,6 +21,7 @@ use crate::routing::Rule;
 use crate::routing::State;
 use crate::routing::Target;
 use crate::routing::Topology;
+use crate::routing::Unfit;
 use crate::routing::Verdict;
 use crate::session::Explained;
 use crate::session::explain;
@@ -155,6 +157,7 @@ fn of_known(
     readers.refresh(topology, &preferences, now);
     let chosen = chosen(question, &readers, explained, now);
     let verdicts = readers.verdicts(&explained.wish, &Past::default(), now);
+    let views = topology.view(now);
     let written = readers.iter().find(|reader| reader.is_primary);
     let written = written.map(|primary| primary.replayed);
     let line =
@@ -166,7 +169,7 @@ fn of_known(
                 is_chosen: Some(times > 0),
                 percent: Some(times * 100 / DRAWS),
                 rule: rule.map(RouteRule::as_str),
-                why: (times == 0 && verdict != Verdict::Fit).then(|| verdict.to_string()),
+                why: against(reader, verdict, &views).filter(|_| times == 0),
                 behind_bytes: behind.map(|written| reader.replayed.behind(written)),
                 lag: reader.lag(now).filter(|_| is_standby),
                 round_trip: reader.round_trip.map(|trip| trip.smoothed),
@@ -174,6 +177,23 @@ fn of_known(
         };
     let lines = readers.iter().zip(verdicts).zip(chosen);
     lines.map(line).collect()
+}
+
+/// What speaks against an endpoint, with what it said itself if it cannot be asked.
+fn against(reader: &Reader, verdict: Verdict, views: &[EndpointView]) -> Option<String> {
+    if verdict == Verdict::Fit {
+        return None;
+    }
+    let is_away = matches!(
+        verdict,
+        Verdict::Unfit(Unfit::Silent | Unfit::Stale | Unfit::Unseen)
+    );
+    let mut views = views.iter().filter(|_| is_away);
+    let view = views.find(|view| view.endpoint == reader.endpoint);
+    Some(match view.and_then(|view| view.error.as_deref()) {
+        Some(error) => format!("{verdict}: {error}"),
+        None => verdict.to_string(),
+    })
 }
 
 fn chosen(

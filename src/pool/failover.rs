@@ -133,8 +133,22 @@ impl Pool {
     /// Has the tenant's endpoints looked at, if nobody else does, for as long as servers are needed: a
     /// database that nobody uses may sleep.
     pub(super) fn attend(self: &Rc<Self>, now: Instant) {
-        let mut lookout = self.lookout.borrow_mut();
         let is_needed = self.tenant.servers() > 0 || !self.queue.is_empty() || self.minimum() > 0;
+        self.attend_if(is_needed, now);
+    }
+
+    /// Has the endpoints looked at, and the database asked for its functions, for whoever wants to know
+    /// how they are and is no client. To be called again until enough is known.
+    pub fn look_around(self: &Rc<Self>, now: Instant) {
+        self.attend_if(true, now);
+        self.follow(now);
+        if self.endpoint.borrow().is_some() && !self.has_functions() {
+            self.missed_function(now);
+        }
+    }
+
+    fn attend_if(self: &Rc<Self>, is_needed: bool, now: Instant) {
+        let mut lookout = self.lookout.borrow_mut();
         let pauses = lookout.pauses_until.is_some_and(|until| now < until);
         if !is_needed || pauses {
             lookout.watch = None;

@@ -4,6 +4,9 @@
 
 use std::time::Duration;
 
+/// Before that many measurements there are better guesses.
+const MEASUREMENTS_MIN: u32 = 4;
+
 /// A smoothed round trip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoundTrip {
@@ -26,6 +29,12 @@ impl RoundTrip {
             least: measured,
             measurements: 1,
         }
+    }
+
+    /// Whether there is enough of it to go by. The first measurements are too long, if anything: caches
+    /// are cold.
+    pub fn is_measured(&self) -> bool {
+        self.measurements >= MEASUREMENTS_MIN
     }
 
     /// What one more tells.

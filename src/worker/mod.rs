@@ -5,6 +5,7 @@
 //! given.
 
 mod cancels;
+mod explain;
 mod home_coming;
 mod node;
 mod randomness;
@@ -24,6 +25,9 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
+pub use self::explain::ExplainError;
+pub use self::explain::Inquiry;
+pub use self::explain::explain;
 pub use self::node::NodeState;
 pub use self::start::StartError;
 

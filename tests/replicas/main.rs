@@ -2,6 +2,7 @@
 //! replication.
 #![cfg(test)]
 
+mod explained;
 mod watched;
 mod world;
 

@@ -77,6 +77,7 @@ impl World {
         } = clusters()?;
         let port = free_port().unwrap();
         let Database { user, password, .. } = database;
+        let has_console = node.contains("[console]");
         let text = format!(
             r#"
 {node}
@@ -84,7 +85,7 @@ impl World {
 name = "main"
 address = "127.0.0.1:{port}"
 default_tenant = "acme"
-console = true
+console = {has_console}
 [[tenant]]
 name = "acme"
 {tenant}

@@ -61,6 +61,11 @@ impl Pool {
         Rc::clone(&view.known.borrow())
     }
 
+    /// Whether its database has said which functions it has.
+    pub fn has_functions(&self) -> bool {
+        self.functions().catalog().is_some()
+    }
+
     /// Counts what [`functions`](Self::functions) has returned: what was judged by an earlier one may be
     /// wrong by now.
     pub fn functions_generation(&self) -> u64 {

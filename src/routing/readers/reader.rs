@@ -104,9 +104,6 @@ pub const WHOLE_SHARE: u32 = 256;
 /// What it gets at first.
 const FIRST_SHARE: u32 = WHOLE_SHARE / 16;
 
-/// Before that many measurements the region is the better guess.
-const MEASUREMENTS_MIN: u32 = 4;
-
 /// How near something in the node's own region is, and how far something in another one, until that is
 /// measured.
 const HERE: Duration = Duration::from_millis(1);
@@ -198,10 +195,10 @@ impl Reader {
     }
 }
 
-/// How far away something is: measured, as soon as there is enough of that. The first measurements are
-/// too long, if anything: caches are cold.
+/// How far away something is: measured, as soon as there is enough of that. Before, the region is the
+/// better guess.
 fn distance(known: RoundTrip, is_here: Option<bool>) -> Duration {
-    if known.measurements >= MEASUREMENTS_MIN {
+    if known.is_measured() {
         return known.smoothed;
     }
     match is_here {

@@ -2,6 +2,8 @@
 //!
 //! Nothing is decided here about a configuration; `check` only prints what loading it found.
 
+mod route_table;
+
 use std::error::Error;
 use std::ffi::OsString;
 use std::io;
@@ -15,6 +17,8 @@ use clap::Subcommand;
 
 use tidegate::config;
 use tidegate::worker;
+use tidegate::worker::ExplainError;
+use tidegate::worker::Inquiry;
 use tidegate::worker::StartError;
 
 /// A multi-tenant PostgreSQL connection pooler that understands the PROXY protocol.
@@ -40,6 +44,32 @@ enum Command {
         /// The configuration.
         file: PathBuf,
     },
+    /// Tell where a text would go from here, and why, for a client that has seen and set nothing.
+    ///
+    /// The tenant's endpoints are looked at for a few seconds, as the user, as a node does. No node need
+    /// run, and what a running one knows is not asked for: SHOW ROUTE on its console tells that. The
+    /// database is asked for its functions. A database that sleeps is not woken on purpose, but may be by
+    /// being connected to.
+    #[command(
+        after_help = "Ends with 0 if it is told where the text would go, with 1 if that cannot be \
+                            told: the configuration is refused, there is no such tenant, database or \
+                            user, or there is no primary; with 2 if the arguments are not understood."
+    )]
+    Explain {
+        /// The configuration.
+        file: PathBuf,
+        /// The tenant.
+        tenant: String,
+        /// What a client would say.
+        sql: String,
+        /// The database, by the name that clients give; the tenant's only one, or that of the user's
+        /// name, if not given.
+        #[arg(long)]
+        database: Option<String>,
+        /// The user, by the name that clients give; the tenant's only one if not given.
+        #[arg(long)]
+        user: Option<String>,
+    },
     /// Print every setting with its unit and default, as a configuration to start from.
     Settings,
 }
@@ -63,6 +93,22 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match command {
         Some(Command::Check { file }) => check(&file, &mut output),
         Some(Command::Settings) => settings(&mut output),
+        Some(Command::Explain {
+            file,
+            tenant,
+            sql,
+            database,
+            user,
+        }) => {
+            let text = sql;
+            let inquiry = Inquiry {
+                tenant,
+                database,
+                user,
+                text,
+            };
+            explain(&file, &inquiry, &mut output)
+        },
         Some(Command::Run { file }) => {
             drop(output);
             return serve(&file);
@@ -79,14 +125,40 @@ fn serve(file: &Path) -> ExitCode {
         return ExitCode::SUCCESS;
     };
     let text = if let StartError::Refused(refused) = &error {
-        let mistakes = refused.report.mistakes.iter().map(ToString::to_string);
-        mistakes.collect::<Vec<_>>().join("\n")
+        mistakes(refused)
     } else {
         chain(&error)
     };
     // Standard error may be closed; the exit code says it too.
     writeln!(io::stderr(), "{text}").ok();
     ExitCode::FAILURE
+}
+
+fn mistakes(refused: &config::Refused) -> String {
+    let mistakes = refused.report.mistakes.iter().map(ToString::to_string);
+    mistakes.collect::<Vec<_>>().join("\n")
+}
+
+fn explain(file: &Path, inquiry: &Inquiry, output: &mut impl Write) -> io::Result<ExitCode> {
+    let lines = match worker::explain(file, inquiry) {
+        Ok(lines) => lines,
+        Err(error) => {
+            let text = if let ExplainError::Refused(refused) = &error {
+                mistakes(refused)
+            } else {
+                chain(&error)
+            };
+            writeln!(io::stderr(), "{text}")?;
+            return Ok(ExitCode::FAILURE);
+        },
+    };
+    let is_told = lines.iter().any(|line| line.is_chosen == Some(true));
+    output.write_all(route_table::write(&lines).as_bytes())?;
+    Ok(if is_told {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// The error with its causes, outermost first.
