@@ -120,7 +120,7 @@ impl One {
     }
 
     /// Takes over what it has said.
-    pub(super) fn saw(&mut self, sighting: Sighting, look: Look) {
+    pub(super) fn saw(&mut self, mut sighting: Sighting, look: Look) {
         let is_back = self.trouble.take().is_some();
         let before = self.sighting.zip(self.look);
         let is_restarted = before.is_some_and(|(before, _)| before.started != sighting.started);
@@ -128,7 +128,13 @@ impl One {
             self.warm_since = Some(look.answered_at);
         }
         if let Some((before, looked)) = before {
-            let goes_on = before.life(looked) == sighting.life(look) && before.lsn < sighting.lsn;
+            let is_same_life = before.life(looked) == sighting.life(look);
+            if is_same_life && sighting.state == State::Standby {
+                // It never goes back. Before its next restartpoint it tells of it only while its primary is
+                // there, and reads must go on while that is away.
+                sighting.followed = sighting.followed.max(before.followed);
+            }
+            let goes_on = is_same_life && before.lsn < sighting.lsn;
             self.pace = goes_on.then(|| Pace {
                 bytes: before.lsn.behind(sighting.lsn),
                 time: look.asked_at - looked.asked_at,

@@ -145,7 +145,9 @@ fn what_is_no_healthy_copy_of_the_primary_is_not_read_from() {
     assert_eq!(other, none_fit(Unfit::OtherSystem));
     let unknown = says(&mut node, &|sighting| sighting.system = None);
     assert_eq!(unknown, none_fit(Unfit::OtherSystem));
-    let timeline = says(&mut node, &|sighting| sighting.followed = None);
+    let timeline = says(&mut node, &|sighting| {
+        (sighting.started, sighting.followed) = (9, None);
+    });
     assert_eq!(timeline, none_fit(Unfit::OtherTimeline));
     let writes = State::Writable { timeline: 1 };
     let mut other = Node::with(&[MS * 50, MS], |tenant| {
@@ -183,6 +185,22 @@ fn nobody_is_read_from_who_stays_on_a_timeline_that_was_left() {
         Some(Unfit::NoStandby),
         "it thinks that it is the primary"
     );
+}
+
+#[test]
+fn a_standby_that_has_followed_is_read_from_while_the_primary_is_away() {
+    let mut node = Node::new(&[MS * 50, MS, MS]);
+    node.says(1, |sighting| {
+        sighting.state = State::Writable { timeline: 2 }
+    });
+    node.says(2, |sighting| sighting.followed = Some(2));
+    // Nobody sends it anything any more, and it has made no restartpoint since.
+    node.says(2, |sighting| sighting.followed = Some(1));
+    assert_eq!(node.unfit(2), None);
+    assert_eq!(node.rule(), Rule::OnlyOne);
+    // In another life it may have begun before that.
+    node.says(2, |sighting| sighting.started += 10);
+    assert_eq!(node.unfit(2), Some(Unfit::OtherTimeline));
 }
 
 #[test]
