@@ -254,7 +254,7 @@ fn rows_are_copied_where_there_is_no_descriptor_for_a_pipe() {
         config.node =
             "client_login_timeout = \"10m\"\nmax_unauthenticated_per_address = 1000".to_owned();
         config.pool = "pool_size = 1".to_owned();
-        config.descriptors_max = Some(96);
+        config.surroundings.descriptors_max = Some(96);
     };
     let Some(world) = World::start(configure) else {
         return;

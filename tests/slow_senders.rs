@@ -145,7 +145,7 @@ fn accept_emfile_keeps_listening() {
     let configure = |config: &mut PoolerConfig| {
         config.node =
             "client_login_timeout = \"10m\"\nmax_unauthenticated_per_address = 1000".to_owned();
-        config.descriptors_max = Some(96);
+        config.surroundings.descriptors_max = Some(96);
     };
     let Some(pooled) = PooledDatabase::start(configure).unwrap() else {
         return;

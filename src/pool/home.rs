@@ -84,7 +84,7 @@ pub struct Home {
     /// What huge messages pass through.
     pub pipes: Rc<Pipes>,
     /// TLS towards servers, made once per set of files.
-    pub server_tls: ServerTlsCache,
+    pub server_tls: Rc<ServerTlsCache>,
     /// What is known of tenants' endpoints, on all workers.
     pub topologies: Arc<Topologies>,
     /// What is known of databases' functions, on all workers.
@@ -154,7 +154,7 @@ impl Home {
             random,
             dial,
             post,
-            server_tls: ServerTlsCache::default(),
+            server_tls: Rc::default(),
             scratch: RefCell::new(Scratch {
                 read: vec![0; SCRATCH_BUFFER_BYTES].into_boxed_slice(),
                 injected: Vec::new(),

@@ -152,22 +152,24 @@ async fn request(
         request = request.header(name, value);
     }
     let request = request.body(Full::new(Bytes::copy_from_slice(body.as_bytes())))?;
-    let stream = TcpStream::connect((host, port)).await?;
     if !is_tls {
-        return exchange(stream, request).await;
+        return exchange(TcpStream::connect((host, port)).await?, request).await;
     }
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-    let connector = TlsConnector::from(https(tls).map_err(HookError::Tls)?);
-    exchange(connector.connect(name, stream).await?, request).await
+    let connector = TlsConnector::from(https(tls).await.map_err(HookError::Tls)?);
+    let stream = TcpStream::connect((host, port)).await?;
+    let shaken = connector.connect(name, stream).await;
+    let stream = shaken.map_err(|error| HookError::Tls(TlsFailure::Handshake(error)))?;
+    exchange(stream, request).await
 }
 
 /// TLS as a browser has it: the system's authorities, and the name must fit.
-fn https(tls: &ServerTlsCache) -> Result<Arc<ClientConfig>, TlsFailure> {
+async fn https(tls: &ServerTlsCache) -> Result<Arc<ClientConfig>, TlsFailure> {
     let settings = ServerTls {
         mode: ServerTlsMode::VerifyFull,
         ..ServerTls::default()
     };
-    let mut config = ClientConfig::clone(&*tls.config(&settings)?);
+    let mut config = ClientConfig::clone(&*tls.config_in_time(&settings).await?);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

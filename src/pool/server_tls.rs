@@ -5,6 +5,7 @@
 //!
 //! See <https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION>.
 
+use std::cell::Cell;
 use std::cell::RefCell;
 use std::io;
 use std::path::Path;
@@ -35,7 +36,11 @@ use crate::pool::TlsFailure;
 
 /// The configurations that were made so far.
 #[derive(Debug, Default)]
-pub struct ServerTlsCache(RefCell<Vec<(ServerTls, Arc<ClientConfig>)>>);
+pub struct ServerTlsCache {
+    known: RefCell<Vec<(ServerTls, Arc<ClientConfig>)>>,
+    /// How often all was forgotten.
+    epoch: Cell<u64>,
+}
 
 impl ServerTlsCache {
     /// The configuration for these settings.
@@ -44,24 +49,56 @@ impl ServerTlsCache {
     ///
     /// [`TlsFailure::Files`]: a file cannot be read or used. The operator's fault.
     pub fn config(&self, settings: &ServerTls) -> Result<Arc<ClientConfig>, TlsFailure> {
-        let known = self
-            .0
-            .borrow()
-            .iter()
-            .find_map(|(known, config)| (known == settings).then(|| Arc::clone(config)));
-        if let Some(config) = known {
+        if let Some(config) = self.known(settings) {
             return Ok(config);
         }
-        let config = Arc::new(load(settings).map_err(TlsFailure::Files)?);
-        self.0
-            .borrow_mut()
-            .push((settings.clone(), Arc::clone(&config)));
+        self.keep(settings, load(settings))
+    }
+
+    /// [`Self::config`] for whoever can wait: the files are read on a thread that may take its time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::config`].
+    pub(super) async fn config_in_time(
+        &self,
+        settings: &ServerTls,
+    ) -> Result<Arc<ClientConfig>, TlsFailure> {
+        if let Some(config) = self.known(settings) {
+            return Ok(config);
+        }
+        let (epoch, theirs) = (self.epoch.get(), settings.clone());
+        let loaded = tokio::task::spawn_blocking(move || load(&theirs)).await;
+        // The runtime refuses blocking work only while it is going down.
+        let loaded = loaded.unwrap_or_else(|_| load(settings));
+        if self.epoch.get() != epoch || self.known(settings).is_some() {
+            // The next one reads what is there now, or somebody was faster.
+            return loaded.map(Arc::new).map_err(TlsFailure::Files);
+        }
+        self.keep(settings, loaded)
+    }
+
+    fn known(&self, settings: &ServerTls) -> Option<Arc<ClientConfig>> {
+        let known = self.known.borrow();
+        let mut known = known.iter();
+        known.find_map(|(known, config)| (known == settings).then(|| Arc::clone(config)))
+    }
+
+    fn keep(
+        &self,
+        settings: &ServerTls,
+        loaded: io::Result<ClientConfig>,
+    ) -> Result<Arc<ClientConfig>, TlsFailure> {
+        let config = Arc::new(loaded.map_err(TlsFailure::Files)?);
+        let mut known = self.known.borrow_mut();
+        known.push((settings.clone(), Arc::clone(&config)));
         Ok(config)
     }
 
     /// Forgets them all: their files are read again at the next use.
     pub fn forget(&self) {
-        self.0.borrow_mut().clear();
+        self.known.borrow_mut().clear();
+        self.epoch.set(self.epoch.get() + 1);
     }
 }
 
@@ -191,5 +228,28 @@ impl ServerCertVerifier for Verifier {
         self.provider
             .signature_verification_algorithms
             .supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_read_in_time_is_kept_but_not_beyond_a_reload() {
+        let (cache, settings) = (ServerTlsCache::default(), ServerTls::default());
+        let mut reading = pin!(cache.config_in_time(&settings));
+        // It has begun.
+        let first = std::future::poll_fn(|context| Poll::Ready(reading.as_mut().poll(context)));
+        assert!(first.await.is_pending());
+        cache.forget();
+        reading.await.unwrap();
+        assert!(cache.known(&settings).is_none(), "it may be the old one");
+        let kept = cache.config_in_time(&settings).await.unwrap();
+        let again = cache.config(&settings).unwrap();
+        assert!(Arc::ptr_eq(&kept, &again));
     }
 }

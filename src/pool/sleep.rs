@@ -21,7 +21,6 @@ use crate::limits::WAKE_RETRY_MAX;
 use crate::pool::Home;
 use crate::pool::Pool;
 use crate::pool::PoolError;
-use crate::pool::ServerTlsCache;
 use crate::pool::hook::Hook;
 use crate::routing::NoPrimary;
 use crate::telemetry::TenantSlot;
@@ -316,6 +315,7 @@ impl Home {
             return;
         }
         for (sleeper, tenant) in self.sleepers.due(now) {
+            let tls = Rc::clone(&self.server_tls);
             tokio::task::spawn_local(async move {
                 let call = Call::begun(sleeper);
                 let (config, name) = (tenant.config(), tenant.name());
@@ -326,7 +326,7 @@ impl Home {
                     call.ends(|sleeper| sleeper.suspended(true, Instant::now()));
                     return;
                 };
-                let called = hook.call(sleep, &ServerTlsCache::default()).await;
+                let called = hook.call(sleep, &tls).await;
                 call.ends(|sleeper| sleeper.suspended(called.is_ok(), Instant::now()));
                 match called {
                     Ok(()) => tracing::info!(tenant = name, "a database was put to sleep"),

@@ -16,6 +16,14 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::thread;
 
+use rustls::ServerConfig;
+use rustls::ServerConnection;
+use rustls::StreamOwned;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
+use tidegate_harness::KeyPair;
 use tidegate_harness::free_port;
 
 const NAME: &str = "/v1/apps/acme-db/machines/1857";
@@ -32,6 +40,8 @@ pub(crate) struct Machine {
     way: Mutex<Option<Way>>,
     calls: Mutex<Vec<String>>,
     is_broken: AtomicBool,
+    /// What its API has a certificate for, and how it proves that.
+    tls: Option<(&'static str, Arc<ServerConfig>)>,
 }
 
 /// Connections to the Postgres.
@@ -45,6 +55,30 @@ struct Way {
 impl Machine {
     /// A suspended machine, whose API takes this token.
     pub(crate) fn suspended(postgres: u16, token: &'static str) -> Arc<Self> {
+        Self::with(postgres, token, None)
+    }
+
+    /// The same, whose API is reached by TLS under this name, whatever its certificate is for.
+    pub(crate) fn behind_tls(
+        postgres: u16,
+        token: &'static str,
+        name: &'static str,
+        pair: &KeyPair,
+    ) -> Arc<Self> {
+        let chain = CertificateDer::pem_slice_iter(pair.certificate_pem.as_bytes());
+        let chain = chain.collect::<Result<Vec<_>, _>>().unwrap();
+        let key = PrivateKeyDer::from_pem_slice(pair.key_pem.as_bytes()).unwrap();
+        let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions().unwrap();
+        let config = builder.with_no_client_auth().with_single_cert(chain, key);
+        Self::with(postgres, token, Some((name, Arc::new(config.unwrap()))))
+    }
+
+    fn with(
+        postgres: u16,
+        token: &'static str,
+        tls: Option<(&'static str, Arc<ServerConfig>)>,
+    ) -> Arc<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let machine = Arc::new(Self {
             port: free_port().unwrap(),
@@ -53,12 +87,13 @@ impl Machine {
             way: Mutex::default(),
             calls: Mutex::default(),
             is_broken: AtomicBool::new(false),
+            tls,
         });
         let served = Arc::clone(&machine);
         thread::spawn(move || {
             for stream in listener.incoming() {
                 // A caller that hangs up in the middle gets no answer.
-                drop(served.answer(stream.unwrap(), token));
+                drop(served.serve(stream.unwrap(), token));
             }
         });
         machine
@@ -66,7 +101,11 @@ impl Machine {
 
     /// The URL of something that can be done to it.
     pub(crate) fn url(&self, verb: &str) -> String {
-        format!("http://127.0.0.1:{}{NAME}/{verb}", self.api_port)
+        let (scheme, host) = match self.tls {
+            Some((name, _)) => ("https", name),
+            None => ("http", "127.0.0.1"),
+        };
+        format!("{scheme}://{host}:{}{NAME}/{verb}", self.api_port)
     }
 
     /// What was asked of it so far.
@@ -79,9 +118,17 @@ impl Machine {
         self.is_broken.store(true, Ordering::Release);
     }
 
+    fn serve(&self, stream: TcpStream, token: &str) -> io::Result<()> {
+        let Some((_, config)) = &self.tls else {
+            return self.answer(stream, token);
+        };
+        let connection = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
+        self.answer(StreamOwned::new(connection, stream), token)
+    }
+
     /// One request. Every answer closes its connection.
-    fn answer(&self, stream: TcpStream, token: &str) -> io::Result<()> {
-        let mut reader = BufReader::new(stream.try_clone()?);
+    fn answer(&self, stream: impl Read + Write, token: &str) -> io::Result<()> {
+        let mut reader = BufReader::new(stream);
         let (mut lines, mut length) = (Vec::new(), 0);
         loop {
             let mut line = String::new();
@@ -127,12 +174,13 @@ impl Machine {
             .lock()
             .unwrap()
             .push(format!("{} {body}: {status}", verb.unwrap_or_default()));
-        let mut stream = stream;
+        let mut stream = reader.into_inner();
         write!(
             stream,
             "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{answer}",
             answer.len()
-        )
+        )?;
+        stream.flush()
     }
 
     /// Starts it.

@@ -2,6 +2,7 @@
 //! server that answers as the API of a platform does.
 #![cfg(test)]
 
+mod https;
 mod machine;
 
 use std::sync::Arc;
@@ -25,9 +26,17 @@ const TOKEN: &str = "fm2-secret";
 fn sleeping(
     configure: impl FnOnce(&mut PoolerConfig, &Machine),
 ) -> Option<(Arc<Machine>, PooledDatabase)> {
+    sleeping_at(|port| Machine::suspended(port, TOKEN), configure)
+}
+
+/// The same, on a machine that is made as told, for the Postgres at a port.
+fn sleeping_at(
+    make: impl FnOnce(u16) -> Arc<Machine>,
+    configure: impl FnOnce(&mut PoolerConfig, &Machine),
+) -> Option<(Arc<Machine>, PooledDatabase)> {
     let cluster = Cluster::shared()?;
     let database = cluster.database().unwrap();
-    let machine = Machine::suspended(database.port, TOKEN);
+    let machine = make(database.port);
     let (wake, suspend) = (machine.url("start"), machine.url("suspend"));
     let mut config = PoolerConfig {
         endpoint_port: Some(machine.port),

@@ -110,6 +110,7 @@ pub use crate::pooled::PooledDatabase;
 pub use crate::pooled::PoolerConfig;
 pub use crate::pooler::Pooler;
 pub use crate::pooler::Ready;
+pub use crate::pooler::Surroundings;
 pub use crate::pooler::http_get;
 pub use crate::port::free_port;
 pub use crate::process::ServerProcess;

@@ -12,6 +12,7 @@ use crate::folder::Folder;
 use crate::polling;
 use crate::pooler::Pooler;
 use crate::pooler::Ready;
+use crate::pooler::Surroundings;
 use crate::port::free_port;
 use crate::wire::Login;
 use crate::wire::Wire;
@@ -48,8 +49,8 @@ pub struct PoolerConfig {
     pub endpoint_host: Option<String>,
     /// The port of the endpoint, if it is not the database's.
     pub endpoint_port: Option<u16>,
-    /// How many descriptors Tidegate may have open, if not as many as we.
-    pub descriptors_max: Option<u32>,
+    /// What Tidegate finds on its machine.
+    pub surroundings: Surroundings,
 }
 
 impl PoolerConfig {
@@ -122,8 +123,7 @@ impl PooledDatabase {
     ) -> Result<Self, Failure> {
         let port = free_port()?;
         let text = config.text(&database, port);
-        let pooler =
-            Pooler::start_within(config.descriptors_max, folder, &text, Ready::Port(port))?;
+        let pooler = Pooler::start_within(&config.surroundings, folder, &text, Ready::Port(port))?;
         Ok(Self {
             database,
             pooler,

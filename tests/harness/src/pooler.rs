@@ -32,6 +32,15 @@ pub enum Ready {
     Port(u16),
 }
 
+/// What a Tidegate finds on its machine; what is not given is as the tests find it.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// How many descriptors it may have open.
+    pub descriptors_max: Option<u32>,
+    /// The certificates of the authorities that the system trusts, as PEM.
+    pub authorities: Option<PathBuf>,
+}
+
 /// A running Tidegate. Gone when dropped.
 #[derive(Debug)]
 pub struct Pooler {
@@ -57,25 +66,30 @@ impl Pooler {
     /// # Errors
     /// As [`Pooler::start`].
     pub fn start_in(folder: Folder, config_toml: &str, ready: Ready) -> Result<Self, Failure> {
-        Self::start_within(None, folder, config_toml, ready)
+        Self::start_within(&Surroundings::default(), folder, config_toml, ready)
     }
 
-    /// [`Pooler::start_in`] with at most so many open descriptors, if a number is given.
+    /// [`Pooler::start_in`] on a machine that is not quite this one.
     ///
     /// # Errors
     /// As [`Pooler::start`].
     pub fn start_within(
-        descriptors_max: Option<u32>,
+        surroundings: &Surroundings,
         folder: Folder,
         config_toml: &str,
         ready: Ready,
     ) -> Result<Self, Failure> {
         let path = write_config(folder.path(), config_toml)?;
         let program = tools::tidegate()?;
-        let mut command = match descriptors_max {
+        let mut command = match surroundings.descriptors_max {
             None => Command::new(program),
             Some(count) => descriptors::limited(&program, count),
         };
+        if let Some(path) = &surroundings.authorities {
+            command
+                .env("SSL_CERT_FILE", path)
+                .env_remove("SSL_CERT_DIR");
+        }
         command.arg(path).current_dir(folder.path());
         let log = folder.path().join("tidegate.log");
         let mut process = ServerProcess::start("tidegate", command, &log, StopSignal::Interrupt)?;
