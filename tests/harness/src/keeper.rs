@@ -31,6 +31,11 @@ pub(crate) fn forget_process(pid: u32) -> Result<(), Failure> {
     tell(&format!("forget {pid}"))
 }
 
+/// Kills whoever works in this folder when our process is gone.
+pub(crate) fn watch_data(path: &Path) -> Result<(), Failure> {
+    tell(&format!("data {}", path.display()))
+}
+
 /// Removes this folder when our process is gone.
 pub(crate) fn watch_folder(path: &Path) -> Result<(), Failure> {
     tell(&format!("folder {}", path.display()))

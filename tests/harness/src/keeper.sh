@@ -3,17 +3,20 @@
 # Reads lines from a pipe whose other end only that process holds:
 #   process PID SIGNAL   end this process with the signal
 #   forget PID           it has been ended already
+#   data PATH            kill whoever works in this folder: servers that others have started
 #   folder PATH          remove this folder
 # At the end of the pipe it signals what is left, waits, kills what still lives, and removes the
 # folders.
 trap '' HUP INT QUIT TERM
 processes=''
+data=''
 folders=''
 newline='
 '
 while read -r verb first second; do
     case "$verb" in
     process) processes="$processes $first:$second" ;;
+    data) data="$data$first${second:+ $second}$newline" ;;
     folder) folders="$folders$first${second:+ $second}$newline" ;;
     forget)
         kept=''
@@ -36,6 +39,13 @@ for entry in $processes; do
     kill -s KILL -- "-${entry%%:*}" 2>/dev/null
 done
 IFS="$newline"
+for place in $data; do
+    for process in /proc/[0-9]*; do
+        if [ "$(readlink "$process/cwd")" = "$place" ]; then
+            kill -s KILL "${process#/proc/}" 2>/dev/null
+        fi
+    done
+done
 for folder in $folders; do
     rm -rf -- "$folder"
 done

@@ -43,6 +43,7 @@
 //! | [`tools::Binaries::psql`], [`tools::Binaries::pgbench`] | a libpq client on any connection string |
 //! | [`programs::python`], [`programs::node`], [`programs::java`] | a driver test program under `tests/drivers/` |
 //! | [`HaProxy::start`] | a real HAProxy with the PROXY header of your choice, checks, TLS |
+//! | [`Patroni::start`] | Postgres servers that Patroni and etcd run, switch over and bring back |
 //! | [`DelayingRelay::to`] | the way to another region: a round trip of your choice, and it can be cut |
 //! | [`Pooler::start`], [`Pooler::reload`], [`Pooler::log_lines`] | a real Tidegate |
 //! | [`PooledDatabase::start`] | a database of the test's own with a Tidegate in front of it |
@@ -61,18 +62,19 @@
 //!
 //! Without Postgres, `cargo test` passes and prints `SKIPPED …` for each test that had none. Under
 //! `cargo xtask test` a lack of what it installed is a failure; see [`skip`]. For HAProxy,
-//! Python, Node.js and Java: `let Some(haproxy) = skip::unless(HaProxy::start(&options)) else { return };`.
+//! Patroni, Python, Node.js and Java: `let Some(haproxy) = skip::unless(HaProxy::start(&options)) else { return };`.
 //!
 //! # What ends a server
 //!
 //! 1. `Drop`: the server's own signal (SIGQUIT for Postgres, as `pg_ctl stop -m immediate`), then
 //!    SIGKILL after ten seconds. Its folder goes afterwards.
 //! 2. The keeper, a shell process that reads a pipe which only this process holds. When the pipe
-//!    ends it does the same for whatever is left.
+//!    ends it does the same for whatever is left, and kills the servers that Patroni has started.
 //!
 //! As root, Postgres runs under the account `postgres` or `nobody`, because it refuses root.
 
 mod account;
+mod backends;
 mod certificates;
 mod cluster;
 mod database;
@@ -81,6 +83,7 @@ mod failure;
 mod folder;
 mod haproxy;
 mod keeper;
+mod patroni;
 pub mod polling;
 mod pooled;
 mod pooler;
@@ -106,6 +109,7 @@ pub use crate::folder::Folder;
 pub use crate::haproxy::HaProxy;
 pub use crate::haproxy::HaProxyOptions;
 pub use crate::haproxy::SendProxy;
+pub use crate::patroni::Patroni;
 pub use crate::pooled::PooledDatabase;
 pub use crate::pooled::PoolerConfig;
 pub use crate::pooler::Pooler;

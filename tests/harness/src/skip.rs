@@ -30,6 +30,7 @@ pub fn promise() -> String {
         name(tools::python()),
         name(tools::node()),
         name(tools::java()),
+        name(tools::patroni()),
     ];
     let missing: Vec<String> = versions.chain(others.into_iter().flatten()).collect();
     let all = Version::ALL.map(Version::program).into_iter().chain([
@@ -37,6 +38,7 @@ pub fn promise() -> String {
         tools::PYTHON,
         tools::NODE,
         tools::JAVA,
+        tools::PATRONI,
     ]);
     let present: Vec<&str> = all
         .filter(|name| !missing.iter().any(|lack| lack == name))

@@ -27,6 +27,9 @@ pub(crate) const NODE: &str = "Node.js with node-postgres and postgres.js";
 /// What is said to be missing without a Java that compiles, or its driver.
 pub(crate) const JAVA: &str = "Java with pgjdbc";
 
+/// What is said to be missing without Patroni, or where it keeps what its members agree on.
+pub(crate) const PATRONI: &str = "Patroni with etcd";
+
 /// Where Debian's package `libpostgresql-jdbc-java` has pgjdbc.
 const PGJDBC: &str = "/usr/share/java/postgresql.jar";
 
@@ -147,6 +150,32 @@ pub fn java() -> Result<(PathBuf, PathBuf), Failure> {
     match (on_path("javac"), on_path("java")) {
         (Some(_), Some(program)) if driver.is_file() => Ok((program, driver)),
         _ => Err(missing(JAVA)),
+    }
+}
+
+/// What runs Postgres for us: Patroni, and the store that its members agree in.
+#[derive(Debug, Clone)]
+pub struct PatroniPrograms {
+    /// The daemon beside each Postgres.
+    pub patroni: PathBuf,
+    /// What an operator types.
+    pub patronictl: PathBuf,
+    /// The store.
+    pub etcd: PathBuf,
+}
+
+/// The distribution's Patroni and etcd.
+///
+/// # Errors
+/// [`Failure::Missing`] without one of them.
+pub fn patroni() -> Result<PatroniPrograms, Failure> {
+    match (on_path("patroni"), on_path("patronictl"), on_path("etcd")) {
+        (Some(patroni), Some(patronictl), Some(etcd)) => Ok(PatroniPrograms {
+            patroni,
+            patronictl,
+            etcd,
+        }),
+        _ => Err(missing(PATRONI)),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The distribution's packages: PostgreSQL, HAProxy, Python with `venv`, Node.js with npm, Java with
-//! pgjdbc.
+//! pgjdbc, Patroni with etcd.
 //!
 //! Some of them would start a server when installed. PostgreSQL is told beforehand to create no
-//! cluster, HAProxy's and PgBouncer's services are switched off afterwards; what was installed before
+//! cluster, the services of others are switched off afterwards; what was installed before
 //! is not touched.
 
 use std::path::Path;
@@ -20,6 +20,14 @@ use crate::say;
 /// Read by `postgresql-common` when a server package is installed.
 const CLUSTER_FOLDER: &str = "/etc/postgresql-common/createcluster.d";
 const CLUSTER_FILE: &str = "/etc/postgresql-common/createcluster.d/tidegate.conf";
+
+/// Packages that start a service, and its name.
+const SERVICES: [(&str, &str); 4] = [
+    ("etcd-server", "etcd"),
+    ("haproxy", "haproxy"),
+    ("patroni", "patroni"),
+    ("pgbouncer", "pgbouncer"),
+];
 
 /// What became of an installation.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,6 +64,10 @@ pub(crate) fn lacking() -> Vec<&'static str> {
             lacking.push("default-jdk-headless");
         }
         lacking.push("libpostgresql-jdbc-java");
+    }
+    if tools::patroni().is_err() {
+        // Patroni is content with any store: it is told which.
+        lacking.extend(["patroni", "python3-etcd", "etcd-server"]);
     }
     lacking
 }
@@ -120,8 +132,8 @@ pub(crate) fn install(packages: &[&str]) -> Result<Outcome, Failure> {
         run(privilege, "rm", &["-f", CLUSTER_FILE])?;
     }
     installed?;
-    for service in ["haproxy", "pgbouncer"] {
-        if packages.contains(&service) && Path::new("/run/systemd/system").exists() {
+    for (package, service) in SERVICES {
+        if packages.contains(&package) && Path::new("/run/systemd/system").exists() {
             run(privilege, "systemctl", &["disable", "--now", service])?;
         }
     }

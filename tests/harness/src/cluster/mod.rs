@@ -251,7 +251,7 @@ fn tls_settings(
 }
 
 /// Writes a file that only its owner may read: Postgres insists on that for keys.
-fn write(
+pub(crate) fn write(
     folder: &Path,
     account: Option<Account>,
     name: &str,
@@ -269,7 +269,8 @@ fn write(
     Ok(path)
 }
 
-fn command_as(account: Option<Account>, program: &Path) -> Command {
+/// A program that this account runs.
+pub(crate) fn command_as(account: Option<Account>, program: &Path) -> Command {
     let mut command = Command::new(program);
     // A folder that every account may enter: the caller's own may be private.
     command.current_dir("/").env("LC_ALL", "C");

@@ -4,10 +4,6 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::process::Pid;
-use rustix::process::Signal;
-use rustix::process::kill_process;
-
 use super::Cluster;
 use super::SUPERUSER;
 use super::SUPERUSER_PASSWORD;
@@ -15,6 +11,7 @@ use super::command_as;
 use super::data_of;
 use super::run;
 use crate::account::Account;
+use crate::backends;
 use crate::failure::Failure;
 use crate::folder::Folder;
 use crate::polling;
@@ -121,9 +118,9 @@ impl Cluster {
         // one's way. With a machine they would be gone.
         let data = data_of(self.folder.path());
         polling::until("the end of its backends", LIMIT, || {
-            let backends = processes_in(&data);
+            let backends = backends::of(&data);
             if signal == StopSignal::Kill {
-                backends.iter().copied().for_each(kill);
+                backends::kill(&backends);
             }
             Ok(backends.is_empty().then_some(()))
         })
@@ -175,20 +172,4 @@ impl Cluster {
         self.psql(&format!("alter system set {name} = '{value}'"))?;
         self.psql("select pg_reload_conf()").map(drop)
     }
-}
-
-/// Those that have this as their working directory, as all of a server have its data.
-fn processes_in(data: &Path) -> Vec<Pid> {
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let within = processes.filter_map(|process| {
-        let folder = fs::read_link(process.path().join("cwd")).ok()?;
-        let pid = process.file_name().to_str()?.parse().ok()?;
-        (folder == data).then(|| Pid::from_raw(pid)).flatten()
-    });
-    within.collect()
-}
-
-fn kill(backend: Pid) {
-    // One that is gone already is as good as killed.
-    kill_process(backend, Signal::KILL).ok();
 }
