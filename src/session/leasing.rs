@@ -42,8 +42,9 @@ impl Session {
         let checkout = if self.client.pool.has_reads() {
             self.check_out_somewhere(bytes, now)
         } else {
-            if self.reading.is_some() {
-                self.stay_at_primary();
+            if let Some(reading) = &mut self.reading {
+                // Since a reload, reads go nowhere else.
+                reading.begin_at_primary();
             }
             Some(self.client.pool.checkout(&mut self.seat, now))
         };

@@ -146,6 +146,11 @@ impl Reading {
         matches!(self.stage, Stage::Replica { step, .. } if !is_free(step))
     }
 
+    /// What the client says next goes to the primary.
+    pub(super) fn begin_at_primary(&mut self) {
+        self.stage = Stage::AT_PRIMARY;
+    }
+
     /// Whether the session has a server of the primary.
     fn is_at_primary(&self) -> bool {
         matches!(self.stage, Stage::Primary { .. })
