@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use crate::limits::MONITOR_INTERVAL;
 use crate::limits::MONITOR_INTERVAL_WANTED;
 use crate::routing::Lsn;
+use crate::routing::Unfit;
 use crate::routing::readers::Candidates;
 use crate::routing::readers::Choice;
 use crate::routing::readers::Read;
@@ -115,7 +116,10 @@ impl Readers {
         }
         let warm = self.warm(ready, dice, now);
         let ready = match warm {
-            0 if !wish.is_replica_demanded => return Choice::primary(Rule::WarmingUp),
+            0 if !wish.is_replica_demanded && self.primary_answers(now) => {
+                return Choice::primary(Rule::WarmingUp);
+            },
+            // Slowly is better than not before there is another primary.
             0 => ready,
             warm => warm,
         };
@@ -139,6 +143,12 @@ impl Readers {
             }
         }
         first
+    }
+
+    /// Whether the primary can take a read at all, wanted or not.
+    fn primary_answers(&self, now: Instant) -> bool {
+        let primary = self.primary.and_then(|index| self.get(index));
+        primary.is_some_and(|one| one.is_seen(now) && one.unfit != Some(Unfit::Silent))
     }
 
     /// The primary, if it can be read from as if it were a replica. That is more than that it must take

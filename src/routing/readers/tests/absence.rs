@@ -54,6 +54,19 @@ fn the_only_one_that_comes_back_shares_with_the_primary() {
 }
 
 #[test]
+fn one_that_has_just_come_back_takes_all_reads_of_a_primary_that_is_lost() {
+    let mut node = Node::new(&[MS * 90, MS * 10]);
+    node.sightings[1].started += 1;
+    node.look(&[MS * 90, MS * 10]);
+    assert!(node.shares(&[])[0] > 700);
+    let primary = Arc::clone(&node.tenant.endpoints[0]);
+    node.topology
+        .failed(&primary, String::new(), false, node.now);
+    node.refresh();
+    assert_eq!(node.shares(&[]), [0, 1000]);
+}
+
+#[test]
 fn at_the_start_nobody_comes_back() {
     let node = Node::new(&[MS * 90, MS * 10]);
     let fresh = |reader: &Reader| reader.warm_since.is_none();
