@@ -6,6 +6,9 @@
 //! fails if a single one is taken for a read that is none, and prints how many reads are recognised.
 
 mod generated;
+#[allow(dead_code, reason = "the project's own, of which a part is used here")]
+#[path = "../../../src/limits.rs"]
+mod limits;
 mod mutated;
 mod random;
 mod scripts;
