@@ -18,16 +18,12 @@ pub use self::rule::RouteRule;
 use crate::config;
 use crate::telemetry::TenantSlot;
 
-/// What tells one endpoint from another.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct EndpointKey {
-    tenant: TenantSlot,
-    endpoint: Arc<str>,
-}
+/// Something for each endpoint of each tenant, by its name.
+type ByEndpoint<T> = BTreeMap<TenantSlot, BTreeMap<Arc<str>, T>>;
 
 /// The counters of all endpoints on one worker. They belong to its thread; [`RouteTotals`] travel.
 #[derive(Debug, Default)]
-pub struct RouteCounters(RefCell<BTreeMap<EndpointKey, Rc<EndpointCounters>>>);
+pub struct RouteCounters(RefCell<ByEndpoint<Rc<EndpointCounters>>>);
 
 /// The counters of one endpoint on one worker.
 #[derive(Debug)]
@@ -39,7 +35,7 @@ pub struct EndpointCounters {
 
 /// The values of one worker, or of several merged.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RouteTotals(BTreeMap<EndpointKey, EndpointTotals>);
+pub struct RouteTotals(ByEndpoint<EndpointTotals>);
 
 /// What was counted for one endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,38 +47,44 @@ pub struct EndpointTotals {
 impl RouteCounters {
     /// The counters of a tenant's endpoint; who counts asks once and keeps them.
     pub(super) fn of(&self, tenant: TenantSlot, endpoint: &str) -> Rc<EndpointCounters> {
-        let endpoint: Arc<str> = endpoint.into();
-        let key = EndpointKey {
-            tenant,
-            endpoint: Arc::clone(&endpoint),
-        };
-        let mut endpoints = self.0.borrow_mut();
-        let counters = endpoints
-            .entry(key)
-            .or_insert_with(|| Rc::new(EndpointCounters::new(endpoint)));
-        Rc::clone(counters)
+        let mut tenants = self.0.borrow_mut();
+        let endpoints = tenants.entry(tenant).or_default();
+        if let Some(counters) = endpoints.get(endpoint) {
+            return Rc::clone(counters);
+        }
+        let name: Arc<str> = endpoint.into();
+        let counters = Rc::new(EndpointCounters::new(Arc::clone(&name)));
+        endpoints.insert(name, Rc::clone(&counters));
+        counters
     }
 
     /// Forgets endpoints that a tenant's configuration has no more, but for those that somebody still
     /// counts at.
     pub(super) fn keep_configured(&self, tenant: TenantSlot, endpoints: &[Arc<config::Endpoint>]) {
-        self.0.borrow_mut().retain(|key, counters| {
-            let is_its = |endpoint: &Arc<config::Endpoint>| *endpoint.name == *key.endpoint;
-            key.tenant != tenant || endpoints.iter().any(is_its) || Rc::strong_count(counters) > 1
-        });
+        if let Some(counted) = self.0.borrow_mut().get_mut(&tenant) {
+            counted.retain(|name, counters| {
+                let is_it = |endpoint: &Arc<config::Endpoint>| *endpoint.name == **name;
+                endpoints.iter().any(is_it) || Rc::strong_count(counters) > 1
+            });
+        }
     }
 
     /// A tenant is gone for good.
     pub(super) fn forget(&self, tenant: TenantSlot) {
-        self.0.borrow_mut().retain(|key, _| key.tenant != tenant);
+        self.0.borrow_mut().remove(&tenant);
     }
 
     /// What has been counted so far, to be sent to whoever asks.
     pub fn totals(&self) -> RouteTotals {
-        let endpoints = self.0.borrow();
-        let totals = endpoints
+        let tenants = self.0.borrow();
+        let totals = |endpoints: &BTreeMap<Arc<str>, Rc<EndpointCounters>>| {
+            let endpoints = endpoints.iter();
+            let totals = endpoints.map(|(name, counters)| (Arc::clone(name), counters.totals()));
+            totals.collect()
+        };
+        let totals = tenants
             .iter()
-            .map(|(key, counters)| (key.clone(), counters.totals()));
+            .map(|(tenant, endpoints)| (*tenant, totals(endpoints)));
         RouteTotals(totals.collect())
     }
 }
@@ -131,25 +133,25 @@ fn count(cells: &[Cell<u64>], index: usize) {
 impl RouteTotals {
     /// Adds another worker's values.
     pub fn merge(&mut self, other: &Self) {
-        for (key, totals) in &other.0 {
-            self.0.entry(key.clone()).or_default().add(totals);
+        for (tenant, endpoints) in &other.0 {
+            let own = self.0.entry(*tenant).or_default();
+            for (name, totals) in endpoints {
+                own.entry(Arc::clone(name)).or_default().add(totals);
+            }
         }
     }
 
-    /// What was counted for one endpoint.
-    pub fn of(&self, tenant: TenantSlot, endpoint: &str) -> EndpointTotals {
-        let endpoint = endpoint.into();
-        let key = EndpointKey { tenant, endpoint };
-        self.0.get(&key).copied().unwrap_or_default()
+    /// What was counted for a tenant's endpoints, in the order of their names.
+    pub fn of_tenant(&self, tenant: TenantSlot) -> impl Iterator<Item = (&str, &EndpointTotals)> {
+        let endpoints = self.0.get(&tenant).into_iter().flatten();
+        endpoints.map(|(name, totals)| (&**name, totals))
     }
 
-    /// What was counted for a tenant's endpoints, in the order of their names.
-    pub fn of_tenant(
-        &self,
-        tenant: TenantSlot,
-    ) -> impl Iterator<Item = (&str, &EndpointTotals)> + use<'_> {
-        let its = self.0.iter().filter(move |(key, _)| key.tenant == tenant);
-        its.map(|(key, totals)| (&*key.endpoint, totals))
+    #[cfg(test)]
+    fn of(&self, tenant: TenantSlot, endpoint: &str) -> EndpointTotals {
+        let endpoints = self.0.get(&tenant);
+        let totals = endpoints.and_then(|endpoints| endpoints.get(endpoint));
+        totals.copied().unwrap_or_default()
     }
 }
 
