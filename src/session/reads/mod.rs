@@ -202,6 +202,7 @@ impl Reading {
     }
 
     /// The client has parted from its server: what it has seen there it will not go back behind.
+    #[inline(never)]
     pub(super) fn left_server(&mut self, routed: &Cell<Routed>) {
         match std::mem::take(&mut self.stage) {
             Stage::Primary { has_seen, told, .. } => {

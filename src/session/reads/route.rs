@@ -53,6 +53,7 @@ impl Session {
         }
     }
 
+    #[inline(never)]
     fn way_among(&mut self, reads: &pool::Reads, bytes: &[u8], now: Instant) -> Way {
         let client = &*self.client;
         let reading = self.reading.get_or_insert_default();

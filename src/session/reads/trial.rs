@@ -44,6 +44,7 @@ impl Session {
     }
 
     /// What was to go to a replica goes to the primary.
+    #[cold]
     pub(in crate::session) fn stay_at_primary(&mut self, why: Healed) {
         if let Some(reading) = &mut self.reading {
             reading.heal(why);
@@ -192,6 +193,7 @@ impl Session {
     }
 
     /// The replica cannot serve the round: it goes to the primary, and with it what was said behind.
+    #[cold]
     pub(in crate::session) fn turn_to_primary(&mut self, why: Healed, now: Instant) {
         let lease = self.lease.take();
         self.waiting = None;
@@ -317,6 +319,7 @@ impl Session {
 
 impl Reading {
     /// The replica cannot serve the round that it was to serve.
+    #[cold]
     fn heal(&self, why: Healed) {
         let Some(replica) = &self.replica else {
             return;
