@@ -214,9 +214,10 @@ impl Home {
     pub(super) fn pool_at(&self, primary: &Rc<Pool>, endpoint: &config::Endpoint) -> Rc<Pool> {
         let key = primary.key.at(&endpoint.name);
         let mut pools = self.pools.borrow_mut();
-        let pool = pools
-            .entry(key.clone())
-            .or_insert_with(|| Pool::at(primary, key));
+        let pool = pools.entry(key.clone()).or_insert_with(|| {
+            primary.replicas.set(primary.replicas.get() + 1);
+            Pool::at(primary, key)
+        });
         Rc::clone(pool)
     }
 
@@ -258,8 +259,11 @@ impl Home {
             // A task may still need it: a cancel request on its way, a check. So may its replicas' pools,
             // which share its statements.
             let is_left = pool.is_unused() && Rc::strong_count(&pool) == 2;
-            if is_left && !self.has_pools_at_replicas(&pool) {
+            if is_left && pool.replicas.get() == 0 {
                 self.pools.borrow_mut().remove(&pool.key);
+                if let Some(primary) = pool.primary.upgrade() {
+                    primary.replicas.set(primary.replicas.get() - 1);
+                }
                 let (key, is_gone) = (pool.key.clone(), pool.tenant.is_gone());
                 drop(pool);
                 self.counters.retire_database(key.tenant(), key.database());
@@ -276,12 +280,6 @@ impl Home {
             }
         }
         forgotten
-    }
-
-    /// Whether there are pools at replicas that belong to a primary's pool.
-    fn has_pools_at_replicas(&self, primary: &Rc<Pool>) -> bool {
-        let pools = self.pools.borrow();
-        primary.has_reads() && pools.values().any(|pool| pool.is_replica_of(primary))
     }
 
     /// The clients that have a server, by their numbers.

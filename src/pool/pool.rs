@@ -75,6 +75,8 @@ pub struct Pool {
     pub(super) primary: Weak<Self>,
     /// How often rounds went to its servers, if it is at a replica.
     pub(super) routes: Option<Rc<EndpointCounters>>,
+    /// How many pools at replicas share its statements.
+    pub(super) replicas: Cell<u32>,
     /// Where the reads of its clients may go.
     pub(super) reads: RefCell<Option<Rc<Reads>>>,
     /// What its clients write is told to whoever reads by that at a replica.
@@ -210,6 +212,7 @@ impl Pool {
             user: RefCell::new(user),
             endpoint: RefCell::new(endpoint),
             primary: Weak::new(),
+            replicas: Cell::new(0),
             routes: None,
             reads: RefCell::new(reads),
             floor: RefCell::new(floor),

@@ -362,11 +362,6 @@ impl Pool {
         self.reads.borrow().as_ref().map(Rc::clone)
     }
 
-    /// Whether it is the pool of the same clients at a replica.
-    pub(super) fn is_replica_of(&self, primary: &Rc<Self>) -> bool {
-        std::ptr::eq(self.primary.as_ptr(), Rc::as_ptr(primary))
-    }
-
     /// How many of its servers work, are about to, or are waited for.
     fn outstanding(&self) -> u32 {
         let idle = u32::try_from(self.idle.borrow().len()).unwrap_or(u32::MAX);
