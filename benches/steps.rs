@@ -291,10 +291,10 @@ fn checkout_and_release(runtime: &LocalRuntime) {
     let world = World::new(PoolMode::Transaction, 1);
     // It leaves a server behind.
     let _guest = runtime.block_on(world.connect("app", &Script::SIMPLE));
-    let (pool, mut seat) = (world.pool(), None);
+    let pool = world.pool();
     let now = tokio::time::Instant::now();
     report("a server checked out and given back", || {
-        match black_box(&pool).checkout(&mut seat, now) {
+        match black_box(&pool).checkout(now) {
             Checkout::Ready(lease) => pool::release(lease, now),
             Checkout::Wait(_) | Checkout::Refused(_) => unreachable!("there is one"),
         }

@@ -67,7 +67,7 @@ pub const SPLICE_BYTES_MIN: usize = 2 * SCRATCH_BUFFER_BYTES;
 
 /// What is moved of a message before others get their turn, in bytes: no more than a session copies
 /// in its turn.
-pub const SPLICE_TURN_BYTES: usize = SESSION_STEPS_MAX * SCRATCH_BUFFER_BYTES;
+pub const SPLICE_TURN_BYTES: u32 = 1 << 20;
 
 /// The size of a pipe that the kernel moves bytes through, in bytes. No larger one is allowed to
 /// every user (`fs.pipe-max-size`).
@@ -209,6 +209,10 @@ pub const WAITING_COUNT_MAX: usize = 64 * 1024;
 
 /// Seats in a queue that were given up, beyond as many as are taken, before they are cleared away.
 pub const ABANDONED_SEATS_COUNT_MAX: usize = 64;
+
+/// Seats that a queue keeps for those who will wait: as many may wait at once, again and again, without
+/// taking memory anew. They take 0.1 MB.
+pub const SPARE_SEATS_COUNT_MAX: usize = 1024;
 
 /// Servers, and clients, that one worker has of a pool before another worker gets a part in it.
 pub const POOL_SHARD_SERVERS: u32 = 10;

@@ -16,7 +16,6 @@ use tidegate::pool::Checkout;
 use tidegate::pool::Home;
 use tidegate::pool::Lease;
 use tidegate::pool::Pool;
-use tidegate::pool::Seat;
 use tidegate::pool::ServerState;
 use tidegate::pool::Surroundings;
 use tidegate::pool::Waiting;
@@ -51,7 +50,6 @@ enum Has {
 #[derive(Debug)]
 struct Client {
     part: usize,
-    seat: Option<Rc<Seat>>,
     has: Has,
 }
 
@@ -98,7 +96,6 @@ impl World {
             .collect();
         let client = |number: usize| Client {
             part: number % PARTS.len(),
-            seat: None,
             has: Has::Nothing,
         };
         let mut world = Self {
@@ -241,7 +238,7 @@ impl World {
         }
         let pool = self.part(part);
         let client = &mut self.clients[number];
-        match pool.checkout(&mut client.seat, now) {
+        match pool.checkout(now) {
             Checkout::Ready(lease) => {
                 assert!(self.queues[part].is_empty(), "it has overtaken others");
                 self.servers.check_lent(&lease, self.setup.port);
@@ -285,7 +282,6 @@ impl World {
         }
         self.clients[client].has = Has::Nothing;
         // Another comes in its place.
-        self.clients[client].seat = None;
     }
 
     /// Time passes, then everybody looks at what has come of it until nothing more does.

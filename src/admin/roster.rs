@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::admin::Operator;
 use crate::limits::CONSOLE_SESSIONS_MAX;
+use crate::net::AgreedTls;
 use crate::tenancy::Origin;
 
 /// The operators at the console.
@@ -37,7 +38,7 @@ pub struct Enrolled {
     /// Our end of the connection; `None` on a unix socket.
     pub local: Option<SocketAddr>,
     /// What TLS was agreed on.
-    pub tls: Option<String>,
+    pub tls: Option<AgreedTls>,
     /// The application's name for itself. Untrusted.
     pub application_name: String,
     /// Since when it is there.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use rustls::CipherSuite;
+use rustls::ProtocolVersion;
 use tidegate_proto::startup::Replication;
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
@@ -19,6 +21,7 @@ use crate::admin::access::Role;
 use crate::config;
 use crate::config::Config;
 use crate::config::PoolMode;
+use crate::net::AgreedTls;
 use crate::net::Socket;
 use crate::net::Transport;
 use crate::pool::RouteTotals;
@@ -102,7 +105,10 @@ fn server(id: u64, state: ServerState, client: Option<u64>) -> ServerView {
         process_id: 4711,
         remote: Some("192.0.2.10:5432".parse().unwrap()),
         local: Some("192.0.2.1:40000".parse().unwrap()),
-        tls: Some("TLSv1.3/TLS13_AES_256_GCM_SHA384".to_owned()),
+        tls: Some(AgreedTls::new(
+            ProtocolVersion::TLSv1_3,
+            CipherSuite::TLS13_AES_256_GCM_SHA384,
+        )),
         statements: 0,
         close_needed: state == ServerState::Idle,
         cancels: 0,

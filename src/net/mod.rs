@@ -3,6 +3,7 @@
 //!
 //! Knows nothing of `PostgreSQL`; never waits, only polls.
 
+mod agreed_tls;
 mod client_tls;
 mod outgoing;
 mod pipes;
@@ -10,6 +11,7 @@ mod socket;
 mod socket_options;
 mod transport;
 
+pub use agreed_tls::AgreedTls;
 pub use client_tls::ClientTls;
 pub use client_tls::Hello;
 pub use outgoing::Outgoing;

@@ -16,6 +16,7 @@ use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
 use tokio_rustls::client::TlsStream;
 
+use crate::net::AgreedTls;
 use crate::net::ClientTls;
 use crate::net::Transport;
 
@@ -156,20 +157,14 @@ impl Socket {
         }
     }
 
-    /// What TLS was agreed on, as `SHOW CLIENTS` and `SHOW SERVERS` print it; `None` without TLS.
-    pub fn tls(&self) -> Option<String> {
+    /// What TLS was agreed on; `None` without TLS.
+    pub fn tls(&self) -> Option<AgreedTls> {
         let agreed: &CommonState = match self {
             Self::Plain(_) => return None,
             Self::ClientTls(stream) => stream.agreed(),
             Self::ServerTls(stream) => stream.get_ref().1,
         };
-        let version = match agreed.protocol_version() {
-            Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
-            Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
-            _ => "TLS",
-        };
-        let suite = agreed.negotiated_cipher_suite()?.suite();
-        Some(format!("{version}/{}", suite.as_str().unwrap_or("unknown")))
+        AgreedTls::of(agreed)
     }
 
     /// The transport, if what is on it is what is read and written here, and if the system knows it.

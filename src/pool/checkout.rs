@@ -27,8 +27,8 @@ pub enum Checkout {
 }
 
 impl Pool {
-    /// Asks for a server. The seat is the client's own, made here at its first wait.
-    pub fn checkout(self: &Rc<Self>, seat: &mut Option<Rc<Seat>>, now: Instant) -> Checkout {
+    /// Asks for a server.
+    pub fn checkout(self: &Rc<Self>, now: Instant) -> Checkout {
         if self.queue.is_empty()
             && let Some(server) = self.pop_idle(now)
         {
@@ -40,7 +40,7 @@ impl Pool {
         if self.queue.len() >= WAITING_COUNT_MAX {
             return Checkout::Refused(Rc::new(PoolError::TooManyWaiting));
         }
-        let waiting = self.queue.join(seat, now);
+        let waiting = self.queue.join(now);
         self.use_idle(now);
         if self.opened.get() == 0 {
             // Nobody may have looked where the primary is since the last of its servers went.

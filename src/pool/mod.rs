@@ -105,6 +105,7 @@ pub use self::settings::Settings;
 pub use self::settings::TooManySettings;
 pub(crate) use self::settings::push_literal;
 pub use self::sleep::Sleepers;
+pub use self::spare::Held;
 pub use self::spare::SpareBuffers;
 pub use self::statement::Repeats;
 pub use self::statement::Shared;

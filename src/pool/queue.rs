@@ -8,6 +8,7 @@ use std::rc::Rc;
 use tokio::time::Instant;
 
 use crate::limits::ABANDONED_SEATS_COUNT_MAX;
+use crate::limits::SPARE_SEATS_COUNT_MAX;
 use crate::pool::Seat;
 use crate::pool::Waiting;
 
@@ -19,6 +20,8 @@ use crate::pool::Waiting;
 pub(super) struct Queue {
     seats: RefCell<VecDeque<Rc<Seat>>>,
     waiting: Cell<usize>,
+    /// Seats for those who will wait.
+    spare: RefCell<Vec<Rc<Seat>>>,
 }
 
 impl Queue {
@@ -39,19 +42,24 @@ impl Queue {
         first.map(|seat| seat.since())
     }
 
-    /// Another client waits, in a seat of its own.
-    pub(super) fn join(self: &Rc<Self>, seat: &mut Option<Rc<Seat>>, now: Instant) -> Waiting {
-        // A seat that was given up may still stand in the queue, where others have left theirs
-        // before it: taken again, it would be in two places.
-        if seat.as_ref().is_some_and(|seat| seat.is_queued.get()) {
-            *seat = None;
-        }
-        let seat = seat.get_or_insert_with(|| Seat::new(now));
+    /// Another client waits.
+    pub(super) fn join(self: &Rc<Self>, now: Instant) -> Waiting {
+        let spare = self.spare.borrow_mut().pop();
+        let seat = spare.unwrap_or_else(|| Seat::new(now));
         let waiting = seat.take(self, now);
         seat.is_queued.set(true);
         self.waiting.set(self.len() + 1);
-        self.seats.borrow_mut().push_back(Rc::clone(seat));
+        self.seats.borrow_mut().push_back(seat);
         waiting
+    }
+
+    /// Nobody waits in a seat any more. One that was given up still stands in the queue, where others
+    /// have left theirs before it: taken again, it would be in two places.
+    pub(super) fn take_back(&self, seat: &Rc<Seat>) {
+        let mut spare = self.spare.borrow_mut();
+        if !seat.is_queued.get() && spare.len() < SPARE_SEATS_COUNT_MAX {
+            spare.push(Rc::clone(seat));
+        }
     }
 
     /// The client that waits longest, if `is_meant` says that it is the one. It waits no more.
@@ -93,44 +101,58 @@ mod tests {
     #[test]
     fn first_come_first_served() {
         let (queue, now) = (Rc::new(Queue::default()), Instant::now());
-        let mut seats = [None, None, None];
-        let mut waiting: Vec<_> = seats.iter_mut().map(|seat| queue.join(seat, now)).collect();
+        let mut waiting: Vec<_> = (0..3).map(|_| queue.join(now)).collect();
         assert_eq!(queue.len(), 3);
         drop(waiting.remove(0));
         assert_eq!(queue.len(), 2);
         assert!(queue.pop_if(|_| false).is_none());
-        assert!(Rc::ptr_eq(
-            &pop(&queue).unwrap(),
-            seats[1].as_ref().unwrap()
-        ));
-        assert!(Rc::ptr_eq(
-            &pop(&queue).unwrap(),
-            seats[2].as_ref().unwrap()
-        ));
+        assert!(waiting[0].is_in(&pop(&queue).unwrap()));
+        assert!(waiting[1].is_in(&pop(&queue).unwrap()));
         assert!(pop(&queue).is_none() && queue.is_empty());
     }
 
     #[test]
     fn a_client_that_gave_up_and_waits_again_has_one_place() {
         let (queue, now) = (Rc::new(Queue::default()), Instant::now());
-        let mut seat = None;
-        let first = queue.join(&mut seat, now);
-        let mut other = None;
-        let _other = queue.join(&mut other, now);
+        let first = queue.join(now);
+        let other = queue.join(now);
         drop(first);
-        let _again = queue.join(&mut seat, now);
+        let again = queue.join(now);
         assert_eq!(queue.len(), 2);
-        assert!(Rc::ptr_eq(&pop(&queue).unwrap(), other.as_ref().unwrap()));
-        assert!(Rc::ptr_eq(&pop(&queue).unwrap(), seat.as_ref().unwrap()));
+        assert!(other.is_in(&pop(&queue).unwrap()));
+        assert!(again.is_in(&pop(&queue).unwrap()));
         assert!(pop(&queue).is_none());
+    }
+
+    #[test]
+    fn a_seat_is_the_next_ones_when_its_wait_is_over() {
+        let (queue, now) = (Rc::new(Queue::default()), Instant::now());
+        let first = queue.join(now);
+        let seat = pop(&queue).unwrap();
+        assert!(first.is_in(&seat));
+        drop(first);
+        let second = queue.join(now);
+        assert!(second.is_in(&seat));
+        // Nor is there more than one waiting in it.
+        assert!(!queue.join(now).is_in(&seat));
+    }
+
+    #[test]
+    fn a_crowd_that_waited_once_leaves_few_seats_behind() {
+        let (queue, now) = (Rc::new(Queue::default()), Instant::now());
+        let crowd = 2 * SPARE_SEATS_COUNT_MAX;
+        let waiting: Vec<_> = (0..crowd).map(|_| queue.join(now)).collect();
+        while pop(&queue).is_some() {}
+        drop(waiting);
+        assert_eq!(queue.spare.borrow().len(), SPARE_SEATS_COUNT_MAX);
     }
 
     #[test]
     fn seats_that_were_given_up_do_not_pile_up() {
         let (queue, now) = (Rc::new(Queue::default()), Instant::now());
-        let _first = queue.join(&mut None, now);
+        let _first = queue.join(now);
         for _ in 0..10 * ABANDONED_SEATS_COUNT_MAX {
-            drop(queue.join(&mut None, now));
+            drop(queue.join(now));
         }
         assert_eq!(queue.len(), 1);
         assert!(queue.seats.borrow().len() <= ABANDONED_SEATS_COUNT_MAX + 3);

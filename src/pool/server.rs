@@ -13,6 +13,7 @@ use tidegate_proto::exchange::Ledger;
 use tokio::time::Instant;
 
 use crate::config::Endpoint;
+use crate::net::AgreedTls;
 use crate::net::Outgoing;
 use crate::net::Socket;
 use crate::pool::Notices;
@@ -151,7 +152,7 @@ pub struct ServerCard {
     /// Our end; `None` on a unix socket.
     pub local: Option<SocketAddr>,
     /// What TLS was agreed on.
-    pub tls: Option<String>,
+    pub tls: Option<AgreedTls>,
     /// How many statements it has prepared for its clients.
     pub statements: Cell<usize>,
     /// Close it at the next chance: its endpoint, its user or its age no longer fit.

@@ -12,6 +12,7 @@ use tidegate_proto::exchange::Ledger;
 use tokio::time::Instant;
 
 use crate::config::Endpoint;
+use crate::net::AgreedTls;
 use crate::net::Socket;
 use crate::pool::BackendKey;
 use crate::pool::Incoming;
@@ -58,7 +59,7 @@ struct TravelCard {
     key: BackendKey,
     remote: Option<SocketAddr>,
     local: Option<SocketAddr>,
-    tls: Option<String>,
+    tls: Option<AgreedTls>,
 }
 
 impl Server {
@@ -84,7 +85,7 @@ impl Server {
                 key: card.key.clone(),
                 remote: card.remote,
                 local: card.local,
-                tls: card.tls.clone(),
+                tls: card.tls,
             },
             socket: self.socket,
             settings: (*self.settings).clone(),

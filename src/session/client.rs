@@ -2,6 +2,7 @@
 //! cancel request finds. The session itself is a task that nobody else touches.
 
 use std::cell::Cell;
+use std::cell::OnceCell;
 use std::cell::RefCell;
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,10 +14,14 @@ use tokio::time::Instant;
 
 use crate::config::PoolMode;
 use crate::config::Route;
+use crate::net::AgreedTls;
 use crate::pool::Pool;
 use crate::pool::ServerCard;
 use crate::pool::Settings;
 use crate::session::Ending;
+use crate::session::HomeSeat;
+use crate::session::Registry;
+use crate::session::cancel_keys::Granted;
 use crate::session::routed::Routed;
 use crate::tenancy::ClientPermit;
 use crate::tenancy::Origin;
@@ -51,7 +56,7 @@ pub struct Client {
     /// Where its listener sends what it says.
     route: Route,
     /// What TLS was agreed on.
-    pub tls: Option<String>,
+    pub tls: Option<AgreedTls>,
     /// When it was accepted.
     pub connected_at: Instant,
     /// What its session has set; follows it from server to server.
@@ -75,7 +80,14 @@ pub struct Client {
     closing_since: Cell<Option<Instant>>,
     is_abandoned: Cell<bool>,
     ending: Cell<Option<Ending>>,
+    /// Of the task that it lives in.
     waker: RefCell<Option<Waker>>,
+    /// Where it is found by its number.
+    pub(super) registry: Rc<Registry>,
+    /// What it was given to cancel with.
+    pub(super) key: OnceCell<Granted>,
+    /// Where it is counted; a client in memory may be nowhere.
+    seat: Cell<Option<HomeSeat>>,
     _permit: ClientPermit,
 }
 
@@ -113,6 +125,9 @@ impl Client {
             is_abandoned: Cell::new(false),
             ending: Cell::new(None),
             waker: RefCell::default(),
+            registry: facts.registry,
+            key: OnceCell::new(),
+            seat: Cell::default(),
             _permit: permit,
         })
     }
@@ -206,6 +221,11 @@ impl Client {
         self.pool.home.clock.now()
     }
 
+    /// Counts it at its home until it is gone.
+    pub(super) fn sit(&self, seat: HomeSeat) {
+        self.seat.set(Some(seat));
+    }
+
     /// Keeps the waker of the session's task, which never changes.
     pub(super) fn listen(&self, waker: &Waker) {
         *self.waker.borrow_mut() = Some(waker.clone());
@@ -240,6 +260,10 @@ impl Drop for Client {
         let clients = &self.pool.clients;
         clients.set(clients.get().saturating_sub(1));
         self.pool.left();
+        if let Some(seat) = self.seat.take() {
+            // A client that replicates has had a pool of its own.
+            seat.leave(|key| !self.pool.home.has_pool(key));
+        }
     }
 }
 
@@ -247,11 +271,12 @@ impl Drop for Client {
 #[derive(Debug)]
 pub(super) struct Facts {
     pub(super) pool: Rc<Pool>,
+    pub(super) registry: Rc<Registry>,
     pub(super) origin: Arc<Origin>,
     pub(super) local: Option<SocketAddr>,
     pub(super) database_label: Box<str>,
     pub(super) mode: PoolMode,
     pub(super) route: Route,
-    pub(super) tls: Option<String>,
+    pub(super) tls: Option<AgreedTls>,
     pub(super) connected_at: Instant,
 }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::config::PoolMode;
 use crate::net::Outgoing;
 use crate::pool;
+use crate::pool::Held;
 use crate::session::ClientState;
 use crate::session::End;
 use crate::session::refusal;
@@ -56,7 +57,7 @@ impl Session {
             refusal::queue(&mut self.to_client, &report);
         }
         self.waiting = None;
-        self.held = Vec::new();
+        self.held = Held::default();
         if let Some(mut lease) = self.lease.take() {
             lease.is_broken |= end.fault() == Fault::Server;
             let leaves_state =

@@ -34,7 +34,8 @@ impl Session {
         while self.moved < SPLICE_TURN_BYTES {
             let count = self.move_piece(context)?;
             // Less than can be copied at once is copied: what comes in small pieces costs less so.
-            self.moved += count;
+            let moved = u32::try_from(count).unwrap_or(u32::MAX);
+            self.moved = self.moved.saturating_add(moved);
             if count < SCRATCH_BUFFER_BYTES {
                 return Ok(true);
             }

@@ -46,7 +46,7 @@ impl Session {
                 // Since a reload, reads go nowhere else.
                 reading.begin_at_primary();
             }
-            Some(self.client.pool.checkout(&mut self.seat, now))
+            Some(self.client.pool.checkout(now))
         };
         let Some(checkout) = checkout else {
             return Ok(false);
@@ -69,7 +69,7 @@ impl Session {
     #[inline(never)]
     fn check_out_somewhere(&mut self, bytes: &[u8], now: Instant) -> Option<Checkout> {
         match self.way(bytes, now) {
-            Way::Primary => Some(self.client.pool.checkout(&mut self.seat, now)),
+            Way::Primary => Some(self.client.pool.checkout(now)),
             Way::Replica(pool) => Some(self.check_out_there(&pool, now)),
             Way::Unsaid => None,
             Way::Later => {
@@ -81,7 +81,7 @@ impl Session {
 
     /// Asks for a server of a replica; for one of the primary, if there is none that is of use.
     fn check_out_there(&mut self, pool: &Rc<Pool>, now: Instant) -> Checkout {
-        match pool.checkout(&mut self.seat, now) {
+        match pool.checkout(now) {
             Checkout::Ready(lease) if !self.may_use(&lease) => {
                 pool::release_unused(lease, now);
                 self.stay_at_primary(Healed::Unproven);
@@ -89,7 +89,7 @@ impl Session {
             Checkout::Refused(_) => self.stay_at_primary(Healed::NoServer),
             checkout @ (Checkout::Ready(_) | Checkout::Wait(_)) => return checkout,
         }
-        self.client.pool.checkout(&mut self.seat, now)
+        self.client.pool.checkout(now)
     }
 
     /// The queue has come to this client: what it said meanwhile goes on.

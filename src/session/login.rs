@@ -213,9 +213,7 @@ async fn learn(client: &Client, line: &mut Line<'_>, asked: &Settings) -> Result
 
 /// A server, after as long a wait as a query would have.
 async fn server(client: &Client, line: &mut Line<'_>) -> Result<Lease, End> {
-    let mut seat = None;
-    let now = Instant::now();
-    let waiting = match client.pool.checkout(&mut seat, now) {
+    let waiting = match client.pool.checkout(Instant::now()) {
         Checkout::Ready(lease) => return Ok(lease),
         Checkout::Refused(error) => return Err(End::NoServer(error)),
         Checkout::Wait(waiting) => waiting,

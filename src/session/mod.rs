@@ -36,6 +36,7 @@ mod weighing;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Context;
@@ -44,7 +45,6 @@ use std::task::ready;
 
 use tidegate_proto::startup::Replication;
 use tokio::io::AsyncWriteExt;
-use tokio::task::coop::Unconstrained;
 use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 
@@ -70,10 +70,8 @@ pub use self::snapshot::PoolView;
 pub use self::snapshot::ServerView;
 pub use self::snapshot::WorkerView;
 
-use self::cancel_keys::Granted;
 use self::client::Facts;
 use self::line::Line;
-use self::registry::Registered;
 use self::run::Session;
 use crate::config::Refusals;
 use crate::net::Outgoing;
@@ -89,26 +87,22 @@ use crate::telemetry::Untrusted;
 ///
 /// A task of its own holds nothing of the login that led to it.
 #[must_use = "a session that is dropped ends"]
-pub struct Live {
-    session: Unconstrained<Session>,
-    #[expect(
-        dead_code,
-        reason = "its client is cancelled by it until it is dropped"
-    )]
-    key: Granted,
-    registered: Registered,
-}
+pub struct Live(Session);
+
+/// A task takes memory in steps of 128 bytes, of which some are the runtime's own: one byte more
+/// than this costs every client of a worker a step.
+const _: () = assert!(size_of::<Live>() <= 152);
 
 impl Live {
-    /// Where it lives.
-    pub fn home(&self) -> &Rc<Home> {
-        &self.registered.client.pool.home
+    /// Counts its client at its home until it is gone.
+    pub fn sit(&self, seat: HomeSeat) {
+        self.0.client.sit(seat);
     }
 }
 
 impl fmt::Debug for Live {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Live({})", self.registered.client.id)
+        write!(formatter, "Live({})", self.0.client.id)
     }
 }
 
@@ -117,8 +111,9 @@ impl Future for Live {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let end = ready!(Pin::new(&mut self.session).poll(context));
-        log_end(&self.registered.client, &end);
+        // It counts its steps itself.
+        let end = ready!(pin!(unconstrained(&mut self.0)).poll(context));
+        log_end(&self.0.client, &end);
         Poll::Ready(())
     }
 }
@@ -177,6 +172,7 @@ pub async fn begin(
     let mut socket = arrival.socket;
     let facts = Facts {
         pool,
+        registry: Rc::clone(&registry),
         origin: arrival.origin,
         local: arrival.local,
         database_label: arrival.database_label.into(),
@@ -186,7 +182,7 @@ pub async fn begin(
         connected_at: arrival.accepted_at,
     };
     let client = Client::new(facts, arrival.permit, Instant::now());
-    let registered = registry.register(&client);
+    let client = registry.register(client);
     let target = CancelTarget {
         worker: home.worker,
         client: client.id,
@@ -199,19 +195,16 @@ pub async fn begin(
         let (process_id, is_long) = (settled.process_id(), arrival.protocol_minor >= 2);
         let granted = keys.grant(&target, process_id, is_long, home.random);
         let words = Outgoing::bytes(&mut outgoing);
+        let granted = client.key.get_or_init(|| granted);
         settled.words(&client, &granted.key, words)?;
-        Ok((settled.lease, granted))
+        Ok(settled.lease)
     });
     match begun {
-        Ok((lease, key)) => {
+        Ok(lease) => {
             client.pool.counters.add(Count::Logins, 1);
             let mut session = Session::new(socket, client);
             session.begin_with(lease, outgoing, early);
-            Some(Live {
-                session: unconstrained(session),
-                key,
-                registered,
-            })
+            Some(Live(session))
         },
         Err(end) => {
             if let Some(report) = end.report() {

@@ -6,6 +6,7 @@ use std::task::Poll;
 
 use crate::net::Outgoing;
 use crate::pool::Healed;
+use crate::pool::Held;
 use crate::pool::Scratch;
 use crate::pool::SpareBuffers;
 use crate::session::End;
@@ -106,7 +107,7 @@ impl Session {
     pub(super) fn forward_held(
         &mut self,
         scratch: &mut Scratch,
-        held: Vec<u8>,
+        held: Held,
         context: &mut Context<'_>,
     ) -> Result<(), End> {
         let out = (&mut scratch.injected, &mut scratch.spare);

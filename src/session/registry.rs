@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -25,22 +26,16 @@ pub struct Registry {
     turn: Cell<u64>,
 }
 
-/// A session's entry; dropping it takes the session out.
+/// A client in the registry; dropping it takes it out.
 #[derive(Debug)]
-pub(super) struct Registered {
-    registry: Rc<Registry>,
-    pub(super) client: Rc<Client>,
-}
+pub(super) struct Registered(Rc<Client>);
 
 impl Registry {
-    pub(super) fn register(self: &Rc<Self>, client: &Rc<Client>) -> Registered {
-        self.clients
-            .borrow_mut()
-            .insert(client.id, Rc::clone(client));
-        Registered {
-            registry: Rc::clone(self),
-            client: Rc::clone(client),
-        }
+    /// Registers a client that names this registry as its own.
+    pub(super) fn register(&self, client: Rc<Client>) -> Registered {
+        let mut clients = self.clients.borrow_mut();
+        clients.insert(client.id, Rc::clone(&client));
+        Registered(client)
     }
 
     /// The client with this number, if it is still there.
@@ -148,8 +143,19 @@ fn transaction_overdue(
     is_over(limit, since).then_some(Ending::TransactionTimeout)
 }
 
+impl Deref for Registered {
+    type Target = Client;
+
+    #[inline]
+    fn deref(&self) -> &Client {
+        &self.0
+    }
+}
+
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.registry.clients.borrow_mut().remove(&self.client.id);
+        let registered = self.registry.clients.borrow_mut().remove(&self.id);
+        // Not while the registry is borrowed: with its client a pool may end.
+        drop(registered);
     }
 }

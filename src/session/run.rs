@@ -26,50 +26,48 @@ use crate::limits::SPLICE_TURN_BYTES;
 use crate::net::Outgoing;
 use crate::net::Socket;
 use crate::pool::Healed;
+use crate::pool::Held;
 use crate::pool::Lease;
-use crate::pool::Seat;
 use crate::pool::Waiting;
-use crate::session::Client;
 use crate::session::End;
 use crate::session::carrying::drop_what_is_unnamed;
 use crate::session::conversation::Conversation;
 use crate::session::reads::Reading;
+use crate::session::registry::Registered;
 use crate::session::statements::Statements;
 
 /// One session, from the first query on.
 pub(super) struct Session {
     pub(super) socket: Socket,
-    pub(super) client: Rc<Client>,
     pub(super) lease: Option<Lease>,
     pub(super) waiting: Option<Waiting>,
-    pub(super) seat: Option<Rc<Seat>>,
     pub(super) to_client: Option<Box<Outgoing>>,
     /// Bytes of the client that cannot go on yet: half a header, or all it said while it waits.
-    pub(super) held: Vec<u8>,
+    pub(super) held: Held,
     pub(super) conversation: Conversation,
     pub(super) statements: Option<Box<Statements>>,
     /// What is known of its reads, if these may go to replicas.
     pub(super) reading: Option<Box<Reading>>,
     pub(super) end: Option<Box<End>>,
     /// Bytes that the kernel has moved in this turn.
-    pub(super) moved: usize,
+    pub(super) moved: u32,
     is_listening: bool,
     /// The client's socket was read until nothing was left: when more comes, this task is woken.
     pub(super) is_client_watched: bool,
     /// The same of the server's, by this task and not by one that had the server before.
     pub(super) is_server_watched: bool,
+    /// Behind all else: what it has of a pool goes first.
+    pub(super) client: Registered,
 }
 
 impl Session {
-    pub(super) fn new(socket: Socket, client: Rc<Client>) -> Self {
+    pub(super) fn new(socket: Socket, client: Registered) -> Self {
         Self {
             socket,
-            client,
             lease: None,
             waiting: None,
-            seat: None,
             to_client: None,
-            held: Vec::new(),
+            held: Held::default(),
             conversation: Conversation::default(),
             statements: None,
             reading: None,
@@ -78,6 +76,7 @@ impl Session {
             is_listening: false,
             is_client_watched: false,
             is_server_watched: false,
+            client,
         }
     }
 
@@ -94,7 +93,7 @@ impl Session {
     ) {
         self.to_client = words;
         self.conversation.restarts = !early.is_empty();
-        self.held = early;
+        self.held = early.into();
         self.lease = lease;
         if let Some(lease) = &mut self.lease {
             let mut injected = Vec::new();

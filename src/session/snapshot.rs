@@ -7,6 +7,7 @@ use tidegate_proto::startup::Replication;
 use tokio::time::Instant;
 
 use crate::config::PoolMode;
+use crate::net::AgreedTls;
 use crate::pool::Home;
 use crate::pool::Pool;
 use crate::pool::RouteTotals;
@@ -94,7 +95,7 @@ pub struct ServerView {
     /// Our end of the connection; `None` on a unix socket.
     pub local: Option<std::net::SocketAddr>,
     /// What TLS was agreed on.
-    pub tls: Option<String>,
+    pub tls: Option<AgreedTls>,
     /// Statements that it has prepared for its clients.
     pub statements: usize,
     /// It goes at the next chance.
@@ -129,7 +130,7 @@ pub struct ClientView {
     /// The server that it has.
     pub server: Option<u64>,
     /// What TLS was agreed on.
-    pub tls: Option<String>,
+    pub tls: Option<AgreedTls>,
     /// Prepared statements that it has names for.
     pub statements: usize,
     /// The name that it gives itself. Untrusted.
@@ -203,7 +204,7 @@ impl ServerView {
             process_id: card.key.process_id,
             remote: card.remote,
             local: card.local,
-            tls: card.tls.clone(),
+            tls: card.tls,
             statements: card.statements.get(),
             close_needed: card.close_needed.get(),
             cancels: card.cancels.get(),
@@ -225,7 +226,7 @@ impl ClientView {
             age: now.duration_since(client.connected_at),
             since: now.duration_since(client.since.get()),
             server: client.server().map(|card| card.id),
-            tls: client.tls.clone(),
+            tls: client.tls,
             statements: client.statements.get(),
             application_name: client.application_name(),
         }

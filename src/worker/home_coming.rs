@@ -1,12 +1,8 @@
 //! From the edge to the home: a client that has proven who it is moves, once, to the worker that
 //! owns its pool.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Context;
-use std::task::Poll;
 
 use crate::admin::console;
 use crate::edge;
@@ -21,7 +17,6 @@ use crate::session::Arrival;
 use crate::session::Ending;
 use crate::session::HomeSeat;
 use crate::session::Letter;
-use crate::session::Live;
 use crate::worker::thread::Place;
 
 /// Takes a connection from accept to the end of its session, here or at its home.
@@ -96,48 +91,12 @@ async fn welcome(arrival: Box<Arrival>, seat: HomeSeat, place: Rc<Place>) {
     let begun = Box::pin(session::begin(*arrival, Rc::clone(&home), registry, keys)).await;
     match begun {
         Some(live) => {
-            tokio::task::spawn_local(AtHome {
-                live: Some(live),
-                seat: Some(seat),
-            });
+            live.sit(seat);
+            tokio::task::spawn_local(live);
         },
         None => seat.leave(|key| !home.has_pool(key)),
     }
 }
-
-/// A session, and its client's seat at its home until it is over.
-struct AtHome {
-    live: Option<Live>,
-    seat: Option<HomeSeat>,
-}
-
-impl Future for AtHome {
-    type Output = ();
-
-    #[inline]
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        match &mut self.live {
-            Some(live) => Pin::new(live).poll(context),
-            None => Poll::Ready(()),
-        }
-    }
-}
-
-impl Drop for AtHome {
-    fn drop(&mut self) {
-        let Some((live, seat)) = self.live.take().zip(self.seat.take()) else {
-            return;
-        };
-        let home = Rc::clone(live.home());
-        // What it has of a pool goes first. A client that replicates has had one of its own.
-        drop(live);
-        seat.leave(|key| !home.has_pool(key));
-    }
-}
-
-/// A task takes memory in steps of 128 bytes, of which some are the runtime's own: one byte more
-/// than this costs every client of a worker a step.
-const _: () = assert!(size_of::<AtHome>() <= 280);
 
 fn count(closed: &Closed, place: &Place) {
     if let ClosedReason::Failed(error) = &closed.reason

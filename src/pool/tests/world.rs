@@ -26,7 +26,6 @@ use crate::pool::Parcel;
 use crate::pool::Pool;
 use crate::pool::PoolError;
 use crate::pool::Post;
-use crate::pool::Seat;
 use crate::pool::Surroundings;
 use crate::pool::Waiting;
 use crate::telemetry::TenantSlot;
@@ -68,7 +67,6 @@ pub(super) struct Limits {
 pub(super) struct Guest {
     pub(super) pool: Rc<Pool>,
     pub(super) has: Has,
-    seat: Option<Rc<Seat>>,
 }
 
 /// What a client has.
@@ -173,12 +171,11 @@ impl Guest {
         Self {
             pool,
             has: Has::Nothing,
-            seat: None,
         }
     }
 
     pub(super) fn ask(&mut self) {
-        self.has = match self.pool.checkout(&mut self.seat, Instant::now()) {
+        self.has = match self.pool.checkout(Instant::now()) {
             Checkout::Ready(lease) => Has::Server(lease),
             Checkout::Wait(waiting) => Has::Place(waiting),
             Checkout::Refused(error) => Has::Refused(error),

@@ -44,6 +44,7 @@ use self::waiting::Replay;
 use self::wishes::Wishes;
 use crate::pool::EndpointCounters;
 use crate::pool::Healed;
+use crate::pool::Held;
 use crate::routing::Life;
 use crate::routing::Lsn;
 use crate::routing::Past;
@@ -60,7 +61,7 @@ pub(super) struct Reading {
     /// The counters of the replica that its last round went to.
     replica: Option<Rc<EndpointCounters>>,
     /// The round at a replica, for as long as it may have to be sent once more.
-    kept: Vec<u8>,
+    kept: Held,
     /// It executes one statement at most.
     is_single: bool,
     /// The replica has refused it after the client had heard some of the reply.

@@ -204,7 +204,7 @@ impl Session {
             reading.heal(why);
             let (kept, left) = (std::mem::take(&mut reading.kept), reading.left);
             if !kept.is_empty() {
-                self.held.splice(..left.min(self.held.len()), kept);
+                self.held.replace_front(left, &kept);
             }
             reading.stage = Stage::Away;
             reading.is_barred = true;

@@ -12,6 +12,7 @@ use super::database_name;
 use crate::admin::Enrolled;
 use crate::admin::console::table::Column;
 use crate::admin::console::table::Row;
+use crate::net::AgreedTls;
 use crate::session::ClientState;
 use crate::session::ClientView;
 use crate::tenancy::ClientAddress;
@@ -97,7 +98,7 @@ fn row(client: &ClientView, began: impl Fn(Duration) -> String) -> Row {
         pointer(client.id).into(),
         client.server.map(pointer).unwrap_or_default().into(),
         process_id(&client.origin).into(),
-        client.tls.clone().unwrap_or_default().into(),
+        shown_tls(client.tls).into(),
         client.application_name.as_str().into(),
         client.statements.into(),
         client.id.into(),
@@ -124,7 +125,7 @@ fn operator_row(operator: &Enrolled, since: String) -> Row {
         pointer(operator.id).into(),
         "".into(),
         process_id(&operator.origin).into(),
-        operator.tls.clone().unwrap_or_default().into(),
+        shown_tls(operator.tls).into(),
         operator.application_name.as_str().into(),
         0_u32.into(),
         operator.id.into(),
@@ -138,6 +139,11 @@ pub(super) const fn replication(wanted: Replication) -> &'static str {
         Replication::Physical => "physical",
         Replication::Logical => "logical",
     }
+}
+
+/// What TLS was agreed on, as `PgBouncer` prints it.
+pub(super) fn shown_tls(agreed: Option<AgreedTls>) -> String {
+    agreed.map_or(String::new(), |agreed| agreed.to_string())
 }
 
 /// What `ptr` and `link` hold: the same text for the same connection, and for no other.

@@ -11,6 +11,7 @@ use super::clients::end_address;
 use super::clients::end_port;
 use super::clients::pointer;
 use super::clients::replication;
+use super::clients::shown_tls;
 use super::database_name;
 use super::flag;
 use crate::admin::console::table::Row;
@@ -77,7 +78,7 @@ fn row(pool: &PoolView, server: &ServerView, began: impl Fn(Duration) -> String)
         pointer(server.id).into(),
         server.client.map(pointer).unwrap_or_default().into(),
         server.process_id.into(),
-        server.tls.clone().unwrap_or_default().into(),
+        shown_tls(server.tls).into(),
         "".into(),
         server.statements.into(),
         server.id.into(),

@@ -204,7 +204,8 @@ async fn what_is_kept_moves_with_its_connection_to_another_thread() {
 #[tokio::test]
 async fn what_was_agreed_on_can_be_told() {
     let (_far, socket) = connected().await;
-    assert_eq!(socket.tls().unwrap(), "TLSv1.3/TLS13_AES_256_GCM_SHA384");
+    let agreed = socket.tls().unwrap().to_string();
+    assert_eq!(agreed, "TLSv1.3/TLS13_AES_256_GCM_SHA384");
     let Socket::ClientTls(stream) = &socket else {
         panic!("it is no client's");
     };
