@@ -5,6 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use tidegate_harness::Cluster;
+use tidegate_harness::ClusterOptions;
+use tidegate_harness::DelayingRelay;
 use tidegate_harness::StopSignal;
 use tidegate_harness::Version;
 use tidegate_harness::polling;
@@ -135,4 +137,44 @@ fn after_a_promotion_siblings_and_the_old_primary_follow_the_new_one() {
     assert_eq!(kept(&old), "1 2 3");
     assert_eq!(old.psql("select pg_is_in_recovery()").unwrap(), "t");
     assert_eq!(old.port(), port);
+}
+
+#[test]
+fn a_standby_from_afar_gets_nothing_while_its_way_is_cut() {
+    // A checkpoint removes what nobody follows at that moment.
+    let options = ClusterOptions {
+        settings: "wal_keep_size = '256MB'\n",
+        ..ClusterOptions::default()
+    };
+    let Some(mut old) = skip::unless(Cluster::start_with(Version::under_test(), &options)) else {
+        return;
+    };
+    old.psql("create table kept (number int)").unwrap();
+    let new = old.standby().unwrap();
+    let way = |cluster: &Cluster| DelayingRelay::to(cluster.port(), Duration::ZERO).unwrap();
+    let to_old = way(&old);
+    let far = old.standby_over(to_old.port()).unwrap();
+    keep(&old, 1);
+    far.catch_up(&old).unwrap();
+    to_old.cut().unwrap();
+    keep(&old, 2);
+    new.catch_up(&old).unwrap();
+    assert_eq!([kept(&new), kept(&far)], ["1 2", "1"]);
+    to_old.restore().unwrap();
+    far.catch_up(&old).unwrap();
+    assert_eq!(kept(&far), "1 2");
+
+    old.halt(StopSignal::Interrupt).unwrap();
+    new.promote().unwrap();
+    let (to_new, also_to_new) = (way(&new), way(&new));
+    far.follow_over(to_new.port()).unwrap();
+    old.rejoin_over(also_to_new.port()).unwrap();
+    for standby in [&far, &old] {
+        standby.catch_up(&new).unwrap();
+    }
+    for relay in [&to_new, &also_to_new] {
+        relay.cut().unwrap();
+    }
+    keep(&new, 3);
+    assert_eq!([&new, &far, &old].map(kept), ["1 2 3", "1 2", "1 2"]);
 }

@@ -17,6 +17,7 @@ use crate::folder::Folder;
 use crate::polling;
 use crate::process::StopSignal;
 use crate::programs;
+use crate::tools::Binaries;
 
 /// How long a standby may take to do what it is told.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -28,9 +29,17 @@ impl Cluster {
     /// # Errors
     /// What `pg_basebackup` or the server said.
     pub fn standby(&self) -> Result<Self, Failure> {
+        self.standby_over(self.port)
+    }
+
+    /// [`Cluster::standby`] that reaches this cluster by another port: a relay's.
+    ///
+    /// # Errors
+    /// As [`Cluster::standby`].
+    pub fn standby_over(&self, way: u16) -> Result<Self, Failure> {
         let account = Account::for_servers()?;
         let folder = Folder::owned_by(account)?;
-        self.copy_to(account, folder.path())?;
+        copy_over(way, &self.binaries, account, folder.path())?;
         Self::launch(account, folder, self.binaries.clone())
     }
 
@@ -78,7 +87,15 @@ impl Cluster {
     /// # Errors
     /// [`Failure::Exited`] with what psql said.
     pub fn follow(&self, primary: &Self) -> Result<(), Failure> {
-        self.set("primary_conninfo", &primary.conninfo())
+        self.follow_over(primary.port)
+    }
+
+    /// [`Cluster::follow`] by this port, which may be a relay's.
+    ///
+    /// # Errors
+    /// As [`Cluster::follow`].
+    pub fn follow_over(&self, way: u16) -> Result<(), Failure> {
+        self.set("primary_conninfo", &conninfo(way))
     }
 
     /// Waits until a standby shows all that was written in its primary until now, and has noted that, and
@@ -147,24 +164,19 @@ impl Cluster {
     /// # Errors
     /// What `pg_basebackup` or the server said.
     pub fn rejoin(&mut self, primary: &Self) -> Result<(), Failure> {
+        self.rejoin_over(primary.port)
+    }
+
+    /// [`Cluster::rejoin`] by this port, which may be a relay's.
+    ///
+    /// # Errors
+    /// As [`Cluster::rejoin`].
+    pub fn rejoin_over(&mut self, way: u16) -> Result<(), Failure> {
         self.halt(StopSignal::Quit)?;
         let folder = self.folder.path();
         fs::remove_dir_all(data_of(folder)).map_err(Failure::io("remove old data"))?;
-        primary.copy_to(Account::for_servers()?, folder)?;
+        copy_over(way, &self.binaries, Account::for_servers()?, folder)?;
         self.start_again()
-    }
-
-    fn copy_to(&self, account: Option<Account>, folder: &Path) -> Result<(), Failure> {
-        let mut command = command_as(account, &self.binaries.program("pg_basebackup"));
-        command.arg("-D").arg(data_of(folder));
-        command.args(["-d", &self.conninfo()]);
-        command.args(["-R", "-X", "stream", "-c", "fast", "--no-sync"]);
-        programs::output_of(command).map(drop)
-    }
-
-    fn conninfo(&self) -> String {
-        let port = self.port;
-        format!("host=127.0.0.1 port={port} user={SUPERUSER} password='{SUPERUSER_PASSWORD}'")
     }
 
     fn set(&self, name: &str, value: &str) -> Result<(), Failure> {
@@ -172,4 +184,23 @@ impl Cluster {
         self.psql(&format!("alter system set {name} = '{value}'"))?;
         self.psql("select pg_reload_conf()").map(drop)
     }
+}
+
+/// A copy of the cluster that is behind a port, which is to follow it by that port.
+fn copy_over(
+    way: u16,
+    binaries: &Binaries,
+    account: Option<Account>,
+    folder: &Path,
+) -> Result<(), Failure> {
+    let mut command = command_as(account, &binaries.program("pg_basebackup"));
+    command.arg("-D").arg(data_of(folder));
+    command.args(["-d", &conninfo(way)]);
+    command.args(["-R", "-X", "stream", "-c", "fast", "--no-sync"]);
+    programs::output_of(command).map(drop)
+}
+
+/// All clusters have the same superuser.
+fn conninfo(way: u16) -> String {
+    format!("host=127.0.0.1 port={way} user={SUPERUSER} password='{SUPERUSER_PASSWORD}'")
 }
