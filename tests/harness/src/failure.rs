@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use crate::wire::WireError;
+
 /// The reason why the harness could not do what it was asked.
 #[derive(thiserror::Error)]
 pub enum Failure {
@@ -56,6 +58,9 @@ pub enum Failure {
         /// How long.
         limit: Duration,
     },
+    /// A client of our own was refused, or its connection broke.
+    #[error("a client had no answer")]
+    Wire(#[from] WireError),
     /// An answer that makes no sense, such as a version that is no number.
     #[error("{0}")]
     Unexpected(String),

@@ -36,6 +36,7 @@
 //! | [`Cluster::shared`] | one running Postgres for all tests of a program, in the version that `cargo xtask test` asks for |
 //! | [`Cluster::start`], [`Cluster::start_with`] | a Postgres of the test's own: to kill it, or with settings, `pg_hba.conf` lines or TLS |
 //! | [`Cluster::standby`], [`Cluster::promote`], [`Cluster::rejoin`] | streaming replication, and who takes over from whom |
+//! | [`Cluster::standby_over`], [`Cluster::follow_over`], [`Cluster::rejoin_over`] | the same from afar, through a relay |
 //! | [`Cluster::pause_replay`], [`Cluster::delay_replay`] | a standby that falls behind |
 //! | [`Cluster::halt`], [`Cluster::start_again`] | a server that ends, or is killed, and comes back with its data |
 //! | [`Cluster::database`] | a [`Database`] with a user and a password of its own |
@@ -46,6 +47,7 @@
 //! | [`Patroni::start`] | Postgres servers that Patroni and etcd run, switch over and bring back |
 //! | [`DelayingRelay::to`] | the way to another region: a round trip of your choice, and it can be cut |
 //! | [`Pooler::start`], [`Pooler::reload`], [`Pooler::log_lines`] | a real Tidegate |
+//! | [`Node::start`] | a Tidegate in front of several endpoints of one tenant, and its console |
 //! | [`PooledDatabase::start`] | a database of the test's own with a Tidegate in front of it |
 //! | [`PooledDatabase::reloaded`] | the same process with other settings, for tests of many cases |
 //! | [`wire::proxied`], [`wire::proxied_through`] | what a load balancer says of a client, by hand |
@@ -83,6 +85,7 @@ mod failure;
 mod folder;
 mod haproxy;
 mod keeper;
+mod node;
 mod patroni;
 pub mod polling;
 mod pooled;
@@ -109,6 +112,12 @@ pub use crate::folder::Folder;
 pub use crate::haproxy::HaProxy;
 pub use crate::haproxy::HaProxyOptions;
 pub use crate::haproxy::SendProxy;
+pub use crate::node::Endpoint;
+pub use crate::node::NODE_TENANT;
+pub use crate::node::Node;
+pub use crate::node::NodeOptions;
+pub use crate::node::OPERATOR;
+pub use crate::node::OPERATOR_PASSWORD;
 pub use crate::patroni::Patroni;
 pub use crate::pooled::PooledDatabase;
 pub use crate::pooled::PoolerConfig;

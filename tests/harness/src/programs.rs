@@ -197,17 +197,21 @@ pub fn line_of(command: &Command) -> String {
         .file_name()
         .unwrap_or_default();
     let words = std::iter::once(program).chain(command.get_args());
-    let quoted = words.map(|word| {
-        let word = word.to_string_lossy();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@".contains(c);
-        let bare = !word.is_empty() && word.chars().all(plain);
-        if bare {
-            word.into_owned()
-        } else {
-            format!("'{}'", word.replace('\'', r"'\''"))
-        }
-    });
-    quoted.collect::<Vec<String>>().join(" ")
+    let words = words.map(|word| quoted(&word.to_string_lossy()));
+    words.collect::<Vec<String>>().join(" ")
+}
+
+/// A word as one would type it in a shell.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    // What a shell leaves alone within double quotes.
+    if word.contains('\'') && !word.contains(['"', '$', '`', '\\', '!']) {
+        return format!("\"{word}\"");
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 fn without_libpq_variables(command: &mut Command) {
@@ -223,12 +227,16 @@ mod tests {
 
     #[test]
     fn a_command_is_shown_as_one_would_type_it() {
-        let mut command = Command::new("/usr/bin/psql");
-        command.args(["-d", "host=a user=b", "-c", "select 'x'"]);
-        assert_eq!(
-            line_of(&command),
-            r"psql -d 'host=a user=b' -c 'select '\''x'\'''"
-        );
+        let shown = |sql: &str| {
+            let mut command = Command::new("/usr/bin/psql");
+            command.args(["-d", "host=a user=b", "-c", sql]);
+            line_of(&command)
+        };
+        let begin = "psql -d 'host=a user=b' -c";
+        assert_eq!(shown("select 1"), format!("{begin} 'select 1'"));
+        assert_eq!(shown("select 'x'"), format!("{begin} \"select 'x'\""));
+        let both = r#"select 'x' as "y""#;
+        assert_eq!(shown(both), format!(r#"{begin} 'select '\''x'\'' as "y"'"#));
     }
 
     #[test]
