@@ -43,9 +43,9 @@ enum Command {
     },
     /// Hold what is taken for a read against PostgreSQL's own grammar.
     Grammar,
-    /// Show Tidegate at work: a PostgreSQL behind Tidegate behind an HAProxy.
+    /// Show Tidegate at work: a PostgreSQL in three regions, and a Tidegate behind HAProxy in two.
     Demo {
-        /// Take the tour and end, with an error if a step failed.
+        /// Take the tour and end.
         #[arg(long)]
         once: bool,
     },

@@ -1,173 +1,216 @@
-//! The programs of the demo: one PostgreSQL, one Tidegate, and HAProxy twice.
+//! Everything that runs during the demo: a PostgreSQL in each of three regions, and a Tidegate
+//! behind an HAProxy in two of them.
 //!
-//! The first HAProxy passes on the address that it sees. The second pretends that its clients come
-//! from elsewhere, which is the only way to meet a network restriction without leaving loopback.
+//! One more HAProxy pretends that its clients come from elsewhere, which is the only way to meet a
+//! network restriction without leaving loopback.
 
 use tidegate_harness::Cluster;
+use tidegate_harness::ClusterOptions;
+use tidegate_harness::Database;
 use tidegate_harness::Failure;
 use tidegate_harness::HaProxy;
 use tidegate_harness::HaProxyOptions;
-use tidegate_harness::Pooler;
-use tidegate_harness::Ready;
+use tidegate_harness::NODE_TENANT;
+use tidegate_harness::SUPERUSER;
 use tidegate_harness::SendProxy;
 use tidegate_harness::Version;
-use tidegate_harness::free_port;
 
-/// From where the second HAProxy says that its clients come.
+use super::names::Names;
+use super::names::url;
+use super::region::Region;
+use super::region::Way;
+use super::site::Site;
+use super::site::VAULT;
+
+/// From where the HAProxy for strangers says that its clients come.
 pub(crate) const ELSEWHERE: &str = "203.0.113.7";
-pub(crate) const TENANT: &str = "acme";
-const DATABASE: &str = "shop";
+/// The tenant whose data are in three regions.
+pub(crate) const TENANT: &str = NODE_TENANT;
+/// The database of both.
+pub(crate) const DATABASE: &str = "shop";
 const USER: &str = "app";
 const PASSWORD: &str = "tide";
-const OPERATOR: &str = "operator";
-const OPERATOR_PASSWORD: &str = "gate";
 
-/// Everything that runs during the demo.
+/// A standby that was away finds all that was written meanwhile, and a commit that was acknowledged
+/// is not lost with its server.
+const SETTINGS: &str = "wal_keep_size = '256MB'\nsynchronous_commit = on\n";
+
+/// All of it. Gone when dropped.
 #[derive(Debug)]
 pub(crate) struct Scene {
-    /// In front, for clients on this machine.
-    pub(crate) haproxy: HaProxy,
-    /// In front, for clients from elsewhere.
-    pub(crate) haproxy_elsewhere: HaProxy,
-    /// Tidegate.
-    pub(crate) pooler: Pooler,
-    /// Behind.
-    pub(crate) cluster: Cluster,
-    ports: Ports,
-}
-
-#[derive(Debug)]
-struct Ports {
-    public: u16,
-    console: u16,
-    http: u16,
+    // Dropped in this order: nobody is to see the servers go.
+    /// Where clients of `ams` come in.
+    pub(crate) ams: Site,
+    /// Where clients of `syd` come in.
+    pub(crate) syd: Site,
+    elsewhere: HaProxy,
+    /// Those that standbys follow their primary by.
+    ways: Vec<Way>,
+    clusters: [Cluster; 3],
 }
 
 impl Scene {
-    /// Starts all of it, the PostgreSQL of the distribution if there is one.
+    /// Starts all of it, the PostgreSQL of the distribution if there is one, and waits until reads
+    /// are served at home.
     ///
     /// # Errors
     /// What is missing or did not start, with its log.
     pub(crate) fn start() -> Result<Self, Failure> {
-        let cluster = Cluster::start(Version::under_test())?;
-        cluster.psql(&format!("create role {USER} login password '{PASSWORD}'"))?;
-        cluster.psql(&format!("create database {DATABASE} owner {USER}"))?;
-        let ports = Ports {
-            public: free_port()?,
-            console: free_port()?,
-            http: free_port()?,
+        let options = ClusterOptions {
+            settings: SETTINGS,
+            ..ClusterOptions::default()
         };
-        let pooler = Pooler::start(
-            &configuration(&ports, cluster.port()),
-            Ready::Http(ports.http),
-        )?;
-        let local = HaProxyOptions::to_port(ports.public, SendProxy::V2);
-        let elsewhere = format!("tcp-request connection set-src str({ELSEWHERE})");
-        let elsewhere = HaProxyOptions {
-            frontend_lines: &elsewhere,
-            ..HaProxyOptions::to_port(ports.public, SendProxy::V2)
+        let fra = Cluster::start_with(Version::under_test(), &options)?;
+        let database = furnish(&fra)?;
+        let to_ams = Way::new(Region::Ams, Region::Fra, &fra)?;
+        let to_syd = Way::new(Region::Syd, Region::Fra, &fra)?;
+        let ams = fra.standby_over(to_ams.port())?;
+        let syd = fra.standby_over(to_syd.port())?;
+        let clusters = [fra, ams, syd];
+        tell_regions(&clusters)?;
+        let ams = Site::open(Region::Ams, &clusters, &database)?;
+        let syd = Site::open(Region::Syd, &clusters, &database)?;
+        let stranger = format!("tcp-request connection set-src str({ELSEWHERE})");
+        let stranger = HaProxyOptions {
+            frontend_lines: &stranger,
+            ..HaProxyOptions::to_port(ams.node.port(), SendProxy::V2)
         };
-        let haproxy = HaProxy::start(&local)?;
-        let haproxy_elsewhere = HaProxy::start(&elsewhere)?;
-        Ok(Self {
-            haproxy,
-            haproxy_elsewhere,
-            pooler,
-            cluster,
-            ports,
-        })
+        let scene = Self {
+            elsewhere: HaProxy::start(&stranger)?,
+            ams,
+            syd,
+            ways: vec![to_ams, to_syd],
+            clusters,
+        };
+        scene.ams.until_at_home()?;
+        scene.syd.until_at_home()?;
+        Ok(scene)
     }
 
-    /// What runs where.
+    /// The PostgreSQL of a region.
+    pub(crate) fn cluster(&self, region: Region) -> &Cluster {
+        let [fra, ams, syd] = &self.clusters;
+        match region {
+            Region::Fra => fra,
+            Region::Ams => ams,
+            Region::Syd => syd,
+        }
+    }
+
+    /// The same, to end it.
+    pub(crate) fn cluster_mut(&mut self, region: Region) -> &mut Cluster {
+        let [fra, ams, syd] = &mut self.clusters;
+        match region {
+            Region::Fra => fra,
+            Region::Ams => ams,
+            Region::Syd => syd,
+        }
+    }
+
+    /// `fra` and `syd` follow `ams` from now on, which was promoted.
+    ///
+    /// # Errors
+    /// As [`Cluster::follow_over`] and [`Cluster::rejoin_over`].
+    pub(crate) fn follow_ams(&mut self) -> Result<(), Failure> {
+        let ams = self.cluster(Region::Ams);
+        let from_syd = Way::new(Region::Syd, Region::Ams, ams)?;
+        let from_fra = Way::new(Region::Fra, Region::Ams, ams)?;
+        self.cluster(Region::Syd).follow_over(from_syd.port())?;
+        let fra = self.cluster_mut(Region::Fra);
+        fra.rejoin_over(from_fra.port())?;
+        self.ways = vec![from_syd, from_fra];
+        Ok(())
+    }
+
+    /// What psql is given in the demo, and how it is written there.
+    pub(crate) fn names(&self) -> Names {
+        let user = format!("{USER}.{TENANT}");
+        let client = |front: &HaProxy| url(&user, PASSWORD, front.port(), DATABASE);
+        let teller = format!("{USER}.{VAULT}");
+        let teller = |front: &HaProxy| url(&teller, PASSWORD, front.port(), DATABASE);
+        let server = self.cluster(Region::Ams);
+        let socket = format!(
+            "host={} port={} user={SUPERUSER}",
+            server.socket_folder().display(),
+            server.port()
+        );
+        let mut names = Names::default();
+        let [ams, syd] = [&self.ams, &self.syd];
+        names.add("AMS", client(&ams.haproxy), "a client in ams");
+        names.add("SYD", client(&syd.haproxy), "a client in syd");
+        names.add("VAULT", teller(&ams.haproxy), "a client of tenant vault");
+        let from = format!("as if from {ELSEWHERE}");
+        names.add("STRANGER", teller(&self.elsewhere), &from);
+        names.add("CONSOLE", ams.console_url(), "the operator in ams");
+        names.add("SYD_CONSOLE", syd.console_url(), "the operator in syd");
+        names.add("AMS_SERVER", socket, "PostgreSQL in ams, superuser");
+        names
+    }
+
+    /// What runs where, and how far away.
     pub(crate) fn picture(&self) -> String {
-        format!(
-            "\n  client -> HAProxy :{} --PROXY v2--> Tidegate :{} -> PostgreSQL {} :{}\n  \
-             operator -> Tidegate :{} (console), :{} (HTTP)\n",
-            self.haproxy.port(),
-            self.ports.public,
-            self.cluster.binaries().major(),
-            self.cluster.port(),
-            self.ports.console,
-            self.ports.http
-        )
-    }
-
-    /// A client's way in.
-    pub(crate) fn client_url(&self) -> String {
-        url(
-            &format!("{USER}.{TENANT}"),
-            PASSWORD,
-            self.haproxy.port(),
-            DATABASE,
-        )
-    }
-
-    /// The same for a client from elsewhere.
-    pub(crate) fn elsewhere_url(&self) -> String {
-        url(
-            &format!("{USER}.{TENANT}"),
-            PASSWORD,
-            self.haproxy_elsewhere.port(),
-            DATABASE,
-        )
-    }
-
-    /// The operator's way in.
-    pub(crate) fn console_url(&self) -> String {
-        url(OPERATOR, OPERATOR_PASSWORD, self.ports.console, "pgbouncer")
-    }
-
-    /// The port of `/metrics`.
-    pub(crate) fn http_port(&self) -> u16 {
-        self.ports.http
+        let major = self.cluster(Region::Fra).binaries().major();
+        let mut lines = vec![
+            String::new(),
+            format!("  PostgreSQL {major:<10}    round trip to    fra      ams      syd"),
+        ];
+        for region in Region::ALL {
+            let role = if region == Region::Fra {
+                "primary"
+            } else {
+                "standby"
+            };
+            let far = Region::ALL.map(|other| region.round_trip(other).as_millis());
+            let [fra, ams, syd] = far;
+            lines.push(format!(
+                "  {}  :{:<5}  {role}                   {fra:>3} ms   {ams:>3} ms   {syd:>3} ms",
+                region.name(),
+                self.cluster(region).port(),
+            ));
+        }
+        lines.push(String::new());
+        for site in [&self.ams, &self.syd] {
+            lines.push(format!(
+                "  client in {} -> HAProxy :{} --PROXY v2--> Tidegate in {} :{} -> all three",
+                site.region.name(),
+                site.haproxy.port(),
+                site.region.name(),
+                site.node.port(),
+            ));
+        }
+        lines.join("\n")
     }
 }
 
-fn url(user: &str, password: &str, port: u16, database: &str) -> String {
-    format!("postgresql://{user}:{password}@127.0.0.1:{port}/{database}")
+/// A database with a table, and a user who may see how standbys are doing.
+fn furnish(primary: &Cluster) -> Result<Database, Failure> {
+    primary.psql(&format!("create role {USER} login password '{PASSWORD}'"))?;
+    primary.psql(&format!("grant pg_read_all_stats to {USER}"))?;
+    primary.psql(&format!("create database {DATABASE} owner {USER}"))?;
+    let database = Database {
+        name: DATABASE.to_owned(),
+        user: USER.to_owned(),
+        password: PASSWORD.to_owned(),
+        port: primary.port(),
+    };
+    let schema = "create table orders (id serial primary key, item text);\
+                  insert into orders (item) select 'a lamp' from generate_series(1, 100)";
+    primary.binaries().psql(&database.dsn(), schema)?;
+    Ok(database)
 }
 
-fn configuration(ports: &Ports, postgres: u16) -> String {
-    let Ports {
-        public,
-        console,
-        http,
-    } = ports;
-    format!(
-        r#"[http]
-address = "127.0.0.1:{http}"
-
-[console]
-admin_users = ["{OPERATOR}"]
-
-[[console.user]]
-name = "{OPERATOR}"
-secret = "{OPERATOR_PASSWORD}"
-
-[[listener]]
-name = "public"
-address = "127.0.0.1:{public}"
-proxy_protocol = "v2"
-trusted_proxies = ["127.0.0.1"]
-
-[[listener]]
-name = "operators"
-address = "127.0.0.1:{console}"
-console = true
-
-[[tenant]]
-name = "{TENANT}"
-
-[tenant.network]
-allow = ["127.0.0.0/8"]
-
-[[tenant.endpoint]]
-host = "127.0.0.1"
-port = {postgres}
-
-[[tenant.user]]
-name = "{USER}"
-secret = "{PASSWORD}"
-"#
-    )
+/// A view that tells the region of the server which answers. A text does not show what a view calls,
+/// so that a read of it goes where every other goes.
+fn tell_regions(clusters: &[Cluster; 3]) -> Result<(), Failure> {
+    let [fra, ams, syd] = clusters;
+    let view = format!(
+        "create view here as select case pg_catalog.inet_server_port() \
+         when {} then 'fra' when {} then 'ams' else 'syd' end as region;\
+         grant select on here to public",
+        fra.port(),
+        ams.port()
+    );
+    fra.psql_in(DATABASE, &view)?;
+    ams.catch_up(fra)?;
+    syd.catch_up(fra)
 }

@@ -71,6 +71,16 @@ pub(crate) fn install() -> Result<Installed, Failure> {
     Ok(Installed { missing })
 }
 
+/// Installs what the demo needs: PostgreSQL and HAProxy.
+///
+/// # Errors
+/// As [`install`].
+pub(crate) fn install_for_demo() -> Result<Installed, Failure> {
+    let mut missing = Vec::new();
+    missing.extend(try_packages(&packages::lacking_for_demo())?);
+    Ok(Installed { missing })
+}
+
 /// Installs what the benchmark needs, and what it can only compare with if it is there.
 ///
 /// # Errors

@@ -42,13 +42,7 @@ pub(crate) enum Outcome {
 
 /// The packages that this machine lacks.
 pub(crate) fn lacking() -> Vec<&'static str> {
-    let mut lacking = Vec::new();
-    if Binaries::of_distribution().is_none() {
-        lacking.push("postgresql");
-    }
-    if on_path("haproxy").is_none() {
-        lacking.push("haproxy");
-    }
+    let mut lacking = lacking_for_demo();
     if !has_python() {
         lacking.extend(["python3", "python3-venv"]);
     }
@@ -68,6 +62,18 @@ pub(crate) fn lacking() -> Vec<&'static str> {
     if tools::patroni().is_err() {
         // Patroni is content with any store: it is told which.
         lacking.extend(["patroni", "python3-etcd", "etcd-server"]);
+    }
+    lacking
+}
+
+/// The packages of the demo that this machine lacks.
+pub(crate) fn lacking_for_demo() -> Vec<&'static str> {
+    let mut lacking = Vec::new();
+    if Binaries::of_distribution().is_none() {
+        lacking.push("postgresql");
+    }
+    if on_path("haproxy").is_none() {
+        lacking.push("haproxy");
     }
     lacking
 }
