@@ -2,21 +2,17 @@
 //! user without rights.
 #![cfg(test)]
 
-use std::net::Ipv4Addr;
-use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
 use tidegate_harness::Cluster;
 use tidegate_harness::Database;
-use tidegate_harness::Pooler;
-use tidegate_harness::Ready;
+use tidegate_harness::Endpoint;
+use tidegate_harness::Node;
+use tidegate_harness::NodeOptions;
 use tidegate_harness::Version;
-use tidegate_harness::free_port;
 use tidegate_harness::polling;
 use tidegate_harness::skip;
-use tidegate_harness::wire::Login;
-use tidegate_harness::wire::Wire;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -27,91 +23,22 @@ const UNFIT: usize = 17;
 const SHARE: usize = 18;
 
 /// A Tidegate whose tenant has these clusters as endpoints.
-struct Node {
-    _pooler: Pooler,
-    database: Database,
-    port: u16,
+fn node(database: &Database, clusters: &[&Cluster]) -> Node {
+    let ports = clusters.iter().map(|cluster| cluster.port());
+    let endpoints = Endpoint::numbered(ports);
+    Node::start(database, &endpoints, &NodeOptions::default()).unwrap()
 }
 
-impl Node {
-    fn start(database: Database, clusters: &[&Cluster]) -> Self {
-        let port = free_port().unwrap();
-        let endpoint = |cluster: &&Cluster| {
-            format!(
-                "[[tenant.endpoint]]\nhost = \"127.0.0.1\"\nport = {}\nrole = \"auto\"\n",
-                cluster.port()
-            )
-        };
-        let endpoints: String = clusters.iter().map(endpoint).collect();
-        let Database { user, password, .. } = &database;
-        let text = format!(
-            r#"
-[console]
-stats_users = ["stan"]
-[[console.user]]
-name = "stan"
-secret = "stan-password"
-[[listener]]
-name = "main"
-address = "127.0.0.1:{port}"
-default_tenant = "acme"
-console = true
-[[tenant]]
-name = "acme"
-{endpoints}
-[[tenant.user]]
-name = "{user}"
-secret = "{password}"
-"#
-        );
-        Self {
-            _pooler: Pooler::start(&text, Ready::Port(port)).unwrap(),
-            database,
-            port,
-        }
-    }
+/// Columns of what the console shows of the endpoint at a place.
+fn shown(node: &Node, place: usize, columns: &[usize]) -> String {
+    node.endpoints(columns).unwrap().swap_remove(place)
+}
 
-    fn connect(&self, user: &str, password: &str, database: &str) -> Wire {
-        let login = Login {
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)),
-            user: user.to_owned(),
-            database: database.to_owned(),
-            password: password.to_owned(),
-            parameters: Vec::new(),
-            before: Vec::new(),
-            protocol_minor: 0,
-        };
-        Wire::connect(&login).unwrap()
-    }
-
-    fn client(&self) -> Wire {
-        let Database {
-            name,
-            user,
-            password,
-            ..
-        } = &self.database;
-        self.connect(user, password, name)
-    }
-
-    /// Columns of what the console shows of the endpoint at a place.
-    fn shown(&self, place: usize, columns: &[usize]) -> String {
-        let mut console = self.connect("stan", "stan-password", "pgbouncer");
-        let shown = console.query("SHOW ENDPOINTS").unwrap();
-        let line: Vec<&str> = shown.lines().nth(place).unwrap().split('|').collect();
-        let values: Vec<&str> = columns.iter().map(|column| line[*column]).collect();
-        values.join(" ")
-    }
-
-    fn await_shown(&self, place: usize, columns: &[usize], expected: &str) {
-        let what = format!("endpoint {place} to be {expected}");
-        let is_shown = polling::until_true(&what, LIMIT, || self.shown(place, columns) == expected);
-        assert!(
-            is_shown.is_ok(),
-            "{what}, and it is {}",
-            self.shown(place, columns)
-        );
-    }
+fn await_shown(node: &Node, place: usize, columns: &[usize], expected: &str) {
+    let what = format!("endpoint {place} to be {expected}");
+    let is_shown = polling::until_true(&what, LIMIT, || shown(node, place, columns) == expected);
+    let last = || shown(node, place, columns);
+    assert!(is_shown.is_ok(), "{what}, and it is {}", last());
 }
 
 #[test]
@@ -132,19 +59,20 @@ fn only_a_standby_of_the_same_system_is_fit_for_reads() {
     ] {
         stranger.psql(&sql).unwrap();
     }
-    let node = Node::start(database, &[&primary, &standby, &foreign]);
-    let mut client = node.client();
+    let node = node(&database, &[&primary, &standby, &foreign]);
+    let mut client = node.connect().unwrap();
     client.query("create table held (number int)").unwrap();
-    node.await_shown(1, &[STATE, TIMELINE, UNFIT], "standby 1 ");
-    assert_eq!(node.shown(1, &[SHARE]), "100");
-    node.await_shown(
+    await_shown(&node, 1, &[STATE, TIMELINE, UNFIT], "standby 1 ");
+    assert_eq!(shown(&node, 1, &[SHARE]), "100");
+    await_shown(
+        &node,
         2,
         &[STATE, TIMELINE, UNFIT],
         "standby 1 its system identifier is not the primary's",
     );
-    assert_eq!(node.shown(0, &[STATE, TIMELINE, UNFIT]), "writable 1 ");
+    assert_eq!(shown(&node, 0, &[STATE, TIMELINE, UNFIT]), "writable 1 ");
     standby.stop().unwrap();
-    node.await_shown(1, &[UNFIT], "it does not answer");
+    await_shown(&node, 1, &[UNFIT], "it does not answer");
 }
 
 #[test]
@@ -156,9 +84,9 @@ fn a_standby_is_read_from_as_soon_as_it_follows_if_the_user_may_see_that() {
     let grant = format!("grant pg_read_all_stats to {}", database.user);
     old.psql(&grant).unwrap();
     let (new, other) = (old.standby().unwrap(), old.standby().unwrap());
-    let node = Node::start(database, &[&old, &new, &other]);
+    let node = node(&database, &[&old, &new, &other]);
     fail_over(&node, old, &new, &other);
-    node.await_shown(2, &[TIMELINE, UNFIT], "2 ");
+    await_shown(&node, 2, &[TIMELINE, UNFIT], "2 ");
 }
 
 #[test]
@@ -168,7 +96,7 @@ fn without_rights_a_standby_is_read_from_after_its_next_restartpoint() {
     };
     let database = old.database().unwrap();
     let (new, other) = (old.standby().unwrap(), old.standby().unwrap());
-    let node = Node::start(database, &[&old, &new, &other]);
+    let node = node(&database, &[&old, &new, &other]);
     fail_over(&node, old, &new, &other);
     new.psql("checkpoint").unwrap();
     polling::until_true("a restartpoint", LIMIT, || {
@@ -177,14 +105,14 @@ fn without_rights_a_standby_is_read_from_after_its_next_restartpoint() {
         other.psql(timeline).unwrap() == "2"
     })
     .unwrap();
-    node.await_shown(2, &[TIMELINE, UNFIT], "2 ");
+    await_shown(&node, 2, &[TIMELINE, UNFIT], "2 ");
 }
 
 /// The second of two standbys takes over from the first endpoint, and the third follows it.
 fn fail_over(node: &Node, old: Cluster, new: &Cluster, other: &Cluster) {
-    let mut client = node.client();
+    let mut client = node.connect().unwrap();
     client.query("select 1").unwrap();
-    node.await_shown(2, &[TIMELINE, UNFIT], "1 ");
+    await_shown(node, 2, &[TIMELINE, UNFIT], "1 ");
     old.stop().unwrap();
     // Endpoints are looked at while somebody needs a server.
     let written = thread::scope(|scope| {
@@ -193,8 +121,8 @@ fn fail_over(node: &Node, old: Cluster, new: &Cluster, other: &Cluster) {
         waiting.join().unwrap()
     });
     written.unwrap();
-    node.await_shown(1, &[STATE, TIMELINE], "writable 2");
-    node.await_shown(2, &[TIMELINE, UNFIT], LEFT_BEHIND);
+    await_shown(node, 1, &[STATE, TIMELINE], "writable 2");
+    await_shown(node, 2, &[TIMELINE, UNFIT], LEFT_BEHIND);
     let before = other.psql("show primary_conninfo").unwrap();
     let after = before.replace(&port_in(&before), &format!("port={}", new.port()));
     for sql in [

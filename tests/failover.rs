@@ -2,118 +2,41 @@
 //! the wrong one. With real streaming replication.
 #![cfg(test)]
 
-use std::net::Ipv4Addr;
-use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
 use tidegate_harness::Cluster;
 use tidegate_harness::Database;
-use tidegate_harness::Pooler;
-use tidegate_harness::Ready;
+use tidegate_harness::Endpoint;
+use tidegate_harness::Node;
+use tidegate_harness::NodeOptions;
 use tidegate_harness::Version;
-use tidegate_harness::free_port;
 use tidegate_harness::polling;
 use tidegate_harness::skip;
-use tidegate_harness::wire::Login;
 use tidegate_harness::wire::Wire;
-use tidegate_harness::wire::WireError;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// A Tidegate whose tenant has these clusters as endpoints that say themselves what they are.
-struct Node {
-    pooler: Pooler,
-    database: Database,
-    port: u16,
+fn node(database: &Database, clusters: &[&Cluster], tenant: &str) -> Node {
+    let options = NodeOptions {
+        node: "workers = 2",
+        tenant: &format!("route = \"primary\"\n{tenant}"),
+        ..NodeOptions::default()
+    };
+    let ports = clusters.iter().map(|cluster| cluster.port());
+    Node::start(database, &Endpoint::numbered(ports), &options).unwrap()
 }
 
-impl Node {
-    fn start(database: Database, clusters: &[&Cluster], tenant: &str) -> Self {
-        let port = free_port().unwrap();
-        let endpoint = |(number, cluster): (usize, &&Cluster)| {
-            format!(
-                "[[tenant.endpoint]]\nname = \"e{number}\"\nhost = \"127.0.0.1\"\nport = {}\nrole = \"auto\"\n",
-                cluster.port()
-            )
-        };
-        let endpoints: String = clusters.iter().enumerate().map(endpoint).collect();
-        let Database { user, password, .. } = &database;
-        let text = format!(
-            r#"
-[node]
-workers = 2
-[console]
-stats_users = ["stan"]
-[[console.user]]
-name = "stan"
-secret = "stan-password"
-[[listener]]
-name = "main"
-address = "127.0.0.1:{port}"
-default_tenant = "acme"
-console = true
-[[tenant]]
-name = "acme"
-route = "primary"
-{tenant}
-{endpoints}
-[[tenant.user]]
-name = "{user}"
-secret = "{password}"
-"#
-        );
-        Self {
-            pooler: Pooler::start(&text, Ready::Port(port)).unwrap(),
-            database,
-            port,
-        }
-    }
+/// What the console shows of the endpoints: name, state, whether it is the primary, timeline.
+fn endpoints(node: &Node) -> Vec<String> {
+    node.endpoints(&[1, 6, 7, 8]).unwrap()
+}
 
-    fn login(&self) -> Login {
-        Login {
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)),
-            user: self.database.user.clone(),
-            database: self.database.name.clone(),
-            password: self.database.password.clone(),
-            parameters: Vec::new(),
-            before: Vec::new(),
-            protocol_minor: 0,
-        }
-    }
-
-    fn connect(&self) -> Result<Wire, WireError> {
-        Wire::connect(&self.login())
-    }
-
-    /// What the console shows of the endpoints: name, state, whether it is the primary, timeline.
-    fn endpoints(&self) -> Vec<String> {
-        self.shown(&[1, 6, 7, 8])
-    }
-
-    /// How long ago each has answered, in milliseconds.
-    fn seen_ago(&self) -> Vec<u32> {
-        let shown = self.shown(&[14]);
-        shown.iter().map(|ago| ago.parse().unwrap()).collect()
-    }
-
-    /// Columns of what the console shows of the endpoints.
-    fn shown(&self, columns: &[usize]) -> Vec<String> {
-        let mut console = Wire::connect(&Login {
-            user: "stan".to_owned(),
-            database: "pgbouncer".to_owned(),
-            password: "stan-password".to_owned(),
-            ..self.login()
-        })
-        .unwrap();
-        let shown = console.query("SHOW ENDPOINTS").unwrap();
-        let line = |line: &str| {
-            let values: Vec<&str> = line.split('|').collect();
-            let values: Vec<&str> = columns.iter().map(|column| values[*column]).collect();
-            values.join(" ")
-        };
-        shown.lines().map(line).collect()
-    }
+/// How long ago each has answered, in milliseconds.
+fn seen_ago(node: &Node) -> Vec<u32> {
+    let shown = node.endpoints(&[14]).unwrap();
+    shown.iter().map(|ago| ago.parse().unwrap()).collect()
 }
 
 fn cluster() -> Option<Cluster> {
@@ -134,7 +57,7 @@ fn clients_wait_for_a_promotion_and_only_open_transactions_fail() {
     };
     let database = old.database().unwrap();
     let new = standby(&old);
-    let node = Node::start(database, &[&new, &old], "");
+    let node = node(&database, &[&new, &old], "");
     let mut busy = node.connect().unwrap();
     busy.query("create table kept (number int); insert into kept values (1)")
         .unwrap();
@@ -143,7 +66,7 @@ fn clients_wait_for_a_promotion_and_only_open_transactions_fail() {
     open.query("begin").unwrap();
     open.query("insert into kept values (2)").unwrap();
     new.catch_up(&old).unwrap();
-    assert_eq!(node.endpoints(), ["e0 standby 0 1", "e1 writable 1 1"]);
+    assert_eq!(endpoints(&node), ["e0 standby 0 1", "e1 writable 1 1"]);
     old.stop().unwrap();
 
     // What a server says that ends at once is a warning, and the end.
@@ -162,7 +85,7 @@ fn clients_wait_for_a_promotion_and_only_open_transactions_fail() {
             .unwrap(),
         "1 4"
     );
-    assert_eq!(node.endpoints(), ["e0 writable 1 2", "e1 writable 0 1"]);
+    assert_eq!(endpoints(&node), ["e0 writable 1 2", "e1 writable 0 1"]);
     let mut late = node.connect().unwrap();
     assert_eq!(late.query("select pg_is_in_recovery()").unwrap(), "f");
 }
@@ -174,7 +97,7 @@ fn who_has_waited_for_failover_wait_is_told_why() {
     };
     let database = cluster.database().unwrap();
     let standby = standby(&cluster);
-    let node = Node::start(database, &[&standby, &cluster], "failover_wait = \"1s\"");
+    let node = node(&database, &[&standby, &cluster], "failover_wait = \"1s\"");
     let mut client = node.connect().unwrap();
     client.query("select 1").unwrap();
     cluster.stop().unwrap();
@@ -193,7 +116,7 @@ fn an_old_primary_that_lives_on_is_left_at_once() {
     };
     let database = old.database().unwrap();
     let new = standby(&old);
-    let node = Node::start(database, &[&old, &new], "");
+    let node = node(&database, &[&old, &new], "");
     let (mut open, mut other) = (node.connect().unwrap(), node.connect().unwrap());
     open.query("begin").unwrap();
     assert_eq!(
@@ -218,12 +141,12 @@ fn a_primary_that_moved_while_nobody_looked_is_not_written_to() {
     };
     let database = old.database().unwrap();
     let new = standby(&old);
-    let node = Node::start(database, &[&old, &new], "server_idle_timeout = \"1s\"");
+    let node = node(&database, &[&old, &new], "server_idle_timeout = \"1s\"");
     let mut client = node.connect().unwrap();
     let port = "select inet_server_port()";
     assert_eq!(client.query(port).unwrap(), old.port().to_string());
     // Without servers, nobody looks at the endpoints any more.
-    let seen_long_ago = || node.seen_ago().iter().all(|ago| *ago > 3_500);
+    let seen_long_ago = || seen_ago(&node).iter().all(|ago| *ago > 3_500);
     polling::until_true("nobody to look", LIMIT, seen_long_ago).unwrap();
     new.promote().unwrap();
     assert_eq!(client.query(port).unwrap(), new.port().to_string());
@@ -237,7 +160,7 @@ fn a_client_that_names_a_database_there_is_not_keeps_nobody_from_the_primary() {
     };
     let database = cluster.database().unwrap();
     let standby = standby(&cluster);
-    let node = Node::start(database, &[&standby, &cluster], "");
+    let node = node(&database, &[&standby, &cluster], "");
     let mut wrong = node.login();
     wrong.database = "nowhere".to_owned();
     thread::scope(|scope| {
@@ -262,7 +185,7 @@ fn two_primaries_on_one_timeline_are_written_to_by_nobody() {
     };
     let database = one.database().unwrap();
     two.database().unwrap();
-    let node = Node::start(database, &[&one, &two], "");
+    let node = node(&database, &[&one, &two], "");
     let refused = node.connect().unwrap_err();
     assert_eq!(refused.sqlstate(), "57P03", "{refused}");
     let report = refused.report().unwrap();

@@ -1,15 +1,13 @@
 //! Three servers under Patroni, and a Tidegate that is told of none of them what it is.
 
-use std::net::Ipv4Addr;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tidegate_harness::Database;
+use tidegate_harness::Endpoint;
+use tidegate_harness::Node;
+use tidegate_harness::NodeOptions;
 use tidegate_harness::Patroni;
-use tidegate_harness::Pooler;
-use tidegate_harness::Ready;
 use tidegate_harness::Version;
-use tidegate_harness::free_port;
 use tidegate_harness::polling;
 use tidegate_harness::skip;
 use tidegate_harness::wire::Login;
@@ -30,10 +28,9 @@ create view answers as select pg_catalog.inet_server_port() as port";
 /// All of it. Gone when dropped.
 pub(crate) struct World {
     // Dropped in this order: Tidegate is not to see its servers go.
-    _pooler: Pooler,
+    node: Node,
     pub(crate) patroni: Patroni,
     database: Database,
-    port: u16,
 }
 
 impl World {
@@ -57,27 +54,31 @@ impl World {
             };
             polling::until_true("the table at every member", LIMIT, has_it).unwrap();
         }
-        let port = free_port().unwrap();
-        let text = configuration(&patroni.ports(), &database, port);
+        let endpoint =
+            |(number, port): (usize, u16)| Endpoint::auto(format!("member{number}"), port);
+        let endpoints: Vec<Endpoint> = patroni
+            .ports()
+            .into_iter()
+            .enumerate()
+            .map(endpoint)
+            .collect();
+        let wait = FAILOVER_WAIT.as_secs();
+        let options = NodeOptions {
+            node: "workers = 2",
+            log: "level = \"debug\"",
+            tenant: &format!("route = \"auto\"\nfailover_wait = \"{wait}s\""),
+            ..NodeOptions::default()
+        };
         Some(Self {
-            _pooler: Pooler::start(&text, Ready::Port(port)).unwrap(),
+            node: Node::start(&database, &endpoints, &options).unwrap(),
             patroni,
             database,
-            port,
         })
     }
 
     /// A way for clients to log in that does not need the world to stand still.
     pub(crate) fn door(&self) -> Door {
-        Door(Login {
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)),
-            user: self.database.user.clone(),
-            database: self.database.name.clone(),
-            password: self.database.password.clone(),
-            parameters: Vec::new(),
-            before: Vec::new(),
-            protocol_minor: 0,
-        })
+        Door(self.node.login())
     }
 
     /// The rows that a member has, past Tidegate: client and number.
@@ -118,36 +119,4 @@ impl Door {
             .map_err(WireError::Io)?;
         Ok(wire)
     }
-}
-
-fn configuration(ports: &[u16], database: &Database, port: u16) -> String {
-    let endpoint = |(number, port): (usize, &u16)| {
-        format!(
-            "[[tenant.endpoint]]\nname = \"member{number}\"\nhost = \"127.0.0.1\"\nport = {port}\n\
-             role = \"auto\"\n"
-        )
-    };
-    let endpoints: String = ports.iter().enumerate().map(endpoint).collect();
-    let Database { user, password, .. } = database;
-    let wait = FAILOVER_WAIT.as_secs();
-    format!(
-        r#"
-[node]
-workers = 2
-[log]
-level = "debug"
-[[listener]]
-name = "main"
-address = "127.0.0.1:{port}"
-default_tenant = "acme"
-[[tenant]]
-name = "acme"
-route = "auto"
-failover_wait = "{wait}s"
-{endpoints}
-[[tenant.user]]
-name = "{user}"
-secret = "{password}"
-"#
-    )
 }

@@ -49,13 +49,13 @@ fn reads_what_it_writes(
 }
 
 fn url(stage: &Stage) -> Vec<String> {
-    vec![stage.database.url_through(stage.nodes[0].port)]
+    vec![stage.database.url_through(stage.nodes[0].server.port())]
 }
 
 #[test]
 fn psycopg_reads_what_it_writes() {
     let dsn = |stage: &Stage| {
-        let (database, port) = (&stage.database, stage.nodes[0].port);
+        let (database, port) = (&stage.database, stage.nodes[0].server.port());
         vec![database.dsn_through(port, &database.user)]
     };
     reads_what_it_writes("psycopg_reads.py", "1", dsn, programs::python);
@@ -74,7 +74,7 @@ fn node_postgres_reads_what_it_writes() {
 #[test]
 fn pgjdbc_reads_what_it_writes() {
     let arguments = |stage: &Stage| {
-        let (database, port) = (&stage.database, stage.nodes[0].port);
+        let (database, port) = (&stage.database, stage.nodes[0].server.port());
         let url = format!("jdbc:postgresql://127.0.0.1:{port}/{}", database.name);
         vec![url, database.user.clone(), database.password.clone()]
     };

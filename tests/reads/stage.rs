@@ -4,18 +4,15 @@
 //! Which of the servers has answered is told by the view `answers`. A text does not show what a view
 //! calls, so that a read of it goes where every other goes.
 
-use std::net::Ipv4Addr;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tidegate_harness::Cluster;
 use tidegate_harness::ClusterOptions;
 use tidegate_harness::Database;
 use tidegate_harness::DelayingRelay;
-use tidegate_harness::Pooler;
-use tidegate_harness::Ready;
+use tidegate_harness::Endpoint;
+use tidegate_harness::NodeOptions;
 use tidegate_harness::Version;
-use tidegate_harness::free_port;
 use tidegate_harness::polling;
 use tidegate_harness::skip;
 use tidegate_harness::wire::Login;
@@ -48,11 +45,9 @@ pub(crate) struct Stage {
 /// A Tidegate, and its ways to the clusters.
 #[derive(Debug)]
 pub(crate) struct Node {
-    pub(crate) pooler: Pooler,
+    pub(crate) server: tidegate_harness::Node,
     /// One to each cluster.
     pub(crate) relays: Vec<DelayingRelay>,
-    pub(crate) port: u16,
-    database: Database,
 }
 
 /// A stage that is set up as a test needs it.
@@ -121,51 +116,19 @@ impl Plan<'_> {
             DelayingRelay::to(cluster.port(), Duration::from_millis(*way)).unwrap()
         };
         let relays: Vec<DelayingRelay> = clusters.iter().zip(ways).map(relay).collect();
-        let endpoint = |(number, relay): (usize, &DelayingRelay)| {
-            format!(
-                "[[tenant.endpoint]]\nname = \"e{number}\"\nhost = \"127.0.0.1\"\nport = {}\n\
-                 role = \"auto\"\n",
-                relay.port()
-            )
+        let endpoints = Endpoint::numbered(relays.iter().map(DelayingRelay::port));
+        let region = format!("region = \"region-{number}\"");
+        let options = NodeOptions {
+            node: &format!("workers = 2\n{region}\nmax_unauthenticated_per_address = 1000"),
+            log: "level = \"debug\"",
+            pool: self.pool,
+            tenant: self.tenant,
+            ..NodeOptions::default()
         };
-        let endpoints: String = relays.iter().enumerate().map(endpoint).collect();
-        let port = free_port().unwrap();
-        let Database { user, password, .. } = database;
-        let Self { pool, tenant, .. } = self;
-        let text = format!(
-            r#"
-[node]
-workers = 2
-region = "region-{number}"
-max_unauthenticated_per_address = 1000
-[log]
-level = "debug"
-[console]
-stats_users = ["stan"]
-[[console.user]]
-name = "stan"
-secret = "stan-password"
-[pool]
-{pool}
-[[listener]]
-name = "main"
-address = "127.0.0.1:{port}"
-default_tenant = "acme"
-console = true
-[[tenant]]
-name = "acme"
-{tenant}
-{endpoints}
-[[tenant.user]]
-name = "{user}"
-secret = "{password}"
-"#
-        );
+        let server = tidegate_harness::Node::start(database, &endpoints, &options);
         Node {
-            pooler: Pooler::start(&text, Ready::Port(port)).unwrap(),
+            server: server.unwrap(),
             relays,
-            port,
-            database: database.clone(),
         }
     }
 }
@@ -278,19 +241,11 @@ impl Stage {
 
 impl Node {
     pub(crate) fn login(&self) -> Login {
-        Login {
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)),
-            user: self.database.user.clone(),
-            database: self.database.name.clone(),
-            password: self.database.password.clone(),
-            parameters: Vec::new(),
-            before: Vec::new(),
-            protocol_minor: 0,
-        }
+        self.server.login()
     }
 
     pub(crate) fn connect(&self) -> Wire {
-        Wire::connect(&self.login()).unwrap()
+        self.server.connect().unwrap()
     }
 
     /// Shows what it is at, before a test fails for what it does not.
@@ -301,14 +256,12 @@ impl Node {
                 self.console(&format!("SHOW {topic}"))
             );
         }
-        let log = self.pooler.log_lines();
+        let log = self.server.pooler.log_lines();
         println!("{}", log[log.len().saturating_sub(100)..].join("\n"));
     }
 
     /// What the console answers.
     pub(crate) fn console(&self, sql: &str) -> String {
-        let mut login = self.login().as_user("stan").with_password("stan-password");
-        login.database = "pgbouncer".to_owned();
-        Wire::connect(&login).unwrap().query(sql).unwrap()
+        self.server.console(sql).unwrap()
     }
 }

@@ -266,6 +266,7 @@ fn reads_go_on_at_replicas_while_there_is_no_primary() {
     assert_eq!(client.query(WHO).unwrap(), stage.port(1));
     stage.clusters[0].halt(StopSignal::Interrupt).unwrap();
     stage.nodes[0]
+        .server
         .pooler
         .wait_for_log("an endpoint does not answer")
         .unwrap();

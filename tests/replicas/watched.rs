@@ -1,5 +1,6 @@
 //! What an operator sees of where reads go: metrics, the log and the console.
 
+use tidegate_harness::NodeOptions;
 use tidegate_harness::Pooler;
 use tidegate_harness::free_port;
 use tidegate_harness::http_get;
@@ -21,22 +22,12 @@ struct Watched {
 impl Watched {
     fn start() -> Option<Self> {
         let http = free_port().unwrap();
-        let node = format!(
-            r#"
-[node]
-workers = 1
-[http]
-address = "127.0.0.1:{http}"
-[log]
-level = "info,tidegate::route=debug"
-[console]
-stats_users = ["stan"]
-[[console.user]]
-name = "stan"
-secret = "stan-password"
-"#
-        );
-        let world = World::start_with(&node, "")?;
+        let world = World::start_with(&NodeOptions {
+            node: "workers = 1",
+            log: "level = \"info,tidegate::route=debug\"",
+            more: &format!("[http]\naddress = \"127.0.0.1:{http}\""),
+            ..NodeOptions::default()
+        })?;
         Some(Self { world, http })
     }
 
@@ -65,7 +56,7 @@ secret = "stan-password"
     }
 
     fn log(&self) -> &Pooler {
-        &self.world.pooler
+        &self.world.node.pooler
     }
 }
 
@@ -168,10 +159,7 @@ fn how_endpoints_are_is_on_the_page_of_metrics() {
     watched.await_metric("endpoint_servers", "primary", ",state=\"active\"", "0");
     client.query("begin").unwrap();
     watched.await_metric("endpoint_servers", "primary", ",state=\"active\"", "1");
-    let mut console = watched
-        .world
-        .connect_as("stan", "stan-password", "pgbouncer");
-    let shown = console.query("show endpoints").unwrap();
+    let shown = watched.world.node.console("show endpoints").unwrap();
     let servers = |place: usize| -> Vec<&str> {
         let line = shown.lines().nth(place).unwrap();
         line.rsplit('|').take(3).collect()
@@ -216,12 +204,11 @@ fn the_console_tells_where_a_text_would_go_and_why() {
         return;
     };
     let world = &watched.world;
-    let mut console = world.connect_as("stan", "stan-password", "pgbouncer");
     let database = &world.database.name;
-    let mut route = |text: &str| -> Vec<Vec<String>> {
+    let route = |text: &str| -> Vec<Vec<String>> {
         let text = text.replace('\'', "''");
         let asked = format!("show route acme \"{database}\" '{text}'");
-        let shown = console.query(&asked).unwrap();
+        let shown = world.node.console(&asked).unwrap();
         let cells = |line: &str| line.split('|').map(str::to_owned).collect();
         shown.lines().map(cells).collect()
     };

@@ -1,19 +1,16 @@
 //! A primary, a standby, and Tidegates in front of both.
 
-use std::net::Ipv4Addr;
-use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use tidegate_harness::Cluster;
 use tidegate_harness::Database;
-use tidegate_harness::Pooler;
-use tidegate_harness::Ready;
+use tidegate_harness::Endpoint;
+use tidegate_harness::Node;
+use tidegate_harness::NodeOptions;
 use tidegate_harness::Version;
-use tidegate_harness::free_port;
 use tidegate_harness::polling;
 use tidegate_harness::skip;
-use tidegate_harness::wire::Login;
 use tidegate_harness::wire::Wire;
 
 pub(super) const LIMIT: Duration = Duration::from_secs(20);
@@ -35,8 +32,7 @@ pub(super) struct World {
     pub(super) primary: &'static Cluster,
     pub(super) standby: &'static Cluster,
     pub(super) database: &'static Database,
-    pub(super) pooler: Pooler,
-    port: u16,
+    pub(super) node: Node,
 }
 
 fn clusters() -> Option<&'static Clusters> {
@@ -65,77 +61,39 @@ pub(super) fn world() -> Option<&'static World> {
 
 impl World {
     pub(super) fn start(tenant: &str) -> Option<Self> {
-        Self::start_with("[node]\nworkers = 1", tenant)
+        Self::start_with(&NodeOptions {
+            node: "workers = 1",
+            tenant,
+            ..NodeOptions::default()
+        })
     }
 
-    /// The same with other settings of the node.
-    pub(super) fn start_with(node: &str, tenant: &str) -> Option<Self> {
+    /// The same with other settings.
+    pub(super) fn start_with(options: &NodeOptions<'_>) -> Option<Self> {
         let Clusters {
             primary,
             standby,
             database,
         } = clusters()?;
-        let port = free_port().unwrap();
-        let Database { user, password, .. } = database;
-        let has_console = node.contains("[console]");
-        let text = format!(
-            r#"
-{node}
-[[listener]]
-name = "main"
-address = "127.0.0.1:{port}"
-default_tenant = "acme"
-console = {has_console}
-[[tenant]]
-name = "acme"
-{tenant}
-[[tenant.endpoint]]
-name = "primary"
-host = "127.0.0.1"
-port = {}
-[[tenant.endpoint]]
-name = "replica"
-host = "127.0.0.1"
-port = {}
-role = "replica"
-[[tenant.user]]
-name = "{user}"
-secret = "{password}"
-"#,
-            primary.port(),
-            standby.port(),
-        );
-        let pooler = Pooler::start(&text, Ready::Port(port)).unwrap();
+        let endpoint = |name: &str, cluster: &Cluster, lines: &str| Endpoint {
+            name: name.to_owned(),
+            port: cluster.port(),
+            lines: lines.to_owned(),
+        };
+        let endpoints = [
+            endpoint("primary", primary, ""),
+            endpoint("replica", standby, "role = \"replica\""),
+        ];
         Some(Self {
             primary,
             standby,
             database,
-            pooler,
-            port,
+            node: Node::start(database, &endpoints, options).unwrap(),
         })
     }
 
     pub(super) fn connect(&self) -> Wire {
-        let Database {
-            name,
-            user,
-            password,
-            ..
-        } = self.database;
-        self.connect_as(user, password, name)
-    }
-
-    pub(super) fn connect_as(&self, user: &str, password: &str, database: &str) -> Wire {
-        Wire::connect(&Login {
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)),
-            user: user.to_owned(),
-            database: database.to_owned(),
-            password: password.to_owned(),
-            parameters: Vec::new(),
-            before: Vec::new(),
-            protocol_minor: 0,
-        })
-        .unwrap()
+        self.node.connect().unwrap()
     }
 
     /// A client whose reads go to the replica by now.
