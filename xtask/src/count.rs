@@ -21,7 +21,15 @@ use crate::say;
 const SESSION: &str = "<tidegate::session::run::Session as core::future::future::Future>::poll";
 
 /// The kinds of transactions, as the program calls them.
-const KINDS: [&str; 5] = ["extended", "prepared", "shared", "simple", "waiting"];
+const KINDS: [&str; 7] = [
+    "extended",
+    "prepared",
+    "routed",
+    "routed-prepared",
+    "shared",
+    "simple",
+    "waiting",
+];
 
 /// Transactions until every buffer and table has the size that it keeps, and those that are counted.
 const TO_WARM_UP: u64 = 400;
@@ -75,12 +83,12 @@ fn compare(costs: &Costs, known: &Costs) -> (Vec<String>, bool) {
     let lines = costs.iter().map(|(kind, cost)| {
         let Some(before) = known.get(kind) else {
             is_dearer = true;
-            return format!("{kind:10} {cost:6} instructions: not in the file yet");
+            return format!("{kind:16} {cost:6} instructions: not in the file yet");
         };
         let is_too_much = *cost > before + before * RISE_MAX / 100;
         is_dearer |= is_too_much;
         let remark = if is_too_much { "  too many" } else { "" };
-        format!("{kind:10} {cost:6} instructions, {before} before{remark}")
+        format!("{kind:16} {cost:6} instructions, {before} before{remark}")
     });
     let lines = lines.collect();
     (lines, is_dearer)

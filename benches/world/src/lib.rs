@@ -16,5 +16,6 @@ mod pipe;
 mod world;
 
 pub use self::far_end::Script;
+pub use self::far_end::Side;
 pub use self::world::Guest;
 pub use self::world::World;

@@ -1,4 +1,4 @@
-//! A node with one worker, one tenant and one server, all in memory.
+//! A node with one worker, one tenant and one server, or two of which one is a standby, all in memory.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -6,10 +6,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tidegate::config;
 use tidegate::config::Endpoint;
 use tidegate::config::PoolMode;
+use tidegate::config::Role;
 use tidegate::config::Route;
 use tidegate::config::ServerTlsMode;
 use tidegate::limits::TICK_INTERVAL;
@@ -20,6 +22,12 @@ use tidegate::pool::Dialing;
 use tidegate::pool::Home;
 use tidegate::pool::Pool;
 use tidegate::pool::Surroundings;
+use tidegate::routing::Look;
+use tidegate::routing::Lsn;
+use tidegate::routing::Sighting;
+use tidegate::routing::State;
+use tidegate::routing::Topologies;
+use tidegate::routing::Watch;
 use tidegate::session;
 use tidegate::session::Arrival;
 use tidegate::session::CancelKeys;
@@ -37,12 +45,20 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
 use crate::far_end;
+use crate::far_end::READY;
 use crate::far_end::Script;
+use crate::far_end::Side;
 use crate::pipe::End;
 use crate::pipe::pipe;
 
 /// No login and no answer of a script is longer.
 const ANSWER_BYTES: usize = 1024;
+
+/// What the replica is called.
+const REPLICA: &str = "replica";
+
+/// So often both endpoints are looked at before anybody comes, so that their distances are known.
+const LOOKS_AT_FIRST: u32 = 8;
 
 /// The node.
 #[derive(Debug)]
@@ -53,6 +69,8 @@ pub struct World {
     node: Arc<NodeCounts>,
     directory: Directory,
     mode: PoolMode,
+    /// What is known of the endpoints, if there is a replica. No monitor asks them: see [`World::look`].
+    watch: Option<Watch>,
 }
 
 /// A client.
@@ -67,9 +85,14 @@ pub struct Guest {
 struct Servers;
 
 impl Dial for Servers {
-    fn dial<'a>(&'a self, _endpoint: &'a Endpoint, _only: Option<SocketAddr>) -> Dialing<'a> {
+    fn dial<'a>(&'a self, endpoint: &'a Endpoint, _only: Option<SocketAddr>) -> Dialing<'a> {
         let (near, far) = pipe();
-        tokio::task::spawn_local(far_end::serve(far));
+        let side = if endpoint.name == REPLICA {
+            Side::Replica
+        } else {
+            Side::Primary
+        };
+        tokio::task::spawn_local(far_end::serve(far, side));
         Box::pin(async { Ok(Transport::in_memory(near)) })
     }
 }
@@ -97,18 +120,34 @@ impl World {
 
     /// The same, with these settings.
     pub fn with(mode: PoolMode, pool: config::PoolSettings) -> Self {
-        let tenants = BTreeMap::from([("acme".to_owned(), Arc::new(tenant(pool)))]);
+        Self::of(mode, tenant(pool, &[]))
+    }
+
+    /// The same, whose tenant has a replica that is nearer than its primary.
+    pub fn with_replica(mode: PoolMode, pool: config::PoolSettings) -> Self {
+        let world = Self::of(mode, tenant(pool, &[REPLICA]));
+        for _ in 0..LOOKS_AT_FIRST {
+            world.look();
+        }
+        world
+    }
+
+    fn of(mode: PoolMode, tenant: config::Tenant) -> Self {
+        let tenants = BTreeMap::from([("acme".to_owned(), Arc::new(tenant))]);
         let node = config::Node {
             max_client_conn: 0,
             ..config::Node::default()
         };
         let node = Arc::new(NodeCounts::new(&node));
+        let topologies = Arc::<Topologies>::default();
+        let directory = Directory::new(&tenants);
+        let acme = directory.find("acme").unwrap();
         let surroundings = Surroundings {
             random: different,
             dial: Box::new(Servers),
             post: Box::new(Mailboxes::new(1).0),
             statement_prefix: "tidegate_07070707_".into(),
-            topologies: Arc::default(),
+            topologies: Arc::clone(&topologies),
             catalogs: Arc::default(),
             sleepers: Arc::default(),
             region: Arc::default(),
@@ -117,9 +156,10 @@ impl World {
             home: Home::new(0, Arc::clone(&node), surroundings),
             registry: Rc::default(),
             keys: Arc::default(),
-            directory: Directory::new(&tenants),
+            directory,
             node,
             mode,
+            watch: topologies.of(&acme).and_then(|topology| topology.watch()),
         }
     }
 
@@ -128,6 +168,40 @@ impl World {
         let tenant = self.directory.find("acme").unwrap();
         let user = Arc::clone(&tenant.config().users["app"]);
         self.home.pool(&tenant, "app", &user)
+    }
+
+    /// What monitors would find, who find nothing new: both endpoints answer, and the replica has all that
+    /// there is. To be called again before what they said is too old, and when servers have been opened.
+    pub fn look(&self) {
+        let Some(watch) = &self.watch else {
+            return;
+        };
+        let tenant = self.directory.find("acme").unwrap().config();
+        for endpoint in &tenant.endpoints {
+            let is_replica = endpoint.name == REPLICA;
+            let sighting = Sighting {
+                state: if is_replica {
+                    State::Standby
+                } else {
+                    State::Writable { timeline: 1 }
+                },
+                started: 1,
+                system: Some(1),
+                followed: is_replica.then_some(1),
+                lsn: Lsn(100),
+                received: None,
+                lag: None,
+                replay_age: None,
+            };
+            let now = Instant::now();
+            let round_trip = Duration::from_millis(if is_replica { 1 } else { 50 });
+            let look = Look {
+                connected_at: now,
+                asked_at: now,
+                answered_at: now + round_trip,
+            };
+            watch.topology().saw(endpoint, sighting, look);
+        }
     }
 
     /// Asks every client to go, once what it is at is done.
@@ -186,7 +260,7 @@ impl World {
         let mut guest = Guest { stream, script };
         guest.until_ready().await;
         guest.stream.write_all(script.first).await.unwrap();
-        guest.take(script.first_answered_bytes).await;
+        guest.take(script.first_answered_bytes, READY).await;
         guest
     }
 }
@@ -199,7 +273,8 @@ impl Guest {
 
     /// Hears the answer.
     pub async fn hear(&mut self) {
-        self.take(self.script.again_answered_bytes).await;
+        let row = self.script.answered_by.row();
+        self.take(self.script.again_answered_bytes, row).await;
     }
 
     /// All that it hears until its connection ends.
@@ -209,18 +284,19 @@ impl Guest {
         rest
     }
 
-    /// Takes an answer of so many bytes, the last of which says that more may be asked.
-    async fn take(&mut self, bytes: usize) {
+    /// Takes an answer of so many bytes with this in it, the last of which says that more may be asked.
+    async fn take(&mut self, bytes: usize, wanted: &[u8]) {
         let mut answer = [0; ANSWER_BYTES];
         let answer = &mut answer[..bytes];
         self.stream.read_exact(answer).await.unwrap();
-        assert!(answer.ends_with(b"Z\0\0\0\x05I"), "{answer:?}");
+        let has_it = answer.windows(wanted.len()).any(|bytes| bytes == wanted);
+        assert!(has_it && answer.ends_with(READY), "{answer:?}");
     }
 
     async fn until_ready(&mut self) {
         let mut length = 0;
         let mut answer = [0; ANSWER_BYTES];
-        while !answer[..length].ends_with(b"Z\0\0\0\x05I") {
+        while !answer[..length].ends_with(READY) {
             let read = self.stream.read(&mut answer[length..]).await.unwrap();
             assert!(read > 0, "the login failed");
             length += read;
@@ -228,20 +304,27 @@ impl Guest {
     }
 }
 
-fn tenant(pool: config::PoolSettings) -> config::Tenant {
+/// A tenant with a primary and these replicas.
+fn tenant(pool: config::PoolSettings, replicas: &[&str]) -> config::Tenant {
     let user = config::User {
         name: "app".to_owned(),
         pool: pool.clone(),
         ..config::User::default()
     };
-    let mut endpoint = Endpoint {
-        name: "primary".to_owned(),
-        ..Endpoint::default()
+    let endpoint = |(name, role): (&str, Role)| {
+        let mut endpoint = Endpoint {
+            name: name.to_owned(),
+            role,
+            ..Endpoint::default()
+        };
+        endpoint.tls.mode = ServerTlsMode::Disable;
+        Arc::new(endpoint)
     };
-    endpoint.tls.mode = ServerTlsMode::Disable;
+    let replicas = replicas.iter().map(|name| (*name, Role::Replica));
+    let endpoints = std::iter::once(("primary", Role::Primary)).chain(replicas);
     config::Tenant {
         name: "acme".to_owned(),
-        endpoints: vec![Arc::new(endpoint)],
+        endpoints: endpoints.map(endpoint).collect(),
         users: BTreeMap::from([("app".to_owned(), Arc::new(user))]),
         pool,
         ..config::Tenant::default()

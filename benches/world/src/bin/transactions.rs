@@ -8,12 +8,16 @@ use tidegate::config::PoolMode;
 use tidegate::config::PoolSettings;
 use tidegate_world::Guest;
 use tidegate_world::Script;
+use tidegate_world::Side;
 use tidegate_world::World;
 use tokio::runtime::Builder;
 use tokio::runtime::LocalOptions;
 
 /// Clients, which take turns with one server.
 const CLIENTS: usize = 4;
+
+/// How often the endpoints are looked at: long before what they said is too old.
+const ROUNDS_PER_LOOK: usize = 25;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -30,13 +34,17 @@ fn script(kind: &str) -> Option<&'static Script> {
         "simple" | "waiting" => Some(&Script::SIMPLE),
         "extended" | "shared" => Some(&Script::EXTENDED),
         "prepared" => Some(&Script::PREPARED),
+        "routed" => Some(&Script::ROUTED),
+        "routed-prepared" => Some(&Script::ROUTED_PREPARED),
         _ => None,
     }
 }
 
 #[expect(clippy::print_stderr, reason = "it is a program")]
 fn usage() -> ExitCode {
-    eprintln!("usage: transactions simple|waiting|extended|shared|prepared COUNT");
+    eprintln!(
+        "usage: transactions simple|waiting|extended|shared|prepared|routed|routed-prepared COUNT"
+    );
     ExitCode::FAILURE
 }
 
@@ -58,13 +66,23 @@ fn run(script: &'static Script, kind: &str, count: usize) -> ExitCode {
             share_unnamed_statements: kind == "shared",
             ..PoolSettings::default()
         };
-        let world = World::with(PoolMode::Transaction, settings);
+        let is_routed = script.answered_by == Side::Replica;
+        let world = if is_routed {
+            World::with_replica(PoolMode::Transaction, settings)
+        } else {
+            World::with(PoolMode::Transaction, settings)
+        };
         let mut guests = Vec::new();
         for _ in 0..CLIENTS {
             guests.push(world.connect("app", script).await);
         }
+        // The servers that they have opened are known from now on.
+        world.look();
         let mut rounds = count / CLIENTS;
         while rounds > 0 {
+            if rounds.is_multiple_of(ROUNDS_PER_LOOK) {
+                world.look();
+            }
             rounds -= 1;
             if kind == "waiting" {
                 all_at_once(&mut guests).await;
