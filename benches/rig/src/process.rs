@@ -57,6 +57,15 @@ impl Usage {
         }
     }
 
+    /// Both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            cpu_ns: self.cpu_ns + other.cpu_ns,
+            user_ticks: self.user_ticks + other.user_ticks,
+            system_ticks: self.system_ticks + other.system_ticks,
+        }
+    }
+
     /// The part of it in user space, in nanoseconds, by the samples.
     pub(crate) fn user_ns(self) -> u64 {
         let ticks = self.user_ticks + self.system_ticks;

@@ -8,6 +8,9 @@ use clap::Args;
 /// Any prime will do: neighbours differ.
 const MODULUS: u32 = 10_007;
 
+/// So many clients have a row to write into, each its own.
+const MARKS: u32 = 1_000;
+
 /// How large the table is.
 #[derive(Debug, Args)]
 pub(crate) struct TableOptions {
@@ -32,6 +35,9 @@ pub(crate) fn sql(options: &TableOptions) -> String {
          from generate_series(1, {accounts}) aid;\n\
          alter table pgbench_accounts add primary key (aid);\n\
          create unlogged table sink (line text);\n\
+         create table marks (client int primary key, value int not null) with (fillfactor = 10);\n\
+         insert into marks select client, 0 from generate_series(0, {MARKS} - 1) client;\n\
+         vacuum analyze marks;\n\
          grant all on all tables in schema public to public;\n\
          vacuum analyze pgbench_accounts;\n\
          checkpoint;"

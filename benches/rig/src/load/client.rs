@@ -15,6 +15,7 @@ use super::copy;
 use super::kind::Kind;
 use super::kind::Request;
 use super::login::Account;
+use super::mark::Mark;
 use super::options::LoadOptions;
 use super::random::Random;
 use super::replies::Replies;
@@ -58,6 +59,7 @@ pub(super) async fn active(here: Rc<Here>, number: u32) -> Result<(), RigError> 
         random: Random::new(number),
         replies: Replies::default(),
         output: Vec::new(),
+        mark: Mark::of(number),
     };
     if here.request.kind == Kind::Login {
         here.stages.count_connected();
@@ -68,7 +70,8 @@ pub(super) async fn active(here: Rc<Here>, number: u32) -> Result<(), RigError> 
         return Ok(());
     }
     let mut connection = connect(&here, number).await?;
-    here.request.preparation(&mut session.output)?;
+    here.request
+        .preparation(&session.mark, &mut session.output)?;
     if !session.output.is_empty() {
         session.replies.expect(1);
         exchange(&here, &mut connection, &mut session).await?;
@@ -98,6 +101,21 @@ struct Session {
     random: Random,
     replies: Replies,
     output: Vec<u8>,
+    mark: Mark,
+}
+
+impl Session {
+    /// Makes the bytes of the next transaction, and says whether it writes among others that read.
+    fn compose(&mut self, request: &Request) -> Result<bool, RigError> {
+        self.output.clear();
+        let Self {
+            random,
+            replies,
+            output,
+            mark,
+        } = self;
+        request.compose(random, mark, replies, output)
+    }
 }
 
 async fn transaction(
@@ -105,13 +123,7 @@ async fn transaction(
     connection: &mut Connection,
     session: &mut Session,
 ) -> Result<(), RigError> {
-    session.output.clear();
-    let Session {
-        random,
-        replies,
-        output,
-    } = session;
-    here.request.compose(random, replies, output)?;
+    let is_write = session.compose(&here.request)?;
     let (begin, bytes) = (clock::now(), session.replies.bytes);
     exchange(here, connection, session).await?;
     let rows = session.replies.rows;
@@ -120,33 +132,32 @@ async fn transaction(
     }
     let sent = here.options.copy_bytes;
     let bytes = session.replies.bytes - bytes + sent;
-    record(here, rows, bytes, begin.elapsed());
+    record(here, rows, bytes, begin.elapsed(), is_write);
     Ok(())
 }
 
 /// Connects, asks one question, leaves, and waits until the other side has hung up.
 async fn login(here: &Here, session: &mut Session, number: u32) -> Result<(), RigError> {
-    session.output.clear();
-    let Session {
-        random,
-        replies,
-        output,
-    } = session;
-    here.request.compose(random, replies, output)?;
+    session.compose(&here.request)?;
     let begin = clock::now();
     let mut connection = connect(here, number).await?;
     exchange(here, &mut connection, session).await?;
-    record(here, session.replies.rows, 0, begin.elapsed());
+    record(here, session.replies.rows, 0, begin.elapsed(), false);
     leave(connection).await
 }
 
-fn record(here: &Here, rows: u64, bytes: u64, latency: Duration) {
+fn record(here: &Here, rows: u64, bytes: u64, latency: Duration, is_write: bool) {
     if here.stages.current() == Stage::Measuring {
         here.stages.note_measured();
         let queries = here.request.kind.queries();
-        here.tally
-            .borrow_mut()
-            .record(queries, rows, bytes, latency);
+        let mut tally = here.tally.borrow_mut();
+        tally.record(queries, rows, bytes);
+        let latencies = if is_write {
+            &mut tally.latencies_of_writes
+        } else {
+            &mut tally.latencies
+        };
+        latencies.record(latency);
     }
 }
 

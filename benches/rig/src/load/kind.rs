@@ -10,6 +10,7 @@ use tidegate_proto::frontend::Query;
 use tidegate_proto::frontend::Sync;
 use tidegate_proto::frontend::Target;
 
+use super::mark::Mark;
 use super::random::Random;
 use super::replies::Replies;
 use crate::error::RigError;
@@ -18,6 +19,9 @@ use crate::tables;
 /// Queries in one batch of [`Kind::Pipelined`], and of [`Kind::Burst`].
 const BATCH: u32 = 10;
 const BURST: u32 = 100;
+
+/// One in so many of [`Kind::Mixed`] writes.
+const READS_PER_WRITE: u32 = 10;
 
 const STATEMENT: &[u8] = b"balance";
 const PARAMETRIC: &[u8] = b"SELECT abalance FROM pgbench_accounts WHERE aid = $1";
@@ -38,6 +42,10 @@ pub(crate) enum Kind {
     Burst,
     /// Log in, one `Query`, leave.
     Login,
+    /// One `Query` that writes into the client's own row.
+    Update,
+    /// One `Query`: mostly the client reads its own row, sometimes it writes there.
+    Mixed,
     /// One query, given with `--query`, whose rows are counted.
     Text,
     /// `COPY … TO STDOUT`, given with `--query`.
@@ -53,6 +61,7 @@ impl Kind {
             Self::Pipelined => BATCH,
             Self::Burst => BURST,
             Self::Simple | Self::Extended | Self::Prepared | Self::Login => 1,
+            Self::Update | Self::Mixed => 1,
             Self::Text | Self::CopyOut | Self::CopyIn => 1,
         }
     }
@@ -72,28 +81,36 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// What is sent once, before the first transaction: nothing, but for [`Kind::Prepared`].
+    /// What is sent once, before the first transaction, if anything: a statement to be prepared, or what the
+    /// client's row begins with.
     ///
     /// # Errors
     /// None that happens.
-    pub(super) fn preparation(&self, output: &mut Vec<u8>) -> Result<(), RigError> {
-        if self.kind == Kind::Prepared {
-            parse(STATEMENT, output)?;
-            Sync.encode(output);
+    pub(super) fn preparation(&self, mark: &Mark, output: &mut Vec<u8>) -> Result<(), RigError> {
+        match self.kind {
+            Kind::Prepared => {
+                parse(STATEMENT, output)?;
+                Sync.encode(output);
+            },
+            Kind::Update | Kind::Mixed => query(&mark.write(), output)?,
+            Kind::Simple | Kind::Extended | Kind::Pipelined | Kind::Burst | Kind::Login => {},
+            Kind::Text | Kind::CopyOut | Kind::CopyIn => {},
         }
         Ok(())
     }
 
-    /// Appends one transaction, and tells `replies` what to expect.
+    /// Appends one transaction, tells `replies` what to expect, and says whether it writes among others
+    /// that read.
     ///
     /// # Errors
     /// If the text has a zero byte.
     pub(super) fn compose(
         &self,
         random: &mut Random,
+        mark: &mut Mark,
         replies: &mut Replies,
         output: &mut Vec<u8>,
-    ) -> Result<(), RigError> {
+    ) -> Result<bool, RigError> {
         replies.expect(1);
         match self.kind {
             Kind::Simple | Kind::Login => {
@@ -127,9 +144,20 @@ impl Request {
                 execute(output)?;
                 Sync.encode(output);
             },
+            Kind::Update => query(&mark.write_next(), output)?,
+            Kind::Mixed if random.below(READS_PER_WRITE) == 0 => {
+                query(&mark.write_next(), output)?;
+                return Ok(true);
+            },
+            Kind::Mixed => {
+                if self.is_checked {
+                    replies.expect_balance(mark.value());
+                }
+                query(&mark.read(), output)?;
+            },
             Kind::Text | Kind::CopyOut | Kind::CopyIn => query(&self.text, output)?,
         }
-        Ok(())
+        Ok(false)
     }
 
     fn account(&self, random: &mut Random, replies: &mut Replies) -> u32 {
@@ -186,17 +214,21 @@ mod tests {
 
     use super::*;
 
-    fn tags(kind: Kind) -> String {
-        let request = Request {
+    fn request(kind: Kind) -> Request {
+        Request {
             kind,
             accounts: 10,
             is_checked: true,
             text: "COPY sink FROM STDIN".to_owned(),
-        };
+        }
+    }
+
+    fn tags(kind: Kind) -> String {
         let (mut output, mut tags) = (Vec::new(), String::new());
         let mut replies = Replies::default();
-        request
-            .compose(&mut Random::new(1), &mut replies, &mut output)
+        let (mut random, mut mark) = (Random::new(1), Mark::of(1));
+        request(kind)
+            .compose(&mut random, &mut mark, &mut replies, &mut output)
             .unwrap();
         let mut bytes = &output[..];
         while let Some((frame, rest)) = Frame::split(Sender::Frontend, bytes).unwrap() {
@@ -214,5 +246,23 @@ mod tests {
         assert_eq!(tags(Kind::Pipelined), format!("{}S", "PBDE".repeat(10)));
         assert_eq!(tags(Kind::Burst), "Q".repeat(100));
         assert_eq!(tags(Kind::CopyIn), "Q");
+    }
+
+    #[test]
+    fn one_in_ten_of_a_mixed_load_writes_and_what_follows_expects_that() {
+        let request = request(Kind::Mixed);
+        let (mut random, mut mark) = (Random::new(1), Mark::of(7));
+        let (mut writes, mut replies) = (0, Replies::default());
+        for _ in 0..1_000 {
+            let (mut output, before) = (Vec::new(), mark.value());
+            let is_write = request.compose(&mut random, &mut mark, &mut replies, &mut output);
+            let is_write = is_write.unwrap();
+            writes += u32::from(is_write);
+            let text = String::from_utf8_lossy(&output);
+            assert!(text.contains("client = 7"), "{text}");
+            assert_eq!(text.contains("UPDATE"), is_write);
+            assert_eq!(mark.value(), before + u32::from(is_write));
+        }
+        assert!((70..130).contains(&writes), "{writes}");
     }
 }

@@ -8,6 +8,7 @@ mod connection;
 mod copy;
 mod kind;
 mod login;
+mod mark;
 mod options;
 mod random;
 mod replies;
@@ -83,6 +84,8 @@ pub(crate) fn run(options: &LoadOptions) -> Result<(), RigError> {
         "p99_us": tally.latencies.quantile_us(0.99),
         "p999_us": tally.latencies.quantile_us(0.999),
         "max_us": tally.latencies.max_us(),
+        "write_p50_us": tally.latencies_of_writes.quantile_us(0.50),
+        "write_p99_us": tally.latencies_of_writes.quantile_us(0.99),
     });
     if let (Value::Object(report), Value::Object(watched)) = (&mut report, watched) {
         report.extend(watched);

@@ -76,9 +76,9 @@ pub(crate) struct LoadOptions {
     /// A process whose time and memory are measured.
     #[arg(long)]
     pub(super) watch: Option<u32>,
-    /// A process that is measured together with its children.
+    /// A process that is measured together with its children; may be given several times.
     #[arg(long)]
-    pub(super) watch_tree: Option<u32>,
+    pub(super) watch_tree: Vec<u32>,
     /// Have strace count the system calls of the watched process, with this file for its output.
     #[arg(long)]
     pub(super) strace: Option<PathBuf>,

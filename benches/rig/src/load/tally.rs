@@ -1,7 +1,5 @@
 //! What the clients of a load have done while it was measured.
 
-use std::time::Duration;
-
 use crate::histogram::Histogram;
 
 /// Sums over clients.
@@ -17,6 +15,8 @@ pub(super) struct Tally {
     pub(super) errors: u64,
     /// From the first byte sent to the last received.
     pub(super) latencies: Histogram,
+    /// The same of the writes among reads, which the above leaves out.
+    pub(super) latencies_of_writes: Histogram,
 }
 
 impl Tally {
@@ -28,15 +28,15 @@ impl Tally {
             bytes: 0,
             errors: 0,
             latencies: Histogram::new(),
+            latencies_of_writes: Histogram::new(),
         }
     }
 
     /// One round trip of so many queries.
-    pub(super) fn record(&mut self, queries: u32, rows: u64, bytes: u64, latency: Duration) {
+    pub(super) fn record(&mut self, queries: u32, rows: u64, bytes: u64) {
         self.transactions += u64::from(queries);
         self.rows += rows;
         self.bytes += bytes;
-        self.latencies.record(latency);
     }
 
     /// Adds another's.
@@ -46,5 +46,6 @@ impl Tally {
         self.bytes += other.bytes;
         self.errors += other.errors;
         self.latencies.add(&other.latencies);
+        self.latencies_of_writes.add(&other.latencies_of_writes);
     }
 }

@@ -8,11 +8,11 @@ use crate::error::RigError;
 use crate::process;
 use crate::process::Usage;
 
-/// Up to two processes: a pooler, and a server with its children.
+/// A pooler, and servers with their children.
 #[derive(Debug)]
 pub(super) struct Watch {
     pooler: Option<u32>,
-    servers: Option<u32>,
+    servers: Vec<u32>,
     pooler_before: Usage,
     servers_before: Usage,
     memory_before: u64,
@@ -33,7 +33,7 @@ impl Watch {
     pub(super) fn new(options: &LoadOptions) -> Self {
         Self {
             pooler: options.watch,
-            servers: options.watch_tree,
+            servers: options.watch_tree.clone(),
             pooler_before: Usage::default(),
             servers_before: Usage::default(),
             memory_before: 0,
@@ -113,8 +113,12 @@ impl Watch {
     }
 
     fn of_servers(&self) -> Result<Usage, RigError> {
-        let usage = self.servers.map_or(Ok(Usage::default()), Usage::of_tree);
-        usage.map_err(RigError::io("see what the servers use"))
+        let mut sum = Usage::default();
+        for server in &self.servers {
+            let usage = Usage::of_tree(*server);
+            sum = sum.and(usage.map_err(RigError::io("see what the servers use"))?);
+        }
+        Ok(sum)
     }
 
     fn resident(&self) -> Result<u64, RigError> {
