@@ -35,6 +35,13 @@ pub(crate) enum Metric {
     /// The p99 beside a noisy tenant, in microseconds, and against that alone.
     P99Beside,
     NoiseRatio,
+    /// Latencies of the writes among reads, in microseconds.
+    WriteP50,
+    WriteP99,
+    /// How many reads in a hundred the nearest endpoint has served.
+    Nearest,
+    /// How many in a hundred a replica could not serve, so that they went to the primary.
+    Healed,
 }
 
 impl Metric {
@@ -57,6 +64,10 @@ impl Metric {
             Self::SystemCalls => "calls",
             Self::P99Beside => "beside_us",
             Self::NoiseRatio => "noise",
+            Self::WriteP50 => "write_p50",
+            Self::WriteP99 => "write_p99",
+            Self::Nearest => "nearest_%",
+            Self::Healed => "healed_%",
         }
     }
 }
@@ -97,6 +108,30 @@ impl Figures {
         base: Target,
         metric: Metric,
     ) -> Option<f64> {
+        let pairs = self.pairs(scenario, target, base, metric)?;
+        let pairs = pairs.into_iter().filter(|(_, base)| *base > 0.0);
+        median(pairs.map(|(own, base)| own / base))
+    }
+
+    /// The median of the differences of two targets, round by round.
+    pub(crate) fn difference(
+        &self,
+        scenario: &str,
+        target: Target,
+        base: Target,
+        metric: Metric,
+    ) -> Option<f64> {
+        let pairs = self.pairs(scenario, target, base, metric)?;
+        median(pairs.into_iter().map(|(own, base)| own - base))
+    }
+
+    fn pairs(
+        &self,
+        scenario: &str,
+        target: Target,
+        base: Target,
+        metric: Metric,
+    ) -> Option<Vec<(f64, f64)>> {
         let of = |target| {
             let samples = self.samples.get(&(scenario.to_owned(), target))?;
             let values = samples
@@ -104,13 +139,7 @@ impl Figures {
                 .filter_map(|sample| sample.get(&metric).copied());
             Some(values.collect::<Vec<f64>>())
         };
-        let (ours, theirs) = (of(target)?, of(base)?);
-        let pairs = ours.iter().zip(&theirs);
-        median(
-            pairs
-                .filter(|(_, base)| **base > 0.0)
-                .map(|(own, base)| own / base),
-        )
+        Some(of(target)?.into_iter().zip(of(base)?).collect())
     }
 
     /// Which scenarios and targets were measured.
@@ -164,6 +193,8 @@ mod tests {
         }
         let ratio = figures.ratio("simple", Target::Tidegate1, Target::PgBouncer, Metric::Cpu);
         assert_eq!(ratio, Some(0.8));
+        let more = figures.difference("simple", Target::Tidegate1, Target::PgBouncer, Metric::Cpu);
+        assert_eq!(more, Some(-2.0));
         assert_eq!(
             figures.median("simple", Target::Tidegate1, Metric::Cpu),
             Some(9.0)

@@ -2,6 +2,7 @@
 
 use self::Bound::AtLeast;
 use self::Bound::AtMost;
+use self::Measure::Above;
 use self::Measure::Against;
 use self::Measure::Elsewhere;
 use self::Measure::Plain;
@@ -28,6 +29,8 @@ enum Measure {
     Plain(&'static str, Target, Metric),
     /// Against another target in the same rounds.
     Against(&'static str, Target, Metric, Target),
+    /// How much more than another target in the same rounds.
+    Above(&'static str, Target, Metric, Target),
     /// p99 divided by p50.
     Spread(&'static str, Target),
     /// Pooler and servers together, against another pooler's.
@@ -54,9 +57,11 @@ pub(crate) struct Judgement {
 const T1: Target = Target::Tidegate1;
 const T2: Target = Target::Tidegate2;
 const PGB: Target = Target::PgBouncer;
+const ROUTED: Target = Target::Routed;
+const UNROUTED: Target = Target::Unrouted;
 
 /// All of them, as the project has set them.
-pub(crate) const ALL: [Goal; 25] = [
+pub(crate) const ALL: [Goal; 28] = [
     goal("CPU, simple, x PgBouncer", cpu("simple-32"), AtMost(0.90)),
     goal(
         "CPU in user space, simple, us",
@@ -178,6 +183,21 @@ pub(crate) const ALL: [Goal; 25] = [
         Together("extended-32", T1, PGB),
         AtMost(0.87),
     ),
+    goal(
+        "CPU of routing a read whose statement is known, us",
+        Above("routed-prepared", ROUTED, Metric::Cpu, UNROUTED),
+        AtMost(1.0),
+    ),
+    goal(
+        "reads at the nearest, 90 ms from the primary, %",
+        Plain("region-90", ROUTED, Metric::Nearest),
+        AtLeast(99.0),
+    ),
+    goal(
+        "p50 of reads, 90 ms from the primary, x primary only",
+        Against("region-90", ROUTED, Metric::P50, UNROUTED),
+        AtMost(0.05),
+    ),
 ];
 
 const fn goal(figure: &'static str, measure: Measure, bound: Bound) -> Goal {
@@ -245,6 +265,9 @@ impl Measure {
             Self::Plain(scenario, target, metric) => median(scenario, target, metric),
             Self::Against(scenario, target, metric, base) => {
                 figures.ratio(scenario, target, base, metric)
+            },
+            Self::Above(scenario, target, metric, base) => {
+                figures.difference(scenario, target, base, metric)
             },
             Self::Spread(scenario, target) => {
                 let middle = median(scenario, target, Metric::P50)?;
@@ -351,12 +374,12 @@ mod tests {
             .map(|scenario| scenario.name)
             .collect();
         for goal in &ALL {
-            let (Plain(name, ..) | Against(name, ..) | Spread(name, _) | Together(name, ..)) =
-                goal.measure
-            else {
-                continue;
+            let name = match goal.measure {
+                Plain(name, ..) | Against(name, ..) | Above(name, ..) => name,
+                Spread(name, _) | Together(name, ..) => name,
+                Elsewhere(_) => continue,
             };
-            assert!(names.iter().any(|known| known == name), "{name}");
+            assert!(names.iter().any(|known| *known == name), "{name}");
         }
     }
 }

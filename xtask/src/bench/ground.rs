@@ -1,4 +1,4 @@
-//! What all targets stand on: one PostgreSQL with the tables, certificates, and the users.
+//! What all targets stand on: one PostgreSQL with the tables, its replicas, certificates, and the users.
 
 use std::fs;
 use std::path::Path;
@@ -41,6 +41,14 @@ max_wal_size = '4GB'
 checkpoint_timeout = '1h'
 ";
 
+/// What replicas need: a commit that is acknowledged is on its way to them.
+const REPLICATED: &str = "synchronous_commit = on\n";
+
+/// Which of the servers has answered. A text does not show what a view calls, so that a read of it goes
+/// where every other goes.
+const ANSWERS: &str = "create view answers as select pg_catalog.inet_server_port() as port; \
+                       grant select on answers to public";
+
 /// PostgreSQL, and what the configurations of the targets name.
 #[derive(Debug)]
 pub(crate) struct Ground {
@@ -48,15 +56,17 @@ pub(crate) struct Ground {
     pub(crate) cluster: Cluster,
     /// The number of its first process.
     pub(crate) pid: u32,
+    /// Its replicas, each with the number of its first process.
+    pub(crate) replicas: Vec<(Cluster, u32)>,
     folder: Folder,
 }
 
 impl Ground {
-    /// Starts it all.
+    /// Starts it all, with so many replicas.
     ///
     /// # Errors
     /// [`Failure::Missing`] without a PostgreSQL of the distribution.
-    pub(crate) fn prepare(rig: &Path, sizes: &Sizes) -> Result<Self, Failure> {
+    pub(crate) fn prepare(rig: &Path, sizes: &Sizes, replicas: usize) -> Result<Self, Failure> {
         descriptors::allow(DESCRIPTORS);
         let authority = Authority::new()?;
         let pair = authority.server(&["localhost", "127.0.0.1"])?;
@@ -68,8 +78,9 @@ impl Ground {
         ] {
             write_readable(&folder.path().join(name), text)?;
         }
+        let settings = format!("{SETTINGS}{REPLICATED}");
         let options = ClusterOptions {
-            settings: SETTINGS,
+            settings: &settings,
             hba: HBA,
             tls: Some(&pair),
             client_authority_pem: None,
@@ -84,12 +95,27 @@ impl Ground {
         for statement in programs::output_of(tables)?.lines() {
             cluster.psql_in(TRUSTED, statement)?;
         }
+        cluster.psql_in(TRUSTED, ANSWERS)?;
         let pid = cluster.process().pid();
+        let replica = |_| {
+            let mut replica = cluster.standby()?;
+            replica.catch_up(&cluster)?;
+            let pid = replica.process().pid();
+            Ok((replica, pid))
+        };
+        let replicas = (0..replicas).map(replica);
         Ok(Self {
+            replicas: replicas.collect::<Result<_, Failure>>()?,
             cluster,
             pid,
             folder,
         })
+    }
+
+    /// The ports of the primary and its replicas, in this order.
+    pub(crate) fn ports(&self) -> impl Iterator<Item = u16> {
+        let replicas = self.replicas.iter().map(|(replica, _)| replica.port());
+        std::iter::once(self.cluster.port()).chain(replicas)
     }
 
     /// What PostgreSQL stores of a user's password.

@@ -11,6 +11,7 @@ use super::figures::Sample;
 use super::ground::PASSWORD;
 use super::ground::PROVEN;
 use super::ground::TRUSTED;
+use super::regions::Routing;
 use super::scenario::Backend;
 use super::scenario::Shape;
 use super::scenario::Way;
@@ -83,6 +84,11 @@ pub(crate) fn add_size(
     if scenario.backend == Backend::Postgres {
         command.args(["--watch-tree", &stand.ground.pid.to_string()]);
     }
+    if scenario.routing != Routing::Off {
+        for (_, pid) in &stand.ground.replicas {
+            command.args(["--watch-tree", &pid.to_string()]);
+        }
+    }
     if let Some(pid) = running.pid() {
         command.args(["--watch", &pid.to_string()]);
     }
@@ -149,6 +155,10 @@ pub(crate) fn sample(value: &Value, shape: Shape) -> Result<Sample, Failure> {
         (Metric::P999, "p999_us"),
     ] {
         sample.insert(metric, number(key));
+    }
+    if number("write_p50_us") > 0.0 {
+        sample.insert(Metric::WriteP50, number("write_p50_us"));
+        sample.insert(Metric::WriteP99, number("write_p99_us"));
     }
     Ok(sample)
 }

@@ -12,6 +12,7 @@ mod noise;
 mod options;
 mod programs;
 mod record;
+mod regions;
 mod scenario;
 mod table;
 mod target;
@@ -35,6 +36,7 @@ use self::machine::Machine;
 use self::options::Extent;
 use self::options::Sizes;
 use self::programs::Programs;
+use self::regions::Routing;
 use self::scenario::Scenario;
 use self::scenario::Shape;
 use self::target::Running;
@@ -48,7 +50,13 @@ pub(crate) use self::options::BenchOptions;
 const TRACED_SECONDS: f64 = 1.0;
 
 /// With these it is seen whether a scenario works.
-const SMOKE_TARGETS: [Target; 3] = [Target::Tidegate2, Target::PgBouncer, Target::Relay];
+const SMOKE_TARGETS: [Target; 5] = [
+    Target::Tidegate2,
+    Target::PgBouncer,
+    Target::Relay,
+    Target::Routed,
+    Target::Unrouted,
+];
 
 /// Measures, and prints what came of it.
 ///
@@ -65,7 +73,8 @@ pub(crate) fn run(options: &BenchOptions) -> Result<(), Failure> {
         return Ok(());
     }
     let programs = Programs::prepare(options, sizes.extent)?;
-    let ground = Ground::prepare(&programs.rig, &sizes)?;
+    let replicas = scenarios.iter().map(|scenario| scenario.routing.replicas());
+    let ground = Ground::prepare(&programs.rig, &sizes, replicas.max().unwrap_or(0))?;
     let fake = Fake::start(&programs.rig)?;
     let noisy = Fake::start(&programs.rig)?;
     let mut figures = Figures::default();
@@ -227,6 +236,9 @@ fn measure_once(stand: &Stand<'_>, place: &Running, sizes: &Sizes) -> Result<Sam
     let shape = stand.scenario.shape;
     if shape == Shape::Noise {
         return noise::sample(stand, place, sizes);
+    }
+    if stand.scenario.routing != Routing::Off {
+        return regions::sample(stand, place, sizes);
     }
     let value = load::run(load::command(stand, place, sizes.timing()))?;
     load::sample(&value, shape)

@@ -3,6 +3,8 @@
 use super::figures::Metric;
 use super::options::Extent;
 use super::options::Sizes;
+use super::regions;
+use super::regions::Routing;
 use super::target::Target;
 
 /// The most clients that get a server each.
@@ -43,6 +45,10 @@ pub(crate) enum Shape {
     Memory,
     /// The latency of one tenant beside another.
     Noise,
+    /// What it costs to send reads to a replica.
+    Routing,
+    /// What it is worth.
+    Distance,
 }
 
 impl Shape {
@@ -68,6 +74,27 @@ impl Shape {
             ],
             Self::Memory => &[Metric::IdleBytes],
             Self::Noise => &[Metric::P99, Metric::P99Beside, Metric::NoiseRatio],
+            Self::Routing => &[
+                Metric::Throughput,
+                Metric::Cpu,
+                Metric::CpuUser,
+                Metric::CpuSystem,
+                Metric::CpuServers,
+                Metric::SystemCalls,
+                Metric::P50,
+                Metric::P99,
+                Metric::Nearest,
+                Metric::Healed,
+            ],
+            Self::Distance => &[
+                Metric::Throughput,
+                Metric::P50,
+                Metric::P99,
+                Metric::WriteP50,
+                Metric::WriteP99,
+                Metric::Nearest,
+                Metric::Healed,
+            ],
         }
     }
 
@@ -78,6 +105,8 @@ impl Shape {
             Self::Bytes => Metric::SecondsPerGigabyte,
             Self::Memory => Metric::IdleBytes,
             Self::Noise => Metric::NoiseRatio,
+            Self::Routing => Metric::Cpu,
+            Self::Distance => Metric::P50,
         }
     }
 }
@@ -95,6 +124,8 @@ pub(crate) struct Scenario {
     pub(crate) way: Way,
     /// What is shown.
     pub(crate) shape: Shape,
+    /// Where replicas are.
+    pub(crate) routing: Routing,
     /// Tenants, each with a pool of its own.
     pub(crate) tenants: u32,
     /// Servers of each pool.
@@ -113,13 +144,14 @@ pub(crate) struct Scenario {
 
 impl Scenario {
     /// The usual: a pool of 20, trusted clients, no TLS.
-    fn new(name: &str, about: &'static str, clients: u32) -> Self {
+    pub(crate) fn new(name: &str, about: &'static str, clients: u32) -> Self {
         Self {
             name: name.to_owned(),
             about,
             backend: Backend::Postgres,
             way: Way::Plain,
             shape: Shape::Transactions,
+            routing: Routing::Off,
             tenants: 1,
             pool_size: 20,
             clients,
@@ -133,6 +165,9 @@ impl Scenario {
     /// Whether it says something of a target. The relay would only pass a handshake on, and with
     /// hundreds of clients it is PostgreSQL's processes that are measured.
     pub(crate) fn suits(&self, target: Target) -> bool {
+        if self.routing != Routing::Off {
+            return matches!(target, Target::Routed | Target::Unrouted);
+        }
         let is_small = self.clients + self.idle <= UNPOOLED_CLIENTS_MAX && self.tenants == 1;
         match target {
             Target::Tidegate1 | Target::Tidegate2 | Target::PgBouncer => true,
@@ -142,6 +177,7 @@ impl Scenario {
             },
             Target::Relay => is_small && self.way == Way::Plain,
             Target::Direct => is_small,
+            Target::Routed | Target::Unrouted => false,
         }
     }
 
@@ -151,13 +187,13 @@ impl Scenario {
         self
     }
 
-    fn telling(mut self, words: &[&str]) -> Self {
+    pub(crate) fn telling(mut self, words: &[&str]) -> Self {
         self.load
             .extend(words.iter().map(|word| (*word).to_owned()));
         self
     }
 
-    fn quick(mut self) -> Self {
+    pub(crate) fn quick(mut self) -> Self {
         self.is_quick = true;
         self
     }
@@ -171,6 +207,7 @@ pub(crate) fn all(sizes: &Sizes) -> Vec<Scenario> {
     results(sizes, &mut scenarios);
     crowds(sizes, &mut scenarios);
     bottlenecks(sizes, &mut scenarios);
+    regions::scenarios(sizes, &mut scenarios);
     scenarios
 }
 

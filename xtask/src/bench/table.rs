@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::figures::Figures;
+use super::regions::Routing;
 use super::scenario::Scenario;
 use super::target::Target;
 
@@ -17,17 +18,26 @@ pub(crate) fn block(scenario: &Scenario, figures: &Figures) -> String {
         write!(text, "{:>12}", metric.name()).ok();
     }
     let own = lead.name();
-    writeln!(text, "{:>16}{:>8}", format!("{own}/pgb"), "/relay").ok();
+    if scenario.routing == Routing::Off {
+        writeln!(text, "{:>16}{:>8}", format!("{own}/pgb"), "/relay").ok();
+    } else {
+        writeln!(text, "{:>20}", format!("{own} more")).ok();
+    }
     for target in figures.targets(&scenario.name) {
         write!(text, "{:<12}", target.name()).ok();
         for metric in columns {
             let value = figures.median(&scenario.name, target, *metric);
             write!(text, "{:>12}", shown(value)).ok();
         }
-        for (base, width) in [(Target::PgBouncer, 16), (Target::Relay, 8)] {
-            let ratio = figures.ratio(&scenario.name, target, base, lead);
-            let ratio = ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
-            write!(text, "{ratio:>width$}").ok();
+        if scenario.routing == Routing::Off {
+            for (base, width) in [(Target::PgBouncer, 16), (Target::Relay, 8)] {
+                let ratio = figures.ratio(&scenario.name, target, base, lead);
+                let ratio = ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+                write!(text, "{ratio:>width$}").ok();
+            }
+        } else {
+            let more = figures.difference(&scenario.name, target, Target::Unrouted, lead);
+            write!(text, "{:>20}", shown(more)).ok();
         }
         text.push('\n');
     }

@@ -9,6 +9,8 @@ pub(super) fn start(stand: &Stand<'_>) -> Running {
     Running {
         process: None,
         _folder: None,
+        _relays: Vec::new(),
+        routes: None,
         plain_port: port,
         scram_port: port,
         tls_port: port,

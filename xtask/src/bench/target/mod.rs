@@ -9,6 +9,7 @@ mod pgbouncer;
 mod pgcat;
 mod pgdog;
 mod relay;
+mod routed;
 mod tidegate;
 
 use std::net::TcpStream;
@@ -16,15 +17,18 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use tidegate_harness::DelayingRelay;
 use tidegate_harness::Failure;
 use tidegate_harness::Folder;
 use tidegate_harness::ServerProcess;
 use tidegate_harness::StopSignal;
 
 use self::peer::Peer;
+pub(crate) use self::routed::login;
 use super::ground::Ground;
 use super::machine;
 use super::programs::Programs;
+use super::regions::Routes;
 use super::scenario::Backend;
 use super::scenario::NOISY;
 use super::scenario::Scenario;
@@ -51,11 +55,15 @@ pub(crate) enum Target {
     Relay,
     /// No pooler at all.
     Direct,
+    /// Tidegate with one worker, whose reads may go to replicas.
+    Routed,
+    /// The same without that.
+    Unrouted,
 }
 
 impl Target {
     /// All, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Tidegate1,
         Self::Tidegate2,
         Self::PgBouncer,
@@ -65,6 +73,8 @@ impl Target {
         Self::PgDoorman,
         Self::Relay,
         Self::Direct,
+        Self::Routed,
+        Self::Unrouted,
     ];
 
     /// What it is called.
@@ -79,6 +89,8 @@ impl Target {
             Self::PgDoorman => "pg_doorman",
             Self::Relay => "relay",
             Self::Direct => "direct",
+            Self::Routed => "routed",
+            Self::Unrouted => "unrouted",
         }
     }
 
@@ -86,6 +98,7 @@ impl Target {
     pub(crate) fn is_present(self, programs: &Programs) -> bool {
         match self {
             Self::Tidegate1 | Self::Tidegate2 | Self::Relay | Self::Direct => true,
+            Self::Routed | Self::Unrouted => true,
             Self::PgBouncer => programs.pgbouncer.is_some(),
             Self::Odyssey => programs.odyssey.is_some(),
             Self::PgCat => programs.pgcat.is_some(),
@@ -98,6 +111,7 @@ impl Target {
     pub(crate) fn is_ours(self) -> bool {
         match self {
             Self::Tidegate1 | Self::Tidegate2 | Self::Relay | Self::Direct => true,
+            Self::Routed | Self::Unrouted => true,
             Self::PgBouncer | Self::Odyssey | Self::PgCat | Self::PgDog | Self::PgDoorman => false,
         }
     }
@@ -131,6 +145,8 @@ impl Target {
             Self::PgDoorman => pg_doorman::start(stand),
             Self::Relay => relay::start(stand),
             Self::Direct => Ok(direct::start(stand)),
+            Self::Routed => routed::start(stand, true),
+            Self::Unrouted => routed::start(stand, false),
         }
     }
 }
@@ -173,6 +189,9 @@ pub(crate) struct Running {
     // Dropped in this order: first the process ends, then its folder goes.
     process: Option<ServerProcess>,
     _folder: Option<Folder>,
+    _relays: Vec<DelayingRelay>,
+    /// Where it tells which way reads went, if there is more than one.
+    pub(crate) routes: Option<Routes>,
     /// Where the trusted user comes in without TLS.
     pub(crate) plain_port: u16,
     /// Where the other user comes in without TLS.

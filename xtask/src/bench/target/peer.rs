@@ -46,6 +46,8 @@ pub(super) fn start(
     Ok(Running {
         process: Some(process),
         _folder: Some(folder),
+        _relays: Vec::new(),
+        routes: None,
         plain_port: port,
         scram_port: port,
         tls_port: port,

@@ -24,6 +24,8 @@ pub(super) fn start(stand: &Stand<'_>) -> Result<Running, Failure> {
     Ok(Running {
         process: Some(process),
         _folder: Some(folder),
+        _relays: Vec::new(),
+        routes: None,
         plain_port: port,
         scram_port: port,
         tls_port: port,

@@ -33,6 +33,8 @@ pub(super) fn start(stand: &Stand<'_>, workers: u32) -> Result<Running, Failure>
     Ok(Running {
         process: Some(process),
         _folder: Some(folder),
+        _relays: Vec::new(),
+        routes: None,
         plain_port,
         scram_port,
         tls_port,
