@@ -28,6 +28,18 @@ pub(super) trait Sink {
     /// The next one.
     fn token(&mut self, token: Token<'_>);
 
+    /// The next one is a word that ended where it was read, which most of them do.
+    #[inline]
+    fn word(&mut self, word: &[u8]) {
+        self.token(Token::Word(word));
+    }
+
+    /// The next one is a mark beside such words.
+    #[inline]
+    fn mark(&mut self, mark: u8) {
+        self.token(Token::Mark(mark));
+    }
+
     /// Whether it wants to know, at the moment, what stands in a text between quotes.
     fn reads_texts(&self) -> bool;
 
@@ -152,40 +164,44 @@ impl Lexer {
         }
     }
 
-    /// What stands between words, or a word with what is behind it: one that the piece does not cut
-    /// is read where it stands. Returns what is left.
-    fn base<'a>(&mut self, rest: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
-        let Some((&byte, after)) = rest.split_first() else {
-            return rest;
-        };
-        let class = class(byte);
-        if class & WORD_START == 0 {
-            if class & (SPACE | MARK) == 0 {
+    /// What stands between words, and words that the piece does not cut, which are read where they stand.
+    /// Returns what is left, where something else begins.
+    fn base<'a>(&mut self, mut rest: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
+        while let Some((&byte, after)) = rest.split_first() {
+            let class = class(byte);
+            if class & (WORD_START | SPACE | MARK) == 0 {
                 self.mark(byte, sink);
-                return after;
+                if self.mode != Mode::Base {
+                    return after;
+                }
+                rest = after;
+                continue;
             }
             self.end_mark(sink);
-            if class & MARK != 0 {
-                sink.token(Token::Mark(byte));
+            if class & WORD_START == 0 {
+                if class & MARK != 0 {
+                    sink.mark(byte);
+                }
+                rest = after;
+                continue;
             }
-            return after;
-        }
-        self.end_mark(sink);
-        let (word, after) = rest.split_at(run(rest, WORD));
-        if after.is_empty() {
-            self.mode = Mode::Word;
-            for byte in word {
-                self.push(*byte);
+            let (word, after) = rest.split_at(run(rest, WORD));
+            if after.is_empty() {
+                self.mode = Mode::Word;
+                for byte in word {
+                    self.push(*byte);
+                }
+                return after;
             }
-            return after;
+            if let ([b'e' | b'E'], Some((b'\'', text))) = (word, after.split_first()) {
+                self.mode = self.text(true);
+                sink.between();
+                return text;
+            }
+            sink.word(word.get(..WORD_BYTES).unwrap_or(word));
+            rest = after;
         }
-        if let ([b'e' | b'E'], Some((b'\'', text))) = (word, after.split_first()) {
-            self.mode = self.text(true);
-            sink.between();
-            return text;
-        }
-        sink.token(Token::Word(word.get(..WORD_BYTES).unwrap_or(word)));
-        after
+        rest
     }
 
     /// One byte that begins no word, or whatever follows something that turned out not to be what

@@ -36,12 +36,16 @@ pub(super) fn opening(history: &History, is_in_with: bool) -> Opening {
         return qualified(history);
     }
     if last == Seen::Word {
-        let is_distinct_on = history.is_word(0, "on") && history.is_word(1, "distinct");
-        let is_operator = history.is_word(0, "operator") && ends_expression(history, 1);
-        if is_distinct_on || is_operator {
+        let word = history.text(0);
+        let is_prefix = match word {
+            b"on" => history.is_word(1, "distinct"),
+            b"operator" => ends_expression(history, 1),
+            _ => false,
+        };
+        if is_prefix {
             return Opening::Prefix;
         }
-        if is_never_a_function(history.text(0)) {
+        if is_never_a_function(word) {
             return Opening::Group;
         }
     }

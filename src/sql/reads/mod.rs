@@ -165,7 +165,7 @@ impl Reads {
     pub fn feed(&mut self, bytes: &[u8], session: &impl Session, functions: &impl Functions) {
         self.beginning.feed(bytes);
         // A part of a character may look like the mark that ends a name.
-        if session.has_backslash_in_characters() && !bytes.is_ascii() {
+        if !bytes.is_ascii() && session.has_backslash_in_characters() {
             self.reader.refuse(Reason::Doubt);
         }
         let reader = &mut self.reader;

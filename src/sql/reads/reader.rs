@@ -84,17 +84,40 @@ pub(super) struct Reading<'a, F> {
 impl<F: Functions> Sink for Reading<'_, F> {
     #[inline]
     fn token(&mut self, token: Token<'_>) {
-        // Nothing makes a write a read again.
+        match token {
+            Token::Word(word) => self.word(word),
+            Token::Mark(mark) => self.mark(mark),
+            // Nothing makes a write a read again.
+            _ if self.reader.refusal.is_some() => {},
+            Token::Name(name) => self.reader.name(name),
+            Token::Doubt => self.reader.refuse(Reason::Doubt),
+            Token::TextWord(_) | Token::TextMark(_) => {},
+        }
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "measured: a seventh of all that it takes to tell a read"
+    )]
+    #[inline(always)]
+    fn word(&mut self, word: &[u8]) {
+        if self.reader.refusal.is_none() {
+            self.reader.word(word);
+        }
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "measured: a seventh of all that it takes to tell a read"
+    )]
+    #[inline(always)]
+    fn mark(&mut self, mark: u8) {
         if self.reader.refusal.is_some() {
             return;
         }
-        match token {
-            Token::Word(word) => self.reader.word(word),
-            Token::Name(name) => self.reader.name(name),
-            Token::Mark(b'(') => self.reader.open(self.functions),
-            Token::Mark(mark) => self.reader.mark(mark),
-            Token::Doubt => self.reader.refuse(Reason::Doubt),
-            Token::TextWord(_) | Token::TextMark(_) => {},
+        match mark {
+            b'(' => self.reader.open(self.functions),
+            mark => self.reader.mark(mark),
         }
     }
 
