@@ -20,6 +20,7 @@ use crate::pool::PoolError;
 use crate::pool::PoolKey;
 use crate::pool::ServerCard;
 use crate::pool::monitor;
+use crate::pool::pool::is_same_place;
 use crate::pool::sleep::Sleeper;
 use crate::routing::NoPrimary;
 use crate::routing::Place;
@@ -197,10 +198,10 @@ impl Pool {
             Place::At(endpoint) => Some(Arc::clone(endpoint)),
             Place::Nowhere(_) => None,
         };
-        let has_moved = *self.endpoint.borrow() != endpoint;
+        let has_moved = !is_same_place(self.endpoint.borrow().as_deref(), endpoint.as_deref());
         self.tell_of(&place);
+        *self.endpoint.borrow_mut() = endpoint;
         if has_moved {
-            *self.endpoint.borrow_mut() = endpoint;
             self.reconnect(now);
         }
         self.strand(&place);

@@ -27,6 +27,7 @@ impl Pool {
         self.use_idle(now);
         self.pay_claims();
         self.keep_minimum(now);
+        self.keep_replicas_ready(now);
         self.refill(now);
     }
 
@@ -64,16 +65,11 @@ impl Pool {
 
     /// Takes the idle servers out that must go. Those used last stay longest.
     fn take_expired(&self, now: Instant) -> VecDeque<Box<Server>> {
-        let (idle_timeout, lifetime, minimum) = {
+        let (idle_timeout, lifetime) = {
             let user = self.user.borrow();
-            (
-                user.pool.server_idle_timeout,
-                user.pool.server_lifetime,
-                user.pool.min_pool_size,
-            )
+            (user.pool.server_idle_timeout, user.pool.server_lifetime)
         };
-        let minimum = if self.clients.get() > 0 { minimum } else { 0 };
-        let mut spare = self.shard.counts().servers().saturating_sub(minimum);
+        let mut spare = self.shard.counts().servers().saturating_sub(self.minimum());
         // Nobody will ever come for what a client left that had them for itself.
         let is_abandoned = self.key.is_dedicated() && self.clients.get() == 0;
         let mut expired = VecDeque::new();

@@ -86,7 +86,7 @@ impl Pool {
             return;
         }
         // As many as one more would make too many are not opened by two workers at once, either.
-        let size = match self.user.borrow().pool.pool_size {
+        let size = match self.pool_size() {
             0 => minimum,
             size => size.min(minimum),
         };
@@ -96,10 +96,27 @@ impl Pool {
 
     /// How many servers it keeps, whether or not clients wait.
     pub(super) fn minimum(&self) -> u32 {
-        if self.clients.get() == 0 || self.key.is_dedicated() {
+        let primary = self.primary.upgrade();
+        // Clients of a replica's servers belong to the primary's pool.
+        let clients = primary.map_or(0, |primary| primary.clients.get());
+        if self.clients.get() + clients == 0 || self.key.is_dedicated() {
             return 0;
         }
-        self.user.borrow().pool.min_pool_size
+        let endpoint = self.endpoint.borrow();
+        let own = endpoint
+            .as_ref()
+            .and_then(|endpoint| endpoint.min_pool_size);
+        match self.key.endpoint() {
+            Some(_) => own.unwrap_or(0),
+            None => own.unwrap_or(self.user.borrow().pool.min_pool_size),
+        }
+    }
+
+    /// How many servers it may have where they are, without its reserve; 0 is no limit.
+    pub fn pool_size(&self) -> u32 {
+        let endpoint = self.endpoint.borrow();
+        let own = endpoint.as_ref().and_then(|endpoint| endpoint.pool_size);
+        own.unwrap_or(self.user.borrow().pool.pool_size)
     }
 
     fn is_before_retry(&self, now: Instant) -> bool {
@@ -119,9 +136,7 @@ impl Pool {
                 .queue
                 .first_since()
                 .is_some_and(|since| now.duration_since(since) >= timeout);
-        let endpoint = self.key.endpoint().and_then(|_| self.endpoint());
-        let own = endpoint.and_then(|endpoint| endpoint.pool_size);
-        match own.unwrap_or(pool.pool_size) {
+        match self.pool_size() {
             0 => 0,
             size if may_use_reserve => size.saturating_add(pool.reserve_pool_size),
             size => size,

@@ -154,7 +154,19 @@ impl PartialEq for Login {
         one.server_user == two.server_user
             && one.server_secret == two.server_secret
             && one.secret == two.secret
-            && self.endpoint == other.endpoint
+            && is_same_place(self.endpoint.as_deref(), other.endpoint.as_deref())
+    }
+}
+
+/// Whether servers of the one place are as good as servers of the other.
+pub(super) fn is_same_place(
+    one: Option<&config::Endpoint>,
+    other: Option<&config::Endpoint>,
+) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.is_same_place(other),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
     }
 }
 

@@ -47,6 +47,8 @@ use crate::tenancy::Tenant;
 pub struct Reads {
     topology: Arc<Topology>,
     preferences: Preferences,
+    /// Some replica keeps servers ready that nobody has asked for.
+    keeps_ready: bool,
     readers: RefCell<Readers>,
     /// Where the primary's pool has last been, and the counters of that.
     at_primary: RefCell<Option<AtPrimary>>,
@@ -141,6 +143,7 @@ impl Reads {
         Some(Rc::new(Self {
             topology: home.topologies.of(tenant)?,
             preferences: Preferences::of(&home.region, &config),
+            keeps_ready: config.endpoints.iter().any(|one| keeps_ready(one)),
             readers: RefCell::new(Readers::new()),
             at_primary: RefCell::default(),
             pools: RefCell::default(),
@@ -320,6 +323,20 @@ impl Reads {
         pool
     }
 
+    /// Makes the pools of replicas that keep servers ready, which they do by themselves.
+    fn make_ready(&self, primary: &Rc<Pool>, now: Instant) {
+        let mut readers = self.readers.borrow_mut();
+        if readers.refresh(&self.topology, &self.preferences, now) {
+            self.keep_only_used();
+        }
+        for (index, reader) in readers.iter().enumerate() {
+            let is_fit = !reader.is_primary && reader.unfit_now(now).is_none();
+            if is_fit && keeps_ready(&reader.endpoint) {
+                drop(self.pool(primary, index, &reader.endpoint));
+            }
+        }
+    }
+
     /// Pools that nobody uses can be forgotten by the worker.
     pub(super) fn keep_only_used(&self) {
         for place in self.pools.borrow_mut().iter_mut() {
@@ -351,6 +368,16 @@ impl Pool {
         }
     }
 
+    /// Has replicas keep servers ready that do so while it has clients.
+    pub(super) fn keep_replicas_ready(self: &Rc<Self>, now: Instant) {
+        if self.clients.get() == 0 {
+            return;
+        }
+        if let Some(reads) = self.reads().filter(|reads| reads.keeps_ready) {
+            reads.make_ready(self, now);
+        }
+    }
+
     /// Whether reads of its clients may go anywhere else than to the primary.
     #[inline]
     pub fn has_reads(&self) -> bool {
@@ -368,6 +395,10 @@ impl Pool {
         let waiting = u32::try_from(self.queue.len()).unwrap_or(u32::MAX);
         self.opened.get().saturating_sub(idle) + waiting
     }
+}
+
+fn keeps_ready(endpoint: &config::Endpoint) -> bool {
+    endpoint.min_pool_size.is_some_and(|minimum| minimum > 0)
 }
 
 /// What the primary is called that was never known.

@@ -209,11 +209,12 @@ impl Known {
 
     pub(super) fn find(&mut self, endpoint: &Endpoint) -> Option<&mut One> {
         let mut endpoints = self.endpoints.iter_mut();
-        endpoints.find(|one| *one.endpoint == *endpoint)
+        // Who looks at it may know it with another share of the work.
+        endpoints.find(|one| one.endpoint.is_same_instance(endpoint))
     }
 
     pub(super) fn is_primary(&self, endpoint: &Endpoint) -> bool {
-        matches!(&self.place, Place::At(primary) if **primary == *endpoint)
+        matches!(&self.place, Place::At(primary) if primary.is_same_instance(endpoint))
     }
 
     /// Nobody can write, as far as is known.

@@ -299,3 +299,28 @@ fn who_changes_the_endpoints_may_go_back_to_an_older_timeline() {
     node.topology.reload(&node.tenant);
     assert_eq!(node.primary().as_deref(), Some("e0"));
 }
+
+#[test]
+fn a_reload_of_shares_alone_takes_no_primary_away_and_leaves_those_who_look() {
+    let mut node = Node::new(&[Role::Auto, Role::Auto]);
+    let watch = node.topology.watch().unwrap();
+    assert_eq!(watch.take_unattended().len(), 2);
+    node.saw(0, on(3));
+    node.saw(1, sighting(State::Standby));
+    let (before, version) = (node.tenant.clone(), node.topology.version());
+    for endpoint in &mut node.tenant.endpoints {
+        let endpoint = Arc::make_mut(endpoint);
+        (endpoint.pool_size, endpoint.weight) = (Some(3), 5);
+    }
+    node.topology.reload(&node.tenant);
+    assert_eq!(watch.take_unattended().len(), 0, "somebody looks at them");
+    assert_eq!(node.topology.version(), version);
+    let Place::At(primary) = node.topology.place() else {
+        panic!("there is one");
+    };
+    assert_eq!(primary.pool_size, Some(3));
+    node.tenant = before;
+    assert!(node.saw(0, on(3)), "who looks at it knows it as it was");
+    assert!(node.topology.view(node.now)[0].is_primary);
+    assert_eq!(node.topology.lock().proof.unwrap().timeline, 3);
+}

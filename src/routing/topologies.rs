@@ -41,7 +41,9 @@ impl Topologies {
             kept.endpoints.clone_from(&config.endpoints);
             return Some(topology);
         }
-        if kept.endpoints != config.endpoints {
+        let is_same = |(one, other): (&Arc<Endpoint>, &Arc<Endpoint>)| one.is_same_instance(other);
+        let (before, now) = (&kept.endpoints, &config.endpoints);
+        if before.len() != now.len() || !before.iter().zip(now).all(is_same) {
             kept.memory = Arc::default();
         }
         kept.endpoints.clone_from(&config.endpoints);

@@ -137,8 +137,9 @@ impl Topology {
                 .endpoints
                 .iter()
                 .zip(&tenant.endpoints)
-                .all(|(one, endpoint)| *one.endpoint == **endpoint);
+                .all(|(one, endpoint)| one.endpoint.is_same_instance(endpoint));
         if is_same {
+            self.reload_shares(&mut known, tenant);
             return;
         }
         let is_there = |one: &One, endpoint: &Endpoint| {
@@ -151,7 +152,7 @@ impl Topology {
             };
             // Who looks at it knows it as it was before.
             One {
-                is_attended: before.is_attended && *before.endpoint == **endpoint,
+                is_attended: before.is_attended && before.endpoint.is_same_instance(endpoint),
                 endpoint: Arc::clone(endpoint),
                 ..before.clone()
             }
@@ -171,6 +172,24 @@ impl Topology {
         self.news.arrived();
         drop(known);
         self.changed.notify_waiters();
+    }
+
+    /// Takes over endpoints that are the same instances: what is known of them holds.
+    fn reload_shares(&self, known: &mut Known, tenant: &config::Tenant) {
+        let mut is_changed = false;
+        for (one, endpoint) in known.endpoints.iter_mut().zip(&tenant.endpoints) {
+            is_changed |= one.endpoint != *endpoint;
+            one.endpoint = Arc::clone(endpoint);
+        }
+        if let Place::At(primary) = &mut known.place {
+            let mut endpoints = tenant.endpoints.iter();
+            if let Some(endpoint) = endpoints.find(|other| other.is_same_instance(primary)) {
+                *primary = Arc::clone(endpoint);
+            }
+        }
+        if is_changed {
+            self.news.arrived();
+        }
     }
 
     /// The duty to look at the endpoints, if nobody has it.

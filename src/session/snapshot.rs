@@ -179,7 +179,7 @@ impl PoolView {
             endpoint: pool.endpoint().map(|endpoint| endpoint.name.clone()),
             replication: pool.replication(),
             mode: user.pool.pool_mode,
-            pool_size: user.pool.pool_size,
+            pool_size: pool.pool_size(),
             clients: pool.clients.get(),
             waiting,
             waited_max: first.map_or(Duration::ZERO, |since| now.duration_since(since)),

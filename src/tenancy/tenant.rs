@@ -116,7 +116,7 @@ impl Tenant {
         counts
     }
 
-    pub(super) fn replace_config(&self, config: Arc<config::Tenant>) {
+    pub(crate) fn replace_config(&self, config: Arc<config::Tenant>) {
         debug_assert_eq!(*self.name, *config.name, "a tenant keeps its name");
         self.config.store(config);
     }

@@ -9,6 +9,7 @@ use tidegate_harness::wire;
 use tidegate_harness::wire::Wire;
 
 use super::world::LIMIT;
+use super::world::PRIMARY;
 use super::world::REPLICA;
 use super::world::WHO;
 use super::world::World;
@@ -21,13 +22,19 @@ struct Watched {
 
 impl Watched {
     fn start() -> Option<Self> {
+        Self::start_at("")
+    }
+
+    /// With other settings of the replica.
+    fn start_at(replica: &str) -> Option<Self> {
         let http = free_port().unwrap();
-        let world = World::start_with(&NodeOptions {
+        let options = NodeOptions {
             node: "workers = 1",
             log: "level = \"info,tidegate::route=debug\"",
             more: &format!("[http]\naddress = \"127.0.0.1:{http}\""),
             ..NodeOptions::default()
-        })?;
+        };
+        let world = World::start_at(&options, replica)?;
         Some(Self { world, http })
     }
 
@@ -58,6 +65,33 @@ impl Watched {
     fn log(&self) -> &Pooler {
         &self.world.node.pooler
     }
+}
+
+#[test]
+fn a_replica_keeps_servers_ready_before_anybody_reads() {
+    let Some(watched) = Watched::start_at("min_pool_size = 2") else {
+        return;
+    };
+    let world = &watched.world;
+    let mut client = world.connect();
+    client
+        .query("create temporary table written (number int)")
+        .unwrap();
+    let address = format!("|{}|", world.standby.port());
+    let are_ready = || {
+        let servers = world.node.console("show servers").unwrap();
+        servers
+            .lines()
+            .filter(|server| server.contains(&address))
+            .count()
+            == 2
+    };
+    polling::until_true("two servers of the replica", LIMIT, are_ready).unwrap();
+    assert_eq!(
+        client.query("show vacuum_cost_page_dirty").unwrap(),
+        PRIMARY
+    );
+    assert!(are_ready());
 }
 
 /// A client whose reads go to the replica, by a server that is known well enough.

@@ -70,6 +70,11 @@ impl World {
 
     /// The same with other settings.
     pub(super) fn start_with(options: &NodeOptions<'_>) -> Option<Self> {
+        Self::start_at(options, "")
+    }
+
+    /// The same with other settings of the replica.
+    pub(super) fn start_at(options: &NodeOptions<'_>, replica: &str) -> Option<Self> {
         let Clusters {
             primary,
             standby,
@@ -82,7 +87,7 @@ impl World {
         };
         let endpoints = [
             endpoint("primary", primary, ""),
-            endpoint("replica", standby, "role = \"replica\""),
+            endpoint("replica", standby, &format!("role = \"replica\"\n{replica}")),
         ];
         Some(Self {
             primary,

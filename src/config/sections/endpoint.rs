@@ -44,6 +44,9 @@ settings! {
         weight: u32 = 1, 0..=1000, "share", Reload;
         /// The most servers of each pool at this endpoint; not given: the pool's `pool_size`; 0 is no limit.
         pool_size: Option<u32> = None, Each(0..=100_000), "servers", Reload => "20";
+        /// How many of them are kept ready while the pool has clients; not given: the pool's
+        /// `min_pool_size` at the primary, none at a replica.
+        min_pool_size: Option<u32> = None, Each(0..=100_000), "servers", Reload => "2";
     }
     with {
         /// TLS towards it.
@@ -71,8 +74,28 @@ impl Endpoint {
         if endpoint.name.is_empty() {
             endpoint.name = format!("{}:{}", endpoint.host, endpoint.port);
         }
+        if let (Some(pool_size), Some(min_pool_size)) = (endpoint.pool_size, endpoint.min_pool_size)
+            && pool_size > 0
+            && min_pool_size > pool_size
+        {
+            let problem = Problem::PoolSizes {
+                min_pool_size,
+                pool_size,
+            };
+            section.mistake_here("min_pool_size", problem);
+        }
         let rows = ServerTlsRows::load(section, tls);
         endpoint.tls = rows.resolve(endpoint.host.is_local());
         endpoint
+    }
+
+    /// Whether a connection to the one is as good as a connection to the other.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        self.host == other.host && self.port == other.port && self.tls == other.tls
+    }
+
+    /// Whether both are one instance that is used for the same, whatever its share of the work is.
+    pub fn is_same_instance(&self, other: &Self) -> bool {
+        self.name == other.name && self.role == other.role && self.is_same_place(other)
     }
 }

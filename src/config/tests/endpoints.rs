@@ -112,3 +112,18 @@ fn a_tenant_of_replicas_only_is_warned_of() {
     assert_eq!(warnings(&text).len(), 1);
     assert_eq!(warnings(&text.replace("replica", "auto")), [""; 0]);
 }
+
+#[test]
+fn an_endpoint_keeps_no_more_servers_ready_than_it_takes() {
+    let found = tenant_mistakes("pool_size = 2\nmin_pool_size = 3");
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].contains("min_pool_size 3 exceeds pool_size 2"),
+        "{found:#?}"
+    );
+    assert_eq!(
+        tenant_mistakes("pool_size = 0\nmin_pool_size = 3"),
+        [""; 0],
+        "0 is no limit"
+    );
+}

@@ -5,4 +5,5 @@ mod claims;
 mod far_end;
 mod life;
 mod parts;
+mod sizes;
 mod world;
