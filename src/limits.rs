@@ -337,6 +337,42 @@ pub const MONITOR_PATIENCE_MAX: u32 = 5;
 /// How long an endpoint may take to answer that, connecting included.
 pub const MONITOR_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How many names may be looked up at once. Each takes a thread, for as long as the resolver wants.
+pub const LOOKUPS_COUNT_MAX: usize = 256;
+
+/// How many of them may be one tenant's: names whose servers do not answer must not take all.
+pub const LOOKUPS_PER_TENANT_COUNT_MAX: usize = 4;
+const _: () = assert!(LOOKUPS_PER_TENANT_COUNT_MAX * 16 <= LOOKUPS_COUNT_MAX);
+
+/// How long a connection waits for a name to be looked up again before it goes to the addresses that
+/// the name had.
+pub const NAME_REFRESH_WAIT: Duration = Duration::from_secs(1);
+
+/// How long the last addresses of a name are used while the resolver has no others.
+pub const NAME_KEPT_FOR: Duration = Duration::from_hours(1);
+
+/// How often a name is looked up at most that servers are connected by, however short `dns_max_ttl` is.
+pub const NAME_REFRESH_MIN: Duration = Duration::from_secs(1);
+
+/// After how long without use a name is forgotten.
+pub const NAME_FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
+
+/// How many addresses of a name are used, and how many former ones are remembered.
+pub const ADDRESSES_COUNT_MAX: usize = 64;
+
+/// How long it is remembered that a name had an address.
+pub const ADDRESS_REMEMBERED_FOR: Duration = Duration::from_mins(10);
+
+/// How often addresses must come back within that time until a name is one whose answers take turns. One
+/// that moves there and back again is not.
+pub const ADDRESS_RETURNS_MAX: u32 = 3;
+
+/// How long an address may take to accept a connection while there is another one to try.
+pub const ADDRESS_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long an address that did not comes after all others.
+pub const ADDRESS_SHUNNED_FOR: Duration = Duration::from_mins(1);
+
 /// How long the command line looks at endpoints before it says what it knows.
 pub const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(6);
 const _: () = assert!(EXPLAIN_TIMEOUT.as_secs() > MONITOR_TIMEOUT.as_secs());

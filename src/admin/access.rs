@@ -33,10 +33,11 @@ pub enum Action {
 }
 
 /// The least role that each action takes.
-const TABLE: [(Action, Role); 25] = [
+const TABLE: [(Action, Role); 26] = [
     (Action::Show(Topic::Clients), Role::Stats),
     (Action::Show(Topic::Config), Role::Stats),
     (Action::Show(Topic::Databases), Role::Stats),
+    (Action::Show(Topic::DnsHosts), Role::Stats),
     (Action::Show(Topic::Endpoints), Role::Stats),
     (Action::Show(Topic::Help), Role::Stats),
     (Action::Show(Topic::Lists), Role::Stats),

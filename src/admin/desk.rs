@@ -17,6 +17,7 @@ use crate::admin::Roster;
 use crate::config::Config;
 use crate::limits::WORKER_ANSWER_TIMEOUT;
 use crate::pool::Catalogs;
+use crate::pool::Names;
 use crate::pool::Randomness;
 use crate::restrictions::Backlog;
 use crate::restrictions::Throttle;
@@ -48,6 +49,8 @@ pub struct Desk {
     pub random: Randomness,
     /// What is known of tenants' endpoints.
     pub topologies: Arc<Topologies>,
+    /// What is known of the names of endpoints.
+    pub names: Arc<Names>,
     /// What is known of databases' functions.
     pub catalogs: Arc<Catalogs>,
     /// The operators at the console.
@@ -80,6 +83,8 @@ pub struct Furniture {
     pub random: Randomness,
     /// See [`Desk::topologies`].
     pub topologies: Arc<Topologies>,
+    /// See [`Desk::names`].
+    pub names: Arc<Names>,
     /// See [`Desk::catalogs`].
     pub catalogs: Arc<Catalogs>,
 }
@@ -97,6 +102,7 @@ impl Desk {
             orders,
             random,
             topologies,
+            names,
             catalogs,
         } = furniture;
         Self {
@@ -109,6 +115,7 @@ impl Desk {
             orders,
             random,
             topologies,
+            names,
             catalogs,
             roster: Arc::default(),
             averages: Averages::new(now),

@@ -188,6 +188,7 @@ pub(super) fn desk_over(mailboxes: Mailboxes) -> (Arc<Desk>, mpsc::Receiver<Orde
         orders,
         random: |bytes| bytes.fill(7),
         topologies: Arc::default(),
+        names: Arc::default(),
         catalogs: Arc::default(),
     };
     (Arc::new(Desk::new(furniture, Instant::now())), taken)

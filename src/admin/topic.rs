@@ -9,6 +9,8 @@ pub enum Topic {
     Config,
     /// Databases of all tenants.
     Databases,
+    /// The names of endpoints, and their addresses.
+    DnsHosts,
     /// Postgres instances of all tenants: our own word.
     Endpoints,
     /// The commands there are.
@@ -47,10 +49,11 @@ pub enum Topic {
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Clients,
         Self::Config,
         Self::Databases,
+        Self::DnsHosts,
         Self::Endpoints,
         Self::Help,
         Self::Lists,
@@ -76,6 +79,7 @@ impl Topic {
             Self::Clients => "clients",
             Self::Config => "config",
             Self::Databases => "databases",
+            Self::DnsHosts => "dns_hosts",
             Self::Endpoints => "endpoints",
             Self::Help => "help",
             Self::Lists => "lists",

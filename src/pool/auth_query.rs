@@ -39,6 +39,7 @@ use crate::pool::connect;
 use crate::pool::credentials;
 use crate::pool::login::Login;
 use crate::pool::reset::within;
+use crate::telemetry::TenantSlot;
 
 /// The session's settings: what the query says means what it says, and nothing can be written.
 const SETTINGS: [(&str, &str); 3] = [
@@ -46,6 +47,17 @@ const SETTINGS: [(&str, &str); 3] = [
     ("default_transaction_read_only", "on"),
     ("client_encoding", "UTF8"),
 ];
+
+/// Who asks, and how the database is reached.
+#[derive(Debug)]
+pub struct Asking {
+    /// How connections are opened.
+    pub sockets: Sockets,
+    /// Where keys come from.
+    pub random: Randomness,
+    /// Whose users they are.
+    pub asker: TenantSlot,
+}
 
 /// A connection that asks for secrets.
 #[derive(Debug)]
@@ -66,14 +78,14 @@ impl SecretConnection {
         tenant: &config::Tenant,
         query: &AuthQuery,
         database: &str,
-        random: Randomness,
+        from: &Asking,
     ) -> Result<Self, PoolError> {
         // One that is silent must not take the time of the others.
         let share = u32::try_from(endpoints.len()).unwrap_or(u32::MAX).max(1);
         let limit = AUTH_QUERY_TIMEOUT / share;
         let mut last = PoolError::NoEndpoint;
         for endpoint in endpoints {
-            let opened = Self::open_at(endpoint, tenant, query, database, random);
+            let opened = Self::open_at(endpoint, tenant, query, database, from);
             match within(limit, opened).await {
                 Err(error) if error.is_of_reach() => last = error,
                 opened => return opened,
@@ -87,11 +99,14 @@ impl SecretConnection {
         tenant: &config::Tenant,
         query: &AuthQuery,
         database: &str,
-        random: Randomness,
+        from: &Asking,
     ) -> Result<Self, PoolError> {
-        let tls = ServerTlsCache::default();
-        let sockets = Sockets::default();
-        let mut socket = connect::open_socket(&sockets, &tls, endpoint, None).await?;
+        let way = connect::Way {
+            dial: &from.sockets,
+            tls: &ServerTlsCache::default(),
+            asker: from.asker,
+        };
+        let (mut socket, _) = connect::open_socket(way, endpoint, None).await?;
         let secret = Secret::parse(query.secret.reveal()).map_err(PoolError::Secret)?;
         let policy = ServerPolicy {
             iterations_max: tenant.pool.scram_iterations_max,
@@ -99,9 +114,9 @@ impl SecretConnection {
             unchallenged: true,
         };
         let mut nonce = RawNonce::default();
-        random(&mut nonce);
+        (from.random)(&mut nonce);
         let mut digest_key = [0; 32];
-        random(&mut digest_key);
+        (from.random)(&mut digest_key);
         let login = Login {
             user: &query.user,
             database: query.database.as_deref().unwrap_or(database),

@@ -42,8 +42,12 @@ pub fn send(pool: &Rc<Pool>, card: &Rc<ServerCard>, requester: impl Sized + 'sta
 }
 
 async fn deliver(pool: &Pool, card: &ServerCard) -> Result<(), PoolError> {
-    let (dial, tls) = (&*pool.home.dial, &pool.home.server_tls);
-    let mut socket = connect::open_socket(dial, tls, &card.endpoint, card.remote).await?;
+    let way = connect::Way {
+        dial: &*pool.home.dial,
+        tls: &pool.home.server_tls,
+        asker: pool.key.tenant(),
+    };
+    let (mut socket, _) = connect::open_socket(way, &card.endpoint, card.remote).await?;
     let mut request = Vec::new();
     let Some(key) = CancelKey::new(&card.key.secret) else {
         return Ok(());

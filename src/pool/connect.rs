@@ -32,9 +32,11 @@ use crate::pool::TlsFailure;
 use crate::pool::credentials;
 use crate::pool::login::LoggedIn;
 use crate::pool::login::Login;
+use crate::pool::reach::reach;
 use crate::pool::replayed;
 use crate::pool::reset::within;
 use crate::routing::Lsn;
+use crate::telemetry::TenantSlot;
 
 /// A server that has said `ReadyForQuery` for the first time.
 #[derive(Debug)]
@@ -57,7 +59,8 @@ pub(super) async fn connect(pool: &Pool, endpoint: &Arc<Endpoint>) -> Result<Ope
     within(limit, async {
         let settings = pool.session.iter().map(|(name, value)| (&**name, &**value));
         let settings: Vec<_> = settings.collect();
-        let (mut socket, logged_in) = log_in(pool, endpoint, &settings).await?;
+        let only = pool.name_watch.address();
+        let (mut socket, logged_in, address) = log_in(pool, endpoint, only, &settings).await?;
         let replayed = match pool.key.endpoint() {
             Some(_) => replayed::replayed(&mut socket).await?,
             None => Lsn::default(),
@@ -74,7 +77,7 @@ pub(super) async fn connect(pool: &Pool, endpoint: &Arc<Endpoint>) -> Result<Ope
             replayed,
             is_stranded: false.into(),
             key: logged_in.key,
-            remote,
+            remote: remote.or(address),
             local,
             tls: socket.tls(),
             statements: 0.into(),
@@ -92,7 +95,8 @@ pub(super) async fn connect(pool: &Pool, endpoint: &Arc<Endpoint>) -> Result<Ope
     .await
 }
 
-/// Connects and logs in as the pool's user, with these settings.
+/// Connects and logs in as the pool's user, with these settings; to one address of the endpoint if `only`
+/// says which. Says which it was, if it has one.
 ///
 /// # Errors
 ///
@@ -100,9 +104,15 @@ pub(super) async fn connect(pool: &Pool, endpoint: &Arc<Endpoint>) -> Result<Ope
 pub(super) async fn log_in(
     pool: &Pool,
     endpoint: &Endpoint,
+    only: Option<SocketAddr>,
     settings: &[(&str, &str)],
-) -> Result<(Socket, LoggedIn), PoolError> {
-    let mut socket = open_socket(&*pool.home.dial, &pool.home.server_tls, endpoint, None).await?;
+) -> Result<(Socket, LoggedIn, Option<SocketAddr>), PoolError> {
+    let way = Way {
+        dial: &*pool.home.dial,
+        tls: &pool.home.server_tls,
+        asker: pool.key.tenant(),
+    };
+    let (mut socket, address) = open_socket(way, endpoint, only).await?;
     let user = credentials::server_user(pool);
     let login = Login {
         user: &user,
@@ -113,35 +123,44 @@ pub(super) async fn log_in(
     };
     let logged_in = login.log_in(&mut socket).await;
     let logged_in = logged_in.map_err(|error| credentials::blame(pool, error))?;
-    Ok((socket, logged_in))
+    Ok((socket, logged_in, address))
 }
 
-/// Connects to an endpoint, to one address of it if `only` says which, and begins TLS.
+/// How a tenant's endpoints are reached.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'a> {
+    pub(super) dial: &'a dyn Dial,
+    pub(super) tls: &'a ServerTlsCache,
+    /// Whose they are.
+    pub(super) asker: TenantSlot,
+}
+
+/// Connects to an endpoint, to one address of it if `only` says which, and begins TLS. Says which it was,
+/// if it has one.
 ///
 /// # Errors
 ///
 /// [`PoolError`]: no address, none that answers, or no TLS as configured.
 pub(super) async fn open_socket(
-    dial: &dyn Dial,
-    tls: &ServerTlsCache,
+    way: Way<'_>,
     endpoint: &Endpoint,
     only: Option<SocketAddr>,
-) -> Result<Socket, PoolError> {
-    let mut transport = dial.dial(endpoint, only).await?;
+) -> Result<(Socket, Option<SocketAddr>), PoolError> {
+    let (mut transport, address) = reach(way.dial, endpoint, only, way.asker).await?;
     if endpoint.tls.mode == ServerTlsMode::Disable {
-        return Ok(Socket::Plain(transport));
+        return Ok((Socket::Plain(transport), address));
     }
     let failed = |source| PoolError::Tls {
         endpoint: endpoint.name.clone(),
         source,
     };
     ask_for_tls(&mut transport).await.map_err(failed)?;
-    let config = tls.config(&endpoint.tls).map_err(failed)?;
+    let config = way.tls.config(&endpoint.tls).map_err(failed)?;
     let name = server_name(endpoint).map_err(failed)?;
     let connector = tokio_rustls::TlsConnector::from(config);
     let stream = connector.connect(name, transport).await;
     let stream = stream.map_err(|error| failed(TlsFailure::Handshake(error)))?;
-    Ok(Socket::ServerTls(Box::new(stream)))
+    Ok((Socket::ServerTls(Box::new(stream)), address))
 }
 
 /// Sends `SSLRequest` and reads the one byte that answers it, and not a byte more: what a server

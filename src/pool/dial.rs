@@ -1,10 +1,9 @@
 //! How a connection to an endpoint is opened. In production by the sockets of the operating
 //! system; in a simulated world by whatever stands for them.
 //!
-//! Every address of a name is tried. TLS and the login are no part of it.
+//! Names are looked up before; TLS and the login come after it.
 
 use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -19,6 +18,7 @@ use crate::config::Endpoint;
 use crate::config::Host;
 use crate::net::SocketOptions;
 use crate::net::Transport;
+use crate::pool::Names;
 use crate::pool::PoolError;
 
 /// Opens connections to endpoints.
@@ -29,6 +29,11 @@ pub trait Dial: fmt::Debug {
     ///
     /// [`PoolError`]: no address, or none that answers.
     fn dial<'a>(&'a self, endpoint: &'a Endpoint, only: Option<SocketAddr>) -> Dialing<'a>;
+
+    /// What is known of the names of endpoints; none if a name is all that is needed to reach one.
+    fn names(&self) -> Option<&Arc<Names>> {
+        None
+    }
 }
 
 /// A connection that is being opened.
@@ -39,6 +44,8 @@ pub type Dialing<'a> = Pin<Box<dyn Future<Output = Result<Transport, PoolError>>
 pub struct Sockets {
     /// Whose options of TCP they have; without it they are as the system makes them.
     pub config: Option<Arc<ArcSwap<Config>>>,
+    /// Who knows the addresses of names; without it none has any.
+    pub names: Option<Arc<Names>>,
 }
 
 impl Dial for Sockets {
@@ -48,6 +55,10 @@ impl Dial for Sockets {
         let options = options.unwrap_or_default();
         Box::pin(connect(endpoint, only, options))
     }
+
+    fn names(&self) -> Option<&Arc<Names>> {
+        self.names.as_ref()
+    }
 }
 
 async fn connect(
@@ -55,47 +66,37 @@ async fn connect(
     only: Option<SocketAddr>,
     options: SocketOptions,
 ) -> Result<Transport, PoolError> {
-    let addresses = match (&endpoint.host, only) {
-        (Host::Unix(path), _) => return connect_unix(endpoint, path.clone()).await,
-        (Host::Name(_) | Host::Address(_), Some(address)) => vec![address],
-        (Host::Address(address), None) => vec![SocketAddr::new(*address, endpoint.port)],
-        (Host::Name(name), None) => resolve(name, endpoint.port).await?,
-    };
-    connect_tcp(endpoint, &addresses, &options).await
-}
-
-async fn resolve(name: &str, port: u16) -> Result<Vec<SocketAddr>, PoolError> {
-    let unresolved = |source| PoolError::Unresolved {
-        host: name.to_owned(),
-        source,
-    };
-    let found = tokio::net::lookup_host((name, port)).await;
-    let found: Vec<_> = found.map_err(|error| unresolved(Some(error)))?.collect();
-    if found.is_empty() {
-        return Err(unresolved(None));
+    match (&endpoint.host, only) {
+        (Host::Unix(path), _) => connect_unix(endpoint, path.clone()).await,
+        (Host::Name(_) | Host::Address(_), Some(address)) => {
+            connect_tcp(endpoint, address, &options).await
+        },
+        (Host::Address(address), None) => {
+            let address = SocketAddr::new(*address, endpoint.port);
+            connect_tcp(endpoint, address, &options).await
+        },
+        (Host::Name(name), None) => Err(PoolError::Unresolved {
+            host: name.clone(),
+            source: None,
+        }),
     }
-    Ok(found)
 }
 
 async fn connect_tcp(
     endpoint: &Endpoint,
-    to: &[SocketAddr],
+    to: SocketAddr,
     options: &SocketOptions,
 ) -> Result<Transport, PoolError> {
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in to {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                options.set(&stream);
-                return Ok(Transport::Tcp(stream));
-            },
-            Err(error) => last = error,
-        }
+    match TcpStream::connect(to).await {
+        Ok(stream) => {
+            options.set(&stream);
+            Ok(Transport::Tcp(stream))
+        },
+        Err(source) => Err(PoolError::Unreachable {
+            endpoint: endpoint.name.clone(),
+            source,
+        }),
     }
-    Err(PoolError::Unreachable {
-        endpoint: endpoint.name.clone(),
-        source: last,
-    })
 }
 
 async fn connect_unix(endpoint: &Endpoint, mut path: PathBuf) -> Result<Transport, PoolError> {

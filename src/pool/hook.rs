@@ -4,9 +4,11 @@
 //! no error.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::process::ExitStatus;
 use std::process::Stdio;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -29,8 +31,10 @@ use crate::config;
 use crate::config::ServerTls;
 use crate::config::ServerTlsMode;
 use crate::limits::HOOK_ANSWER_BYTES_MAX;
+use crate::pool::Names;
 use crate::pool::ServerTlsCache;
 use crate::pool::TlsFailure;
+use crate::telemetry::TenantSlot;
 
 /// What is called.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +48,26 @@ pub(super) enum Hook<'a> {
     },
     /// A program and its arguments.
     Program(&'a [String]),
+}
+
+/// What a call of a tenant's needs.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) tls: Rc<ServerTlsCache>,
+    pub(super) names: Option<Arc<Names>>,
+    pub(super) asker: TenantSlot,
+}
+
+impl Caller {
+    async fn connect(&self, host: &str, port: u16) -> io::Result<TcpStream> {
+        match (host.parse::<IpAddr>(), &self.names) {
+            (Err(_), Some(names)) => {
+                let addresses = names.resolve(host, port, self.asker).await?;
+                TcpStream::connect(&*addresses).await
+            },
+            (Ok(_), _) | (_, None) => TcpStream::connect((host, port)).await,
+        }
+    }
 }
 
 /// Why a call did not do what it should. The operator's fault, or the platform's.
@@ -112,11 +136,11 @@ impl<'a> Hook<'a> {
     pub(super) async fn call(
         self,
         sleep: &config::Sleep,
-        tls: &ServerTlsCache,
+        caller: &Caller,
     ) -> Result<(), HookError> {
         let call = async {
             match self {
-                Self::Request { url, body } => request(url, body, sleep, tls).await,
+                Self::Request { url, body } => request(url, body, sleep, caller).await,
                 Self::Program(words) => run(words).await,
             }
         };
@@ -129,7 +153,7 @@ async fn request(
     url: &str,
     body: &str,
     sleep: &config::Sleep,
-    tls: &ServerTlsCache,
+    caller: &Caller,
 ) -> Result<(), HookError> {
     let url: Uri = url.parse().map_err(http::Error::from)?;
     let (host, is_tls) = (
@@ -153,11 +177,11 @@ async fn request(
     }
     let request = request.body(Full::new(Bytes::copy_from_slice(body.as_bytes())))?;
     if !is_tls {
-        return exchange(TcpStream::connect((host, port)).await?, request).await;
+        return exchange(caller.connect(host, port).await?, request).await;
     }
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-    let connector = TlsConnector::from(https(tls).await.map_err(HookError::Tls)?);
-    let stream = TcpStream::connect((host, port)).await?;
+    let connector = TlsConnector::from(https(&caller.tls).await.map_err(HookError::Tls)?);
+    let stream = caller.connect(host, port).await?;
     let shaken = connector.connect(name, stream).await;
     let stream = shaken.map_err(|error| HookError::Tls(TlsFailure::Handshake(error)))?;
     exchange(stream, request).await

@@ -21,6 +21,7 @@ impl Pool {
         self.end_waits(now);
         self.end_rides(now);
         self.is_full.set(false);
+        self.leave_former_addresses(now);
         for server in self.take_expired(now) {
             self.close(server);
         }

@@ -4,6 +4,7 @@
 //! watch.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Context;
@@ -28,6 +29,7 @@ use crate::pool::Pool;
 use crate::pool::PoolError;
 use crate::pool::connect;
 use crate::pool::injected;
+use crate::pool::moved::name_of;
 use crate::pool::question;
 use crate::pool::question::QUESTION;
 use crate::pool::question::QUESTION_AGAIN;
@@ -83,6 +85,8 @@ struct Monitor {
 
 struct Connection {
     socket: Socket,
+    /// Where its name led.
+    address: Option<SocketAddr>,
     ledger: Ledger,
     opened_at: Instant,
     /// What it last said when it was asked everything, and when.
@@ -92,7 +96,8 @@ struct Connection {
 impl Monitor {
     /// Asks once, and passes on what came of it. False if nobody wants to know any more.
     async fn look(&mut self, pool: &Pool, topology: &Topology) -> bool {
-        let seen = within(MONITOR_TIMEOUT, self.ask(pool)).await;
+        self.leave_former_address(pool, topology, Instant::now());
+        let seen = within(MONITOR_TIMEOUT, self.ask(pool, topology)).await;
         let (now, endpoint) = (Instant::now(), &*self.endpoint);
         match seen {
             Ok((sighting, look)) => {
@@ -126,13 +131,35 @@ impl Monitor {
         }
     }
 
-    async fn ask(&mut self, pool: &Pool) -> Result<(Sighting, Look), PoolError> {
+    /// Its name may lead elsewhere by now, and what is still at its former address is another instance.
+    fn leave_former_address(&mut self, pool: &Pool, topology: &Topology, now: Instant) {
+        let name = name_of(&self.endpoint);
+        let Some((names, name)) = pool.home.dial.names().zip(name) else {
+            return;
+        };
+        names.keep_fresh(name, pool.key.tenant(), now);
+        let address = self.connection.as_ref().and_then(|known| known.address);
+        if address.is_some_and(|address| names.has_left(name, address.ip(), now)) {
+            self.leave();
+            self.connection = None;
+            topology.lost(&self.endpoint);
+        }
+    }
+
+    async fn ask(
+        &mut self,
+        pool: &Pool,
+        topology: &Topology,
+    ) -> Result<(Sighting, Look), PoolError> {
         let connection = if let Some(connection) = &mut self.connection {
             connection
         } else {
-            let (socket, _) = connect::log_in(pool, &self.endpoint, &SETTINGS).await?;
+            let logged_in = connect::log_in(pool, &self.endpoint, None, &SETTINGS).await?;
+            let (socket, _, address) = logged_in;
+            topology.found_at(&self.endpoint, address);
             self.connection.insert(Connection {
                 socket,
+                address,
                 ledger: Ledger::new(),
                 opened_at: Instant::now(),
                 told: None,

@@ -229,6 +229,7 @@ impl Pool {
     pub(super) fn count_in(&self, server: &Server) {
         self.opened.set(self.opened.get() + 1);
         self.cards.borrow_mut().push(Rc::clone(&server.card));
+        self.name_watch.look_again();
     }
 
     fn open_failed(self: &Rc<Self>, error: PoolError, now: Instant) {

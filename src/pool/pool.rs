@@ -39,6 +39,7 @@ use crate::pool::Welcomes;
 use crate::pool::age::AgeLimit;
 use crate::pool::failover::Lookout;
 use crate::pool::functions::FunctionView;
+use crate::pool::moved::NameWatch;
 use crate::pool::queue::Queue;
 use crate::pool::siblings::Asks;
 use crate::routing::TenantFloor;
@@ -83,6 +84,8 @@ pub struct Pool {
     pub(super) floor: RefCell<Option<Arc<TenantFloor>>>,
     /// What is found out about the tenant's endpoints.
     pub(super) lookout: RefCell<Lookout>,
+    /// What is known of the name that its servers are reached by.
+    pub(super) name_watch: NameWatch,
     /// What is known of the functions that its clients call.
     pub(super) functions: FunctionView,
     pub(super) idle: RefCell<VecDeque<Box<Server>>>,
@@ -229,6 +232,7 @@ impl Pool {
             reads: RefCell::new(reads),
             floor: RefCell::new(floor),
             lookout: RefCell::new(lookout),
+            name_watch: NameWatch::default(),
             functions: FunctionView::default(),
             idle: RefCell::default(),
             queue: Rc::default(),

@@ -34,6 +34,7 @@ use crate::routing::Life;
 use crate::routing::Lsn;
 use crate::routing::Past;
 use crate::routing::Preferences;
+use crate::routing::Reader;
 use crate::routing::Readers;
 use crate::routing::Rule;
 use crate::routing::Target;
@@ -174,9 +175,7 @@ impl Reads {
             self.topology.floor().demand();
         }
         let mut readers = self.readers.borrow_mut();
-        if readers.refresh(&self.topology, &self.preferences, now) {
-            self.keep_only_used();
-        }
+        self.refresh(&mut readers, now);
         let pools = self.pools.borrow();
         let outstanding = |index: usize| {
             let pool = pools.get(index).and_then(Option::as_ref);
@@ -203,9 +202,24 @@ impl Reads {
         }
     }
 
+    /// Takes over what has become known of endpoints.
+    #[inline]
+    fn refresh(&self, readers: &mut Readers, now: Instant) {
+        if !readers.refresh(&self.topology, &self.preferences, now) {
+            return;
+        }
+        self.keep_only_used();
+        let pools = self.pools.borrow();
+        for (pool, reader) in pools.iter().zip(readers.iter()) {
+            if let Some(pool) = pool {
+                pool.stay_at(reader.address, now);
+            }
+        }
+    }
+
     fn replica(&self, primary: &Rc<Pool>, readers: &Readers, index: usize) -> Option<Destination> {
         let reader = readers.get(index)?;
-        let pool = self.pool(primary, index, &reader.endpoint);
+        let pool = self.pool(primary, index, reader);
         Some(Destination::Replica(Replica {
             counters: Rc::clone(pool.routes.as_ref()?),
             pool,
@@ -229,7 +243,7 @@ impl Reads {
             // Whether it has or not, the choice is made anew.
             let _has_reached = topology.reaches(life, floor, limit).await;
         }));
-        let pool = self.pool(primary, index, &reader.endpoint);
+        let pool = self.pool(primary, index, reader);
         let counters = Rc::clone(pool.routes.as_ref()?);
         Some(Destination::Later { wait, counters })
     }
@@ -260,9 +274,7 @@ impl Reads {
     /// was opened at this moment.
     pub fn vouch_for_primary(&self, opened_at: Instant, now: Instant) -> bool {
         let mut readers = self.readers.borrow_mut();
-        if readers.refresh(&self.topology, &self.preferences, now) {
-            self.keep_only_used();
-        }
+        self.refresh(&mut readers, now);
         readers.vouch_for_primary(opened_at)
     }
 
@@ -307,7 +319,8 @@ impl Reads {
         self.refused.borrow().len()
     }
 
-    fn pool(&self, primary: &Rc<Pool>, index: usize, endpoint: &config::Endpoint) -> Rc<Pool> {
+    fn pool(&self, primary: &Rc<Pool>, index: usize, reader: &Reader) -> Rc<Pool> {
+        let endpoint = &reader.endpoint;
         let mut pools = self.pools.borrow_mut();
         if pools.len() <= index {
             pools.resize(index + 1, None);
@@ -317,6 +330,7 @@ impl Reads {
             return Rc::clone(pool);
         }
         let pool = primary.home.pool_at(primary, endpoint);
+        pool.stay_at(reader.address, Instant::now());
         if let Some(place) = pools.get_mut(index) {
             *place = Some(Rc::clone(&pool));
         }
@@ -326,13 +340,11 @@ impl Reads {
     /// Makes the pools of replicas that keep servers ready, which they do by themselves.
     fn make_ready(&self, primary: &Rc<Pool>, now: Instant) {
         let mut readers = self.readers.borrow_mut();
-        if readers.refresh(&self.topology, &self.preferences, now) {
-            self.keep_only_used();
-        }
+        self.refresh(&mut readers, now);
         for (index, reader) in readers.iter().enumerate() {
             let is_fit = !reader.is_primary && reader.unfit_now(now).is_none();
             if is_fit && keeps_ready(&reader.endpoint) {
-                drop(self.pool(primary, index, &reader.endpoint));
+                drop(self.pool(primary, index, reader));
             }
         }
     }

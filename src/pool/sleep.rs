@@ -21,6 +21,7 @@ use crate::limits::WAKE_RETRY_MAX;
 use crate::pool::Home;
 use crate::pool::Pool;
 use crate::pool::PoolError;
+use crate::pool::hook::Caller;
 use crate::pool::hook::Hook;
 use crate::routing::NoPrimary;
 use crate::telemetry::TenantSlot;
@@ -297,7 +298,8 @@ fn wake(pool: Rc<Pool>, sleeper: Arc<Sleeper>) {
             return;
         };
         tracing::info!(tenant, "a database is woken");
-        let called = hook.call(sleep, &pool.home.server_tls).await;
+        let caller = pool.home.caller(pool.key.tenant());
+        let called = hook.call(sleep, &caller).await;
         let time = called.is_ok().then_some(sleep.wake_timeout);
         call.ends(|sleeper| sleeper.woken(time, Instant::now()));
         if let Err(error) = called {
@@ -309,13 +311,21 @@ fn wake(pool: Rc<Pool>, sleeper: Arc<Sleeper>) {
 }
 
 impl Home {
+    fn caller(&self, asker: TenantSlot) -> Caller {
+        Caller {
+            tls: Rc::clone(&self.server_tls),
+            names: self.dial.names().map(Arc::clone),
+            asker,
+        }
+    }
+
     /// Puts databases to sleep that nobody needs. One worker does it for all of them.
     pub(super) fn suspend_idle(&self, now: Instant) {
         if self.worker != 0 {
             return;
         }
         for (sleeper, tenant) in self.sleepers.due(now) {
-            let tls = Rc::clone(&self.server_tls);
+            let caller = self.caller(tenant.slot());
             tokio::task::spawn_local(async move {
                 let call = Call::begun(sleeper);
                 let (config, name) = (tenant.config(), tenant.name());
@@ -326,7 +336,7 @@ impl Home {
                     call.ends(|sleeper| sleeper.suspended(true, Instant::now()));
                     return;
                 };
-                let called = hook.call(sleep, &tls).await;
+                let called = hook.call(sleep, &caller).await;
                 call.ends(|sleeper| sleeper.suspended(called.is_ok(), Instant::now()));
                 match called {
                     Ok(()) => tracing::info!(tenant = name, "a database was put to sleep"),

@@ -1,5 +1,6 @@
 //! What is known of one tenant's endpoints, behind the lock of its topology.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub(super) struct Known {
 #[derive(Debug, Clone)]
 pub(super) struct One {
     pub(super) endpoint: Arc<Endpoint>,
+    /// Where its name led whoever looks at it.
+    pub(super) address: Option<SocketAddr>,
     pub(super) sighting: Option<Sighting>,
     pub(super) look: Option<Look>,
     pub(super) round_trip: Option<RoundTrip>,
@@ -93,6 +96,7 @@ impl One {
     pub(super) fn new(endpoint: &Arc<Endpoint>) -> Self {
         Self {
             endpoint: Arc::clone(endpoint),
+            address: None,
             sighting: None,
             look: None,
             round_trip: None,

@@ -3,6 +3,7 @@
 //! Monitors tell it what they see; pools on every worker look at its version a few times a second
 //! and follow. A transaction touches none of it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -242,6 +243,13 @@ impl Topology {
         }
         self.news.arrived();
         true
+    }
+
+    /// An endpoint that has a name is asked there from now on, and what it says is said of what is there.
+    pub fn found_at(&self, endpoint: &Endpoint, address: Option<SocketAddr>) {
+        if let Some(one) = self.lock().find(endpoint) {
+            one.address = address;
+        }
     }
 
     /// The connection over which an endpoint was asked has ended. Perhaps it has been restarted, and shows

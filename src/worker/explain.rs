@@ -23,6 +23,7 @@ use crate::limits::EXPLAIN_TIMEOUT;
 use crate::pool;
 use crate::pool::Catalogs;
 use crate::pool::Home;
+use crate::pool::Names;
 use crate::pool::Parcel;
 use crate::pool::Pool;
 use crate::pool::Post;
@@ -35,6 +36,7 @@ use crate::routing::Topology;
 use crate::tenancy::Directory;
 use crate::tenancy::NodeCounts;
 use crate::tenancy::Tenant;
+use crate::worker::lookup::SystemLookup;
 use crate::worker::randomness::random_bytes;
 
 /// What is asked.
@@ -156,11 +158,13 @@ fn database(
 
 fn home(config: Config, topologies: &Arc<Topologies>, catalogs: &Arc<Catalogs>) -> Rc<Home> {
     let counts = Arc::new(NodeCounts::new(&config.node));
+    let names = Names::new(Box::new(SystemLookup), &config.node);
     let surroundings = Surroundings {
         random: random_bytes,
         region: config.node.region.as_str().into(),
         dial: Box::new(Sockets {
             config: Some(Arc::new(ArcSwap::from_pointee(config))),
+            names: Some(Arc::new(names)),
         }),
         post: Box::new(Nobody),
         statement_prefix: pool::statement_prefix(random_bytes),

@@ -7,6 +7,7 @@
 mod cancels;
 mod explain;
 mod home_coming;
+mod lookup;
 mod node;
 mod randomness;
 mod reload;

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::edge::Gate;
 use crate::edge::ListenerRuntime;
 use crate::pool::Catalogs;
+use crate::pool::Names;
 use crate::pool::Sleepers;
 use crate::routing::Topologies;
 use crate::session::CancelKeys;
@@ -42,6 +43,8 @@ pub struct NodeState {
     pub statement_prefix: Arc<str>,
     /// What is known of tenants' endpoints.
     pub topologies: Arc<Topologies>,
+    /// What is known of the names of endpoints.
+    pub names: Arc<Names>,
     /// What is known of databases' functions.
     pub catalogs: Arc<Catalogs>,
     /// The databases that may sleep.

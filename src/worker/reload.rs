@@ -70,6 +70,7 @@ fn load(node: &NodeState) -> Result<config::Changes, ReloadRefused> {
         tracing::warn!(%error, "the log's level stays");
     }
     node.gate.reload(&next);
+    node.names.reload(&next.node);
     node.config.store(Arc::new(next));
     Ok(changes)
 }

@@ -21,9 +21,12 @@ use crate::edge::Question;
 use crate::edge::SecretLookups;
 use crate::limits::RECENT_SECRETS_COUNT_MAX;
 use crate::limits::SECRET_RETRY_INTERVAL;
+use crate::pool::Asking;
+use crate::pool::Names;
 use crate::pool::PoolError;
 use crate::pool::Randomness;
 use crate::pool::SecretConnection;
+use crate::pool::Sockets;
 use crate::routing::Place;
 use crate::routing::Topologies;
 use crate::telemetry::TenantSlot;
@@ -33,6 +36,7 @@ use crate::tenancy::Tenant;
 #[derive(Debug)]
 pub(super) struct Secrets {
     random: Randomness,
+    names: Arc<Names>,
     topologies: Arc<Topologies>,
     tenants: DashMap<TenantSlot, Arc<Mutex<Recent>>>,
 }
@@ -47,9 +51,10 @@ struct Recent {
 }
 
 impl Secrets {
-    pub(super) fn new(random: Randomness, topologies: Arc<Topologies>) -> Self {
+    pub(super) fn new(random: Randomness, names: Arc<Names>, topologies: Arc<Topologies>) -> Self {
         Self {
             random,
+            names,
             topologies,
             tenants: DashMap::new(),
         }
@@ -94,8 +99,16 @@ impl Secrets {
         let config = question.tenant.config();
         let (query, database) = (question.query, question.database);
         let endpoints = self.endpoints(question.tenant, &config);
+        let from = Asking {
+            sockets: Sockets {
+                config: None,
+                names: Some(Arc::clone(&self.names)),
+            },
+            random: self.random,
+            asker: question.tenant.slot(),
+        };
         let mut connection =
-            SecretConnection::open(&endpoints, &config, query, database, self.random).await?;
+            SecretConnection::open(&endpoints, &config, query, database, &from).await?;
         connection.ask(query, question.user).await
     }
 }

@@ -31,6 +31,7 @@ use crate::edge::Terms;
 use crate::edge::TlsError;
 use crate::pool;
 use crate::pool::Catalogs;
+use crate::pool::Names;
 use crate::restrictions::Admission;
 use crate::restrictions::Backlog;
 use crate::restrictions::Throttle;
@@ -44,6 +45,7 @@ use crate::telemetry::log::LogError;
 use crate::tenancy::Directory;
 use crate::tenancy::NodeCounts;
 use crate::worker::cancels::Cancels;
+use crate::worker::lookup::SystemLookup;
 use crate::worker::node::NodeState;
 use crate::worker::randomness::random_bytes;
 use crate::worker::secrets::Secrets;
@@ -184,6 +186,7 @@ fn share(
     let counts = Arc::new(NodeCounts::new(&now.node));
     let cancel_keys = Arc::new(CancelKeys::default());
     let topologies = Arc::new(Topologies::default());
+    let names = Arc::new(Names::new(Box::new(SystemLookup), &now.node));
     let gate = Gate {
         config: Arc::clone(&config),
         admission: Arc::new(Admission::new(Arc::clone(&directory), Arc::clone(&counts))),
@@ -198,6 +201,7 @@ fn share(
         secrets: Arc::new(SecretStore::new(random_bytes)),
         lookups: Some(Arc::new(Secrets::new(
             random_bytes,
+            Arc::clone(&names),
             Arc::clone(&topologies),
         ))),
     };
@@ -213,6 +217,7 @@ fn share(
         orders,
         random: gate.random,
         topologies: Arc::clone(&topologies),
+        names: Arc::clone(&names),
         catalogs: Arc::clone(&catalogs),
     };
     Ok(NodeState {
@@ -226,6 +231,7 @@ fn share(
         homes: Homes::new(mailboxes.workers()),
         statement_prefix: pool::statement_prefix(random_bytes),
         topologies,
+        names,
         catalogs,
         sleepers: Arc::default(),
         mailboxes,

@@ -66,6 +66,7 @@ async fn live(equipment: Equipment) {
     } = equipment;
     let sockets_to_servers = Sockets {
         config: Some(Arc::clone(&node.config)),
+        names: Some(Arc::clone(&node.names)),
     };
     let surroundings = Surroundings {
         random: node.gate.random,

@@ -15,6 +15,8 @@ pub(in crate::admin) enum Kind {
     Text,
     /// `int4`.
     Int4,
+    /// `int8`.
+    Int8,
     /// `numeric`.
     Numeric,
 }
@@ -63,6 +65,11 @@ impl Column {
         Self { name, kind }
     }
 
+    pub(in crate::admin) const fn int8(name: &'static str) -> Self {
+        let kind = Kind::Int8;
+        Self { name, kind }
+    }
+
     pub(in crate::admin) const fn numeric(name: &'static str) -> Self {
         let kind = Kind::Numeric;
         Self { name, kind }
@@ -75,6 +82,7 @@ impl Kind {
         match self {
             Self::Text => 25,
             Self::Int4 => 23,
+            Self::Int8 => 20,
             Self::Numeric => 1700,
         }
     }
@@ -84,6 +92,7 @@ impl Kind {
         match self {
             Self::Text | Self::Numeric => -1,
             Self::Int4 => 4,
+            Self::Int8 => 8,
         }
     }
 }
@@ -152,7 +161,7 @@ fn encode(value: &Value, kind: Kind, format: Format) -> Option<Vec<u8>> {
             (Value::Null, _) | (Value::Text(_), Kind::Text)
         ) || matches!(
             (value, kind),
-            (Value::Number(_), Kind::Int4 | Kind::Numeric)
+            (Value::Number(_), Kind::Int4 | Kind::Int8 | Kind::Numeric)
         ),
         "{value:?} is no {kind:?}"
     );
@@ -166,6 +175,10 @@ fn encode(value: &Value, kind: Kind, format: Format) -> Option<Vec<u8>> {
             // In binary there is no larger one.
             Kind::Int4 => i32::try_from(*number)
                 .unwrap_or(i32::MAX)
+                .to_be_bytes()
+                .to_vec(),
+            Kind::Int8 => i64::try_from(*number)
+                .unwrap_or(i64::MAX)
                 .to_be_bytes()
                 .to_vec(),
             Kind::Numeric => numeric(*number),
@@ -240,6 +253,7 @@ mod tests {
         let binary = |number: u64, kind| encode(&number.into(), kind, Format::Binary).unwrap();
         assert_eq!(binary(7, Kind::Int4), [0, 0, 0, 7]);
         assert_eq!(binary(u64::MAX, Kind::Int4), i32::MAX.to_be_bytes());
+        assert_eq!(binary(7, Kind::Int8), [0, 0, 0, 0, 0, 0, 0, 7]);
         assert_eq!(binary(0, Kind::Numeric), [0; 8]);
         assert_eq!(binary(7, Kind::Numeric), [0, 1, 0, 0, 0, 0, 0, 0, 0, 7]);
         // 1,2345,6789

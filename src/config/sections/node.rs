@@ -58,6 +58,13 @@ settings! {
         tcp_keepcnt: u32 = 0, 0..=127, "probes", Reload;
         /// How long sent bytes may stay unacknowledged; 0 leaves it to the system.
         tcp_user_timeout: Duration = Duration::ZERO, Duration::ZERO..=DAY, "duration", Reload;
+        /// How long the addresses of a name are used before it is looked up again, whatever time to live
+        /// they have: the system's resolver does not tell it. Servers at addresses that a name has no
+        /// more go as they come back.
+        dns_max_ttl: Duration = Duration::from_secs(15), Duration::ZERO..=DAY, "duration", Reload;
+        /// How long a name is not looked up again that has no address, or could not be looked up. The
+        /// addresses that it had are used for up to an hour meanwhile.
+        dns_nxdomain_ttl: Duration = Duration::from_secs(1), Duration::ZERO..=DAY, "duration", Reload;
         /// How many logins of one address may fail at one tenant before the next must wait.
         login_failures_before_delay: u32 = 5, 1..=1_000_000, "logins", Reload;
         /// The first wait; each further failure doubles it. 0 turns the throttle off.

@@ -92,7 +92,7 @@ pub(super) fn begin(pool: &Rc<Pool>, loading: Loading) {
 
 async fn ask(pool: &Pool) -> Result<CatalogFunctions, PoolError> {
     let endpoint = pool.endpoint().ok_or_else(|| pool.no_endpoint())?;
-    let (mut socket, logged_in) = connect::log_in(pool, &endpoint, &SETTINGS).await?;
+    let (mut socket, logged_in, _) = connect::log_in(pool, &endpoint, None, &SETTINGS).await?;
     let declarations = read(&mut socket).await?;
     leave(&mut socket);
     Ok(declarations.finish(major(&logged_in.parameters)))

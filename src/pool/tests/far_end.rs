@@ -2,9 +2,13 @@
 //! not to.
 
 use std::cell::Cell;
+use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::io;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use tidegate_proto::backend::Authentication;
 use tidegate_proto::backend::BackendKeyData;
@@ -21,6 +25,7 @@ use crate::config::Endpoint;
 use crate::net::Transport;
 use crate::pool::Dial;
 use crate::pool::Dialing;
+use crate::pool::Names;
 use crate::pool::PoolError;
 
 const PIPE_BYTES: usize = 64 * 1024;
@@ -42,12 +47,19 @@ struct State {
     holds_cancels: Cell<bool>,
     opened: Cell<u32>,
     queries: Cell<u32>,
+    names: OnceCell<Arc<Names>>,
+    dialed: RefCell<Vec<SocketAddr>>,
+    lost: Cell<Option<IpAddr>>,
     changed: Notify,
 }
 
 impl Dial for Servers {
-    fn dial<'a>(&'a self, endpoint: &'a Endpoint, _only: Option<SocketAddr>) -> Dialing<'a> {
-        Box::pin(async {
+    fn dial<'a>(&'a self, endpoint: &'a Endpoint, only: Option<SocketAddr>) -> Dialing<'a> {
+        Box::pin(async move {
+            self.0.dialed.borrow_mut().extend(only);
+            let is_lost =
+                |state: &State| only.is_some_and(|only| state.lost.get() == Some(only.ip()));
+            self.wait_while(is_lost).await;
             if self.0.is_down.get() {
                 let endpoint = endpoint.name.clone();
                 let source = io::ErrorKind::ConnectionRefused.into();
@@ -57,6 +69,10 @@ impl Dial for Servers {
             tokio::task::spawn_local(self.clone().serve(far));
             Ok(Transport::in_memory(near))
         })
+    }
+
+    fn names(&self) -> Option<&Arc<Names>> {
+        self.0.names.get()
     }
 }
 
@@ -82,6 +98,23 @@ impl Servers {
     pub(super) fn hold_cancels(&self, holds_cancels: bool) {
         self.0.holds_cancels.set(holds_cancels);
         self.0.changed.notify_waiters();
+    }
+
+    /// They are at the addresses of names from now on.
+    pub(super) fn have_names(&self, names: Names) {
+        self.0.names.set(Arc::new(names)).unwrap();
+    }
+
+    /// Whoever connects there waits.
+    pub(super) fn lose(&self, address: Option<IpAddr>) {
+        self.0.lost.set(address);
+        self.0.changed.notify_waiters();
+    }
+
+    /// Where connections were tried, since this was last asked.
+    pub(super) fn take_dialed(&self) -> Vec<String> {
+        let dialed = self.0.dialed.take();
+        dialed.iter().map(|to| to.ip().to_string()).collect()
     }
 
     /// How many have been logged in to so far.

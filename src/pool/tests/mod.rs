@@ -4,6 +4,7 @@ mod blame;
 mod claims;
 mod far_end;
 mod life;
+mod moved;
 mod parts;
 mod sizes;
 mod world;

@@ -1,5 +1,6 @@
 //! One endpoint as something to read from.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ use crate::routing::readers::Preferences;
 pub struct Reader {
     /// Its configuration.
     pub endpoint: Arc<Endpoint>,
+    /// Where it was looked at, if it has a name: what is known of it says nothing of what is elsewhere.
+    pub address: Option<SocketAddr>,
     /// The tenant's writes go there.
     pub is_primary: bool,
     /// Whether it takes writes; none if it never said.
@@ -119,6 +122,7 @@ impl Reader {
         let lsn = one.sighting.map(|sighting| sighting.lsn);
         Self {
             endpoint: Arc::clone(&one.endpoint),
+            address: one.address,
             is_primary,
             state: one.sighting.map(|sighting| sighting.state),
             life: one.life(),

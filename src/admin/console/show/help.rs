@@ -5,7 +5,7 @@ use crate::admin::console::answer::Notice;
 const COMMANDS: &str = "
 \tSHOW HELP|CONFIG|DATABASES|ENDPOINTS|POOLS|CLIENTS|SERVERS|USERS|VERSION
 \tSHOW STATS|STATS_TOTALS|STATS_AVERAGES|TOTALS
-\tSHOW LISTS|STATE
+\tSHOW LISTS|STATE|DNS_HOSTS
 \tSHOW ROUTE <tenant> [<database> [<user>]] '<SQL>'
 \tRELOAD
 \tKILL_CLIENT <client_id>
@@ -35,7 +35,7 @@ mod tests {
             }
         }
         // All but the parameters that drivers ask for.
-        for topic in &Topic::ALL[..15] {
+        for topic in &Topic::ALL[..16] {
             assert!(shown.contains(&topic.word().to_uppercase()), "{topic:?}");
         }
     }

@@ -1,5 +1,5 @@
 //! `SHOW LISTS`: how many there are of everything. What Tidegate does not keep (peers, free
-//! objects, a cache of DNS) it has none of.
+//! objects, zones of DNS) it has none of.
 
 use super::Sight;
 use super::databases;
@@ -29,9 +29,9 @@ pub(super) fn rows(sight: &Sight<'_>) -> Vec<Row> {
         ("login_clients", sight.desk.backlog.in_all() as usize),
         ("free_servers", 0),
         ("used_servers", servers as usize),
-        ("dns_names", 0),
+        ("dns_names", sight.desk.names.view(sight.now).len()),
         ("dns_zones", 0),
-        ("dns_queries", 0),
+        ("dns_queries", sight.desk.names.pending()),
         ("dns_pending", 0),
     ];
     lists

@@ -9,6 +9,7 @@
 mod clients;
 mod config;
 mod databases;
+mod dns_hosts;
 mod endpoints;
 mod figures;
 mod help;
@@ -66,6 +67,7 @@ pub(super) const fn columns(topic: Topic) -> Option<&'static [Column]> {
         Topic::Clients => clients::COLUMNS,
         Topic::Config => config::COLUMNS,
         Topic::Databases => databases::COLUMNS,
+        Topic::DnsHosts => dns_hosts::COLUMNS,
         Topic::Endpoints => endpoints::COLUMNS,
         Topic::Help => return None,
         Topic::Lists => lists::COLUMNS,
@@ -100,6 +102,7 @@ const fn depth(topic: Topic) -> Option<Depth> {
         | Topic::StatsTotals
         | Topic::Totals => Some(Depth::Pools),
         Topic::Config
+        | Topic::DnsHosts
         | Topic::Help
         | Topic::State
         | Topic::Users
@@ -145,6 +148,7 @@ fn rows(topic: Topic, sight: Sight<'_>) -> Answer {
         Topic::Clients => Answer::rows(clients::rows(sight)),
         Topic::Config => Answer::rows(config::rows(&sight)),
         Topic::Databases => Answer::rows(databases::rows(&sight).into_iter()),
+        Topic::DnsHosts => Answer::rows(dns_hosts::rows(&sight).into_iter()),
         Topic::Endpoints => Answer::rows(endpoints::rows(&sight).into_iter()),
         Topic::Help => Answer::done("SHOW").with(help::notice()),
         Topic::Lists => Answer::rows(lists::rows(&sight).into_iter()),

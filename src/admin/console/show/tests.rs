@@ -55,6 +55,7 @@ fn described(topic: Topic) -> String {
         .map(|column| match column.kind {
             Kind::Text => column.name.to_owned(),
             Kind::Int4 => format!("{}:int4", column.name),
+            Kind::Int8 => format!("{}:int8", column.name),
             Kind::Numeric => format!("{}:numeric", column.name),
         });
     columns.collect::<Vec<_>>().join(" ")
@@ -94,6 +95,7 @@ fn the_columns_are_pgbouncers() {
         current_connections:int4 max_user_client_connections:int4 \
         current_client_connections:int4"
     );
+    assert_eq!(described(Topic::DnsHosts), "hostname ttl:int8 addrs");
     assert_eq!(described(Topic::Lists), "list items:int4");
     assert_eq!(described(Topic::Config), "key value default changeable");
     assert_eq!(described(Topic::State), "key value");
