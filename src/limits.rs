@@ -192,8 +192,9 @@ pub const ROUND_BYTES_MAX: usize = 16 * 1024;
 /// a reply.
 pub const WITHHELD_BYTES_MAX: usize = 16 * 1024;
 
-/// Shapes of texts that a pool remembers because a replica has refused to run them.
-pub const REFUSED_SHAPES_COUNT_MAX: usize = 4096;
+/// Shapes of texts that a pool remembers because a replica has refused to run them; and as many that
+/// blocks begin with which write later.
+pub const SHAPES_COUNT_MAX: usize = 4096;
 
 /// How often in a row a primary may not say how far it has come before it is not asked for a while.
 pub const POSITION_REFUSALS_MAX: u32 = 3;

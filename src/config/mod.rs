@@ -70,6 +70,7 @@ pub use self::sections::pool_settings::PoolSettings;
 pub use self::sections::rate::Rate;
 pub use self::sections::reads::Consistency;
 pub use self::sections::reads::Route;
+pub use self::sections::reads::TransactionRouting;
 pub use self::sections::server_tls::ServerTls;
 pub use self::sections::server_tls::ServerTlsMode;
 pub use self::sections::sleep::Sleep;

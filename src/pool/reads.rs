@@ -6,7 +6,6 @@
 
 use std::cell::Cell;
 use std::cell::RefCell;
-use std::collections::HashSet;
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,7 +13,6 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
-use foldhash::fast::FixedState;
 use tokio::time::Instant;
 
 use crate::config;
@@ -23,13 +21,13 @@ use crate::config::Role;
 use crate::config::Route;
 use crate::limits::POSITION_REFUSALS_MAX;
 use crate::limits::POSITION_REFUSED_PAUSE;
-use crate::limits::REFUSED_SHAPES_COUNT_MAX;
 use crate::pool::EndpointCounters;
 use crate::pool::Home;
 use crate::pool::Pool;
 use crate::pool::PoolError;
 use crate::pool::PoolKey;
 use crate::pool::Reported;
+use crate::pool::shapes::Shapes;
 use crate::routing::Life;
 use crate::routing::Lsn;
 use crate::routing::Past;
@@ -56,7 +54,9 @@ pub struct Reads {
     /// By the place of their endpoints in the configuration.
     pools: RefCell<Vec<Option<Rc<Pool>>>>,
     /// Texts that a replica has refused to run, by their shapes.
-    refused: RefCell<HashSet<u64, FixedState>>,
+    refused: RefCell<Shapes>,
+    /// What blocks have begun with that wrote later.
+    before_writes: RefCell<Shapes>,
     random: Cell<u32>,
     /// The primary does not say how far it has come, and is not asked until then.
     mute_until: Cell<Option<Instant>>,
@@ -149,6 +149,7 @@ impl Reads {
             at_primary: RefCell::default(),
             pools: RefCell::default(),
             refused: RefCell::default(),
+            before_writes: RefCell::default(),
             random: Cell::new(u32::from_ne_bytes(random) | 1),
             mute_until: Cell::default(),
             position_refusals: Cell::default(),
@@ -298,20 +299,33 @@ impl Reads {
         }
     }
 
+    /// Whether a replica in this life can still serve a client who wants this of its reads.
+    pub fn is_still_fit(&self, life: Life, wish: &Wish, past: &mut Past, now: Instant) -> bool {
+        let mut readers = self.readers.borrow_mut();
+        if readers.refresh(&self.topology, &self.preferences, now) {
+            self.keep_only_used();
+        }
+        readers.is_still_fit(life, wish, past, now)
+    }
+
     /// A replica has refused to run a text of this shape: it writes after all.
     pub fn refuse(&self, shape: u64) {
-        let mut refused = self.refused.borrow_mut();
-        if refused.len() >= REFUSED_SHAPES_COUNT_MAX {
-            // They are found again, each at the price of one refusal.
-            refused.clear();
-        }
-        refused.insert(shape);
+        self.refused.borrow_mut().insert(shape);
     }
 
     /// Whether a replica has refused to run a text of the shape that `shape` gives.
     pub fn is_refused(&self, shape: impl FnOnce() -> u64) -> bool {
-        let refused = self.refused.borrow();
-        !refused.is_empty() && refused.contains(&shape())
+        self.refused.borrow().has(shape)
+    }
+
+    /// A transaction block that began with a text of this shape wrote later.
+    pub fn remember_before_writes(&self, shape: u64) {
+        self.before_writes.borrow_mut().insert(shape);
+    }
+
+    /// Whether a block has begun with a text of the shape that `shape` gives and wrote later.
+    pub fn precedes_writes(&self, shape: impl FnOnce() -> u64) -> bool {
+        self.before_writes.borrow().has(shape)
     }
 
     /// How many shapes are known to be refused: what was judged before is judged anew after a change.

@@ -44,6 +44,25 @@ pub fn release_after_reset(mut lease: Lease, now: Instant) {
     });
 }
 
+/// Ends the transaction block that a server is in, in a task of its own, and gives it back if that
+/// worked. Of its client nothing else may be there.
+pub fn release_after_rollback(mut lease: Lease, now: Instant) {
+    if !lease.is_between_rounds() || lease.ledger.is_busy() || lease.ledger.awaits_client() {
+        drop(lease);
+        return;
+    }
+    lease.card.client.set(None);
+    lease.card.used_at.set(now);
+    tokio::task::spawn_local(async move {
+        let ended = injected::run(&mut lease, b"ROLLBACK", |_, _| ());
+        match within(RESET_TIMEOUT, ended).await {
+            Ok(()) => release(lease, Instant::now()),
+            // Nobody misses it.
+            Err(_) => drop(lease),
+        }
+    });
+}
+
 /// A limit in time on something of the pooler's own.
 pub(super) async fn within<T>(
     limit: Duration,

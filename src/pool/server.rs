@@ -178,7 +178,8 @@ impl Server {
         (self.ledger.is_clean() || is_spoiled) && self.is_between_rounds()
     }
 
-    fn is_between_rounds(&self) -> bool {
+    /// Whether no message to it or from it is under way.
+    pub(super) fn is_between_rounds(&self) -> bool {
         self.incoming.is_between_messages() && self.promised.is_kept() && !self.is_broken
     }
 }

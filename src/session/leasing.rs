@@ -139,6 +139,7 @@ impl Session {
         carry_settings(&self.client, &mut lease, injected)?;
         if self.reading.is_some() {
             self.place_position(&mut lease, injected)?;
+            self.begin_again(&mut lease, injected)?;
         }
         if self.client.mode == PoolMode::Session {
             drop_what_is_unnamed(&mut lease, injected)?;

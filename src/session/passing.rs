@@ -215,7 +215,7 @@ impl Session {
         self.conversation.is_over = read.is_over;
         if !read.is_over {
             spare.append(&mut self.held, staying);
-            if self.reading.is_some() {
+            if !behind.is_empty() {
                 self.hold_behind(behind, spare);
             }
         }

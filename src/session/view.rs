@@ -170,7 +170,10 @@ impl Observer for View<'_> {
 
     fn is_past_answer(&self, server: &Server) -> bool {
         let reading = self.reading.as_ref();
-        reading.is_some_and(|reading| reading.has_answer() && server.ledger.is_clean())
+        reading.is_some_and(|reading| {
+            reading.has_answer() && server.ledger.is_clean()
+                || reading.may_lose_block() && !server.ledger.is_busy()
+        })
     }
 
     fn injected_row(&mut self, body: &[u8]) {

@@ -2,6 +2,7 @@
 //! replication.
 #![cfg(test)]
 
+mod blocks;
 mod explained;
 mod watched;
 mod world;

@@ -8,6 +8,7 @@ use crate::config::reading::problem::Problem;
 use crate::config::reading::section::Section;
 use crate::config::sections::reads::Consistency;
 use crate::config::sections::reads::Route;
+use crate::config::sections::reads::TransactionRouting;
 use crate::config::setting::DAY;
 use crate::config::setting::Scope;
 use crate::config::setting::Settings;
@@ -85,6 +86,12 @@ settings! {
         /// Where statements go if the tenant has replicas: `auto` sends what certainly only reads to
         /// the nearest one and everything else to the primary.
         route: Route = Route::Auto, Any, "word", Reload;
+        /// Where with `route = "auto"` a transaction block goes that says neither `READ ONLY` nor `READ
+        /// WRITE`, and is not `SERIALIZABLE`: `primary`; or `first_statement`, to the nearest replica
+        /// for as long as it has done nothing, and for all of it if what it does first certainly only
+        /// reads. A later write in such a block is an error (25006), and blocks that begin with a
+        /// statement of that shape go to the primary from then on.
+        transaction_routing: TransactionRouting = TransactionRouting::Primary, Any, "word", Reload;
         /// What a read at a replica is never older than: `session`, what its client has written and
         /// read; `tenant`, what any client of the tenant has written through this node; `bounded`,
         /// `max_lag`; `eventual` takes any age.

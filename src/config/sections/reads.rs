@@ -33,6 +33,16 @@ choices! {
 }
 
 choices! {
+    /// Where a transaction block begins that does not say what it will do.
+    pub enum TransactionRouting {
+        /// At the primary.
+        Primary = "primary",
+        /// At the nearest replica, where it stays if its first statement certainly only reads.
+        FirstStatement = "first_statement",
+    }
+}
+
+choices! {
     /// How old what a read at a replica sees may be.
     pub enum Consistency {
         /// Not older than what its client has written and read before.

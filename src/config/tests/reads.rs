@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::config::Consistency;
 use crate::config::Route;
+use crate::config::TransactionRouting;
 use crate::config::tests::LISTENER;
 use crate::config::tests::TENANT;
 use crate::config::tests::config;
@@ -30,10 +31,27 @@ fn how_a_user_reads_is_inherited_from_its_tenant_and_from_all() {
 }
 
 #[test]
+fn where_blocks_begin_that_do_not_say_what_they_do_a_user_may_say_otherwise_than_its_tenant() {
+    let config = config(&format!(
+        "{LISTENER}[[tenant]]\nname = \"acme\"\ntransaction_routing = \"first_statement\"\n\
+         [[tenant.endpoint]]\nhost = \"::1\"\n\
+         [[tenant.user]]\nname = \"app\"\n\
+         [[tenant.user]]\nname = \"batch\"\ntransaction_routing = \"primary\"\n"
+    ));
+    let told = |user: &str| config.tenants["acme"].users[user].pool.transaction_routing;
+    assert_eq!(told("app"), TransactionRouting::FirstStatement);
+    assert_eq!(told("batch"), TransactionRouting::Primary);
+    let mistakes = tenant_mistakes("transaction_routing = \"replica\"");
+    assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+}
+
+#[test]
 fn unless_told_otherwise_a_client_reads_its_own_writes_at_the_nearest() {
     let config = config(&format!("{LISTENER}{TENANT}"));
     let tenant = &config.tenants["acme"];
     assert_eq!(tenant.pool.route, Route::Auto);
+    let routing = tenant.pool.transaction_routing;
+    assert_eq!(routing, TransactionRouting::Primary);
     assert_eq!(tenant.pool.consistency, Consistency::Session);
     assert_eq!(tenant.endpoints[0].pool_size, None);
     assert_eq!(config.listeners[0].route, Route::Auto);

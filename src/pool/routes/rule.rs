@@ -23,11 +23,13 @@ pub enum RouteRule {
     DemandedPrimary,
     /// Its transactions are `SERIALIZABLE`, which no standby can promise.
     Serializable,
+    /// Its block was at a replica, and does something now that belongs on the primary.
+    Moves,
 }
 
 impl RouteRule {
     /// Those without a choice, in the order of the counters.
-    const OTHERS: [Self; 8] = [
+    const OTHERS: [Self; 9] = [
         Self::Barred,
         Self::ShowsLsn,
         Self::Writes,
@@ -36,6 +38,7 @@ impl RouteRule {
         Self::Unclear,
         Self::DemandedPrimary,
         Self::Serializable,
+        Self::Moves,
     ];
 
     /// How many there are.
@@ -59,6 +62,7 @@ impl RouteRule {
             Self::Unclear => "unclear",
             Self::DemandedPrimary => "demanded_primary",
             Self::Serializable => "serializable",
+            Self::Moves => "moves",
         }
     }
 
@@ -75,6 +79,7 @@ impl RouteRule {
             Self::Unclear => 5,
             Self::DemandedPrimary => 6,
             Self::Serializable => 7,
+            Self::Moves => 8,
         };
         Rule::ALL.len() + other
     }

@@ -203,6 +203,17 @@ impl Readers {
         self.nearest(&read, &candidates, outstanding, random)
     }
 
+    /// Whether a standby that was chosen in this life could be chosen again.
+    pub fn is_still_fit(&self, life: Life, wish: &Wish, past: &mut Past, now: Instant) -> bool {
+        self.settle(past);
+        let Some(need) = self.need(wish, past, now) else {
+            return false;
+        };
+        let ready = self.candidates(&need, now).ready;
+        let index = self.all.iter().position(|reader| reader.life == Some(life));
+        index.is_some_and(|index| ready & (1 << index) != 0)
+    }
+
     /// Finds out what a client has seen, as far as it can be known by now.
     #[inline]
     fn settle(&self, past: &mut Past) {

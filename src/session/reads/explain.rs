@@ -7,8 +7,10 @@ use crate::config;
 use crate::config::Route;
 use crate::pool::RouteRule;
 use crate::routing::Wish;
+use crate::session::reads::beginning::deed_of_text;
 use crate::session::reads::position;
 use crate::session::reads::round::Deed;
+use crate::session::reads::route::decides_later;
 use crate::session::reads::route::route_of;
 use crate::session::reads::stay::Stay;
 use crate::sql;
@@ -40,10 +42,8 @@ pub fn explain(text: &[u8], user: &config::User, functions: &KnownFunctions) -> 
         functions,
         culprit: RefCell::default(),
     };
-    let mut reads = Reads::new();
-    reads.feed(text, &Defaults, &noting);
-    let access = reads.finish(&noting);
-    let deed = Deed::of(access.kind, text);
+    let access = access_of(text, &noting);
+    let deed = deed_of_text(access.kind, text, |part| access_of(part, functions).kind);
     let wants_lsn = deed == Deed::Reads && position::is_wish(text);
     let route = route_of(access.hint, None, || user.pool.route);
     let stay = Stay {
@@ -52,6 +52,7 @@ pub fn explain(text: &[u8], user: &config::User, functions: &KnownFunctions) -> 
         wants_lsn,
         is_barred: false,
         is_read_only: false,
+        decides_later: decides_later(&user.pool, route),
         is_serializable: false,
     };
     let is_fit = stay.is_fit();
@@ -67,8 +68,14 @@ pub fn explain(text: &[u8], user: &config::User, functions: &KnownFunctions) -> 
     }
 }
 
+fn access_of(text: &[u8], functions: &impl Functions) -> Access {
+    let mut reads = Reads::new();
+    reads.feed(text, &Defaults, functions);
+    reads.finish(functions)
+}
+
 /// A session that has set nothing.
-struct Defaults;
+pub(super) struct Defaults;
 
 impl sql::Session for Defaults {
     fn is_reported(&self, _name: &str) -> bool {
@@ -107,6 +114,22 @@ impl Functions for Noting<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::TransactionRouting;
+
+    #[test]
+    fn a_block_that_does_not_say_what_it_does_is_explained_as_it_is_routed() {
+        let mut user = config::User::default();
+        user.pool.transaction_routing = TransactionRouting::FirstStatement;
+        for (text, rule) in [
+            ("begin", None),
+            ("begin; select 1", None),
+            ("begin read write", Some(RouteRule::Begins)),
+            ("begin; insert into t values (1)", Some(RouteRule::Unclear)),
+        ] {
+            let explained = explain(text.as_bytes(), &user, &KnownFunctions::default());
+            assert_eq!(explained.rule, rule, "{text}");
+        }
+    }
 
     fn explained(text: &str, route: Route) -> Explained {
         let mut user = config::User::default();

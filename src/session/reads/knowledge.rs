@@ -8,6 +8,10 @@ use tidegate_proto::frontend::tag as frontend;
 use crate::pool;
 use crate::pool::Statement;
 use crate::session::Client;
+use crate::session::reads::beginning::beginning_of;
+use crate::session::reads::beginning::behind_beginning;
+use crate::session::reads::beginning::deed_of_text;
+use crate::session::reads::beginning::ends_first;
 use crate::session::reads::position;
 use crate::session::reads::round;
 use crate::session::reads::round::Deed;
@@ -78,28 +82,50 @@ impl<'a> Knowledge<'a> {
 
     /// A replica has refused a round: every text in it counts as one that writes.
     pub(super) fn refuse(&self, round: &[u8]) {
-        for (tag, body) in round::messages(round) {
-            match tag {
-                frontend::QUERY => self.refuse_text(body.strip_suffix(b"\0").unwrap_or(body)),
-                frontend::PARSE => {
-                    let rest = split_at_zero(body).map(|(_, rest)| rest);
-                    let text = rest.and_then(split_at_zero).map(|(text, _)| text);
-                    self.refuse_text(text.unwrap_or_default());
-                },
-                frontend::BIND => {
-                    let bind = Bind::decode(body).ok();
-                    let known = |bind: Bind<'_>| self.statements?.known(bind.statement);
-                    if let Some(statement) = bind.and_then(known) {
-                        self.refuse_text(text_of(statement));
-                    }
-                },
-                _ => {},
-            }
+        for text in self.texts(round) {
+            self.reads.refuse(sql::shape(text));
         }
     }
 
-    fn refuse_text(&self, text: &[u8]) {
-        self.reads.refuse(sql::shape(text));
+    /// Whether a block that began with a text that does this wrote later.
+    fn precedes_writes(&self, deed: Deed, text: &[u8]) -> bool {
+        let reads = matches!(deed, Deed::Reads | Deed::BeginsReads);
+        let shape = || sql::shape(behind_beginning(deed, text));
+        reads && self.reads.precedes_writes(shape)
+    }
+
+    /// The texts of a round, each by its own name if it was parsed before.
+    fn texts<'b>(&'b self, round: &'b [u8]) -> impl Iterator<Item = &'b [u8]> {
+        round::messages(round).filter_map(|(tag, body)| match tag {
+            frontend::QUERY => body.strip_suffix(b"\0"),
+            frontend::PARSE => {
+                let (_, rest) = split_at_zero(body)?;
+                split_at_zero(rest).map(|(text, _)| text)
+            },
+            frontend::BIND => {
+                let name = Bind::decode(body).ok()?.statement;
+                self.statements?.known(name).map(|known| text_of(known))
+            },
+            _ => None,
+        })
+    }
+
+    /// What begins a transaction block, of a round that does that first.
+    pub(super) fn beginning(&self, round: &[u8]) -> Option<Vec<u8>> {
+        let text = self.texts(round).next()?;
+        Some(beginning_of(text).to_vec())
+    }
+
+    /// The shapes of what a round reads.
+    pub(super) fn shapes_of_reads(&self, round: &[u8]) -> Vec<u64> {
+        let shape = |text| {
+            let deed = self.text(text).deed;
+            let reads = matches!(deed, Deed::Reads | Deed::BeginsReads);
+            reads.then(|| sql::shape(behind_beginning(deed, text)))
+        };
+        let mut shapes: Vec<u64> = self.texts(round).filter_map(shape).collect();
+        shapes.dedup();
+        shapes
     }
 
     fn access(&self, text: &[u8]) -> Access {
@@ -110,21 +136,26 @@ impl<'a> Knowledge<'a> {
 
     /// What tokens do not tell, a replica may have told.
     fn judge(&self, access: Access, text: &[u8]) -> Facts {
-        let deed = Deed::of(access.kind, text);
+        let deed = deed_of_text(access.kind, text, |part| self.access(part).kind);
         let wants_lsn = deed == Deed::Reads && position::is_wish(text);
-        let is_refused = deed == Deed::Reads && self.reads.is_refused(|| sql::shape(text));
+        let reads = matches!(deed, Deed::Reads | Deed::BeginsReads);
+        let is_refused = reads && self.reads.is_refused(|| sql::shape(text));
         Facts {
             deed: if wants_lsn {
                 // It shows nothing of what is written.
                 Deed::Sets
-            } else if is_refused {
+            } else if is_refused && deed == Deed::Reads {
                 Deed::Writes
+            } else if is_refused {
+                Deed::Unclear
             } else {
                 deed
             },
             hint: access.hint,
             wants_lsn,
             is_single: round::is_one_statement(text),
+            ends_first: ends_first(deed, text, self.client),
+            precedes_writes: self.precedes_writes(deed, text),
         }
     }
 }

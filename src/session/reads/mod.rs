@@ -10,12 +10,14 @@
 //!   away ── a round that reads ──▶ trial ── a reply ──▶ accepted ── ReadyForQuery ──▶ away
 //!     │                              │ 25006, …, gone       │ of an open block
 //!     │ anything else                ▼                      ▼
-//!     └──────────▶ primary ◀── once more, from what was kept   block, until it is over
+//!     └──────────▶ primary ◀── once more, from what was kept   block, until it is over, or moves
 //! ```
 //!
 //! What the client has seen is its [`Past`]: no replica that is behind that answers it.
 
 mod at_login;
+mod beginning;
+mod block;
 mod explain;
 mod judge;
 mod knowledge;
@@ -39,6 +41,8 @@ pub(super) use self::judge::Judged;
 pub(super) use self::position::ANSWER_BYTES;
 pub(super) use self::route::Way;
 
+use self::block::Block;
+use self::block::Opens;
 use self::round::Deed;
 use self::waiting::Replay;
 use self::wishes::Wishes;
@@ -78,6 +82,10 @@ pub(super) struct Reading {
     deed: Option<Deed>,
     /// It is `SHOW tidegate.lsn`.
     wants_lsn: bool,
+    /// The block that it begins at a replica.
+    opens: Option<Opens>,
+    /// The block that is open there, if it may still move.
+    block: Option<Box<Block>>,
 }
 
 /// Where the session is.
@@ -184,7 +192,7 @@ impl Reading {
         let is_accepted = matches!(
             self.stage,
             Stage::Replica {
-                step: Step::Accepted,
+                step: Step::Accepted | Step::Block,
                 ..
             }
         );
@@ -227,6 +235,7 @@ impl Reading {
         self.unproven = None;
         self.deed = None;
         self.left = 0;
+        self.part_from_block();
     }
 
     /// The client is about to hear that a transaction is over.

@@ -185,16 +185,38 @@ pub(super) fn is_wish(text: &[u8]) -> bool {
 
 /// Whether what a client says in a block may be the end of it.
 pub(super) fn may_end(bytes: &[u8]) -> bool {
-    let body = bytes.get(5..).unwrap_or_default();
-    let text = match bytes.first() {
-        Some(&frontend::QUERY) => body,
-        Some(&frontend::PARSE) => {
-            let name = memchr::memchr(0, body).map_or(body.len(), |end| end + 1);
-            body.get(name..).unwrap_or_default()
+    may_begin_with(bytes, BEGINNINGS_OF_ENDS)
+}
+
+/// Whether the first text of what a client says may begin with one of these letters: it does, or is
+/// named, or not there yet.
+pub(super) fn may_begin_with(bytes: &[u8], letters: &[u8]) -> bool {
+    match bytes.first() {
+        Some(&(frontend::QUERY | frontend::PARSE)) => {
+            let is_there = text_of_first(bytes).is_some_and(|text| !text.is_empty());
+            !is_there || begins_with(bytes, letters)
         },
-        Some(&frontend::BIND) => return true,
-        _ => return false,
+        Some(&frontend::BIND) => true,
+        _ => false,
+    }
+}
+
+/// Whether it does, as far as it can be told.
+pub(super) fn begins_with(bytes: &[u8], letters: &[u8]) -> bool {
+    let text = text_of_first(bytes).unwrap_or_default();
+    text.first().is_some_and(|first| letters.contains(first))
+}
+
+/// The text of the first message, as much of it as is there.
+fn text_of_first(bytes: &[u8]) -> Option<&[u8]> {
+    let body = bytes.get(5..)?;
+    let text = match *bytes.first()? {
+        frontend::QUERY => body,
+        frontend::PARSE => {
+            let name = memchr::memchr(0, body)? + 1;
+            body.get(name..)?
+        },
+        _ => return None,
     };
-    let first = text.trim_ascii_start().first();
-    first.is_some_and(|first| BEGINNINGS_OF_ENDS.contains(first))
+    Some(text.trim_ascii_start())
 }

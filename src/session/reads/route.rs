@@ -7,7 +7,9 @@ use tokio::time::Instant;
 
 use crate::config::Consistency;
 use crate::config::PoolMode;
+use crate::config::PoolSettings;
 use crate::config::Route;
+use crate::config::TransactionRouting;
 use crate::limits::ROUND_BYTES_MAX;
 use crate::pool;
 use crate::pool::Destination;
@@ -20,6 +22,8 @@ use crate::session::reads::Reading;
 use crate::session::reads::Stage;
 use crate::session::reads::Step;
 use crate::session::reads::knowledge::Knowledge;
+use crate::session::reads::round::Deed;
+use crate::session::reads::round::Known;
 use crate::session::reads::round::Round;
 use crate::session::reads::round::Said;
 use crate::session::reads::stay::Stay;
@@ -57,6 +61,16 @@ impl Session {
     fn way_among(&mut self, reads: &pool::Reads, bytes: &[u8], now: Instant) -> Way {
         let client = &*self.client;
         let reading = self.reading.get_or_insert_default();
+        if reading.is_moving() {
+            let is_barred = std::mem::take(&mut reading.is_barred);
+            reading.stage = Stage::AT_PRIMARY;
+            let rule = if is_barred {
+                RouteRule::Barred
+            } else {
+                RouteRule::Moves
+            };
+            return to_primary(client, reads, rule);
+        }
         reading.follow(client);
         let knowledge = Knowledge::of(client, self.statements.as_deref(), reads);
         let round = match Round::read(bytes, &knowledge) {
@@ -69,14 +83,10 @@ impl Session {
         reading.wants_lsn = round.is_some_and(|round| round.wants_lsn);
         reading.left = round.map_or(0, |round| round.bytes);
         reading.stage = Stage::AT_PRIMARY;
-        let stay = Stay {
-            deed: reading.deed,
-            route: reading.route(client, round.and_then(|round| round.hint)),
-            wants_lsn: reading.wants_lsn,
-            is_barred: std::mem::take(&mut reading.is_barred),
-            is_read_only: reading.wishes.is_read_only,
-            is_serializable: reading.wishes.is_serializable,
-        };
+        let stay = reading.stay(client, round.as_ref(), || {
+            let behind = round.and_then(|round| bytes.get(round.bytes..));
+            reads_next(behind.unwrap_or_default(), &knowledge)
+        });
         if let Some(rule) = stay.rule() {
             return to_primary(client, reads, rule);
         }
@@ -104,6 +114,7 @@ impl Session {
             None => Step::Free,
         };
         reading.is_single = round.is_some_and(|round| round.is_single);
+        reading.opens = stay.opens().filter(|_| step == Step::Trial);
         reading.kept.clear();
         reading.stage = Stage::Replica {
             life: replica.life,
@@ -154,12 +165,49 @@ pub(super) fn note(client: &Client, endpoint: &EndpointCounters, rule: RouteRule
     );
 }
 
+/// Whether a block is to begin at a replica that does not say what it does, of a client whose rounds go
+/// there by this route.
+pub(super) fn decides_later(pool: &PoolSettings, route: Route) -> bool {
+    route == Route::Auto && pool.transaction_routing == TransactionRouting::FirstStatement
+}
+
+/// Whether what a client says behind the beginning of a block, if that is there whole, only reads.
+fn reads_next(bytes: &[u8], known: &impl Known) -> bool {
+    match Round::read(bytes, known) {
+        Said::Round(round) => round.deed == Deed::Reads && !round.precedes_writes,
+        Said::Part | Said::Other => true,
+    }
+}
+
 impl Reading {
-    fn route(&self, client: &Client, hint: Option<Hint>) -> Route {
+    /// What is known of a round; whether what stands behind it only reads, `reads_next` tells.
+    fn stay(
+        &mut self,
+        client: &Client,
+        round: Option<&Round>,
+        reads_next: impl FnOnce() -> bool,
+    ) -> Stay {
+        let route = self.route(client, round.and_then(|round| round.hint));
+        let decides_later = matches!(self.deed, Some(Deed::Begins | Deed::BeginsReads))
+            && decides_later(&client.pool.user().pool, route)
+            && !round.is_some_and(|round| round.precedes_writes)
+            && reads_next();
+        Stay {
+            deed: self.deed,
+            route,
+            wants_lsn: self.wants_lsn,
+            is_barred: std::mem::take(&mut self.is_barred),
+            is_read_only: self.wishes.is_read_only,
+            decides_later,
+            is_serializable: self.wishes.is_serializable,
+        }
+    }
+
+    pub(super) fn route(&self, client: &Client, hint: Option<Hint>) -> Route {
         route_of(hint, self.wishes.route, || client.route())
     }
 
-    fn wish(&self, client: &Client, is_replica_demanded: bool) -> Wish {
+    pub(super) fn wish(&self, client: &Client, is_replica_demanded: bool) -> Wish {
         Wish {
             consistency: self.consistency(client),
             is_replica_demanded,

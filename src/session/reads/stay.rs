@@ -2,6 +2,7 @@
 
 use crate::config::Route;
 use crate::pool::RouteRule;
+use crate::session::reads::block::Opens;
 use crate::session::reads::round::Deed;
 
 /// What is known of a round before a place is chosen for it.
@@ -17,6 +18,8 @@ pub(super) struct Stay {
     pub(super) is_barred: bool,
     /// Transactions of its session only read, unless they say otherwise.
     pub(super) is_read_only: bool,
+    /// Where a block of it stays that does not say what it does, its first statement decides.
+    pub(super) decides_later: bool,
     /// Transactions of its session are `SERIALIZABLE`.
     pub(super) is_serializable: bool,
 }
@@ -26,8 +29,18 @@ impl Stay {
     pub(super) fn is_fit(self) -> bool {
         match self.deed {
             Some(Deed::Reads | Deed::BeginsReadOnly) => true,
-            Some(Deed::Begins) => self.is_read_only,
+            Some(Deed::Begins | Deed::BeginsReads) => self.is_read_only || self.decides_later,
             _ => false,
+        }
+    }
+
+    /// What decides where the block stays that it begins, if it begins one.
+    pub(super) fn opens(self) -> Option<Opens> {
+        match self.deed {
+            Some(Deed::BeginsReadOnly) => Some(Opens::ReadOnly),
+            Some(Deed::Begins | Deed::BeginsReads) if self.is_read_only => Some(Opens::ReadOnly),
+            Some(Deed::Begins | Deed::BeginsReads) => Some(Opens::FirstStatement),
+            _ => None,
         }
     }
 
@@ -40,8 +53,10 @@ impl Stay {
         } else if !self.is_fit() && self.route != Route::Replica {
             match self.deed {
                 Some(Deed::Writes) => RouteRule::Writes,
-                Some(Deed::Begins | Deed::Ends) => RouteRule::Begins,
-                Some(Deed::Sets) => RouteRule::Sets,
+                Some(Deed::Begins | Deed::BeginsReads | Deed::BeginsWriting | Deed::Ends) => {
+                    RouteRule::Begins
+                },
+                Some(Deed::Sets | Deed::SetsWriting) => RouteRule::Sets,
                 Some(Deed::Reads | Deed::BeginsReadOnly | Deed::Unclear) | None => {
                     RouteRule::Unclear
                 },

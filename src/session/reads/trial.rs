@@ -19,7 +19,6 @@ use crate::session::reads::Step;
 use crate::session::reads::is_past;
 use crate::session::reads::judge::judge;
 use crate::session::reads::knowledge::Knowledge;
-use crate::session::reads::round;
 use crate::session::reads::route;
 use crate::session::run::Session;
 
@@ -101,33 +100,25 @@ impl Session {
         bytes: &'a [u8],
         spare: &mut SpareBuffers,
     ) -> (&'a [u8], &'a [u8], bool) {
+        let stage = self.reading.as_ref().map(|reading| reading.stage);
+        match stage {
+            Some(Stage::Replica { step, .. }) => match step {
+                Step::Free => return (bytes, &[], false),
+                Step::Block => {
+                    if let Some(part) = self.part_of_block(bytes, spare) {
+                        return part;
+                    }
+                },
+                Step::Trial | Step::Accepted | Step::Refused(_) => {},
+            },
+            _ if self.reading.as_ref().is_some_and(|it| it.is_moving()) => {
+                return (&[], bytes, false);
+            },
+            _ => return (bytes, &[], self.asks_position(bytes)),
+        }
         let (Some(lease), Some(reading)) = (&mut self.lease, &mut self.reading) else {
             return (bytes, &[], false);
         };
-        let step = match &mut reading.stage {
-            Stage::Replica { step, .. } => step,
-            Stage::Away | Stage::Primary { .. } => {
-                return (bytes, &[], self.asks_position(bytes));
-            },
-        };
-        match *step {
-            Step::Free => return (bytes, &[], false),
-            // What comes first is still of a message that has begun.
-            Step::Block if lease.promised.body_bytes > 0 => return (bytes, &[], false),
-            Step::Block => {
-                let Some(reads) = self.client.pool.reads() else {
-                    return (bytes, &[], false);
-                };
-                let known = Knowledge::of(&self.client, self.statements.as_deref(), &reads);
-                let Some(end) = round::end_of_block(bytes, &known) else {
-                    return (bytes, &[], false);
-                };
-                // What follows the block is not the replica's.
-                *step = Step::Accepted;
-                reading.left = end;
-            },
-            Step::Trial | Step::Accepted | Step::Refused(_) => {},
-        }
         let (round, behind) = bytes.split_at_checked(reading.left).unwrap_or((bytes, &[]));
         if reading.may_move() && reading.kept.is_empty() {
             lease.incoming.is_on_trial = true;
@@ -138,12 +129,12 @@ impl Session {
 
     /// What stays of the client's words: of its round, which stands first, and behind it.
     pub(in crate::session) fn hold_behind(&mut self, behind: &[u8], spare: &mut SpareBuffers) {
-        if self.gathers() {
-            if let Some(reading) = &mut self.reading {
-                reading.left = self.held.len();
-            }
-            spare.append(&mut self.held, behind);
+        if self.gathers()
+            && let Some(reading) = &mut self.reading
+        {
+            reading.left = self.held.len();
         }
+        spare.append(&mut self.held, behind);
     }
 
     /// The server has closed the connection: if the client knows nothing of it, it need not.
@@ -160,7 +151,8 @@ impl Session {
             self.give_back();
             return Ok(true);
         }
-        if !self.may_move() {
+        let may_lose_block = self.reading.as_ref().is_some_and(|it| it.may_lose_block());
+        if !self.may_move() && !may_lose_block {
             return Err(self.server_gone());
         }
         if let Some(lease) = &mut self.lease {
@@ -207,6 +199,7 @@ impl Session {
                 self.held.replace_front(left, &kept);
             }
             reading.stage = Stage::Away;
+            reading.moves_block();
             reading.is_barred = true;
             reading.is_late = false;
         }
@@ -231,9 +224,10 @@ impl Session {
             return false;
         };
         if std::mem::take(&mut reading.is_late) {
-            self.remember_refusal();
+            self.remember_late_refusal();
         }
         self.note_block();
+        self.note_begun();
         let reading = self.reading.as_ref();
         reading.is_some_and(|reading| reading.refusal().is_some())
     }
@@ -246,6 +240,15 @@ impl Session {
         {
             let kept = std::mem::take(&mut reading.kept);
             self.client.pool.home.scratch().spare.take_back(kept);
+        }
+    }
+
+    /// The replica has refused something that its client has heard of.
+    fn remember_late_refusal(&self) {
+        if let (Some(reads), Some(reading)) = (self.client.pool.reads(), &self.reading)
+            && !reading.remember_first(&reads)
+        {
+            self.remember_refusal();
         }
     }
 
@@ -310,8 +313,11 @@ impl Session {
         };
         if *step == Step::Accepted && self.lease.as_ref().is_some_and(is_open) {
             *step = Step::Block;
-            reading.left = 0;
-            reading.kept.clear();
+            self.note_opened();
+            if let Some(reading) = &mut self.reading {
+                reading.left = 0;
+                reading.kept.clear();
+            }
             self.conversation.resumes |= !self.held.is_empty();
         }
     }

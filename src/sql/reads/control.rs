@@ -46,6 +46,7 @@ impl Modes {
     pub(super) fn finish(&self) -> TransactionModes {
         TransactionModes {
             is_read_only: self.is_read_only && !self.is_read_write,
+            is_read_write: self.is_read_write,
             is_serializable: self.is_serializable,
         }
     }

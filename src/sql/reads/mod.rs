@@ -109,6 +109,8 @@ pub enum AccessKind {
 pub struct TransactionModes {
     /// `READ ONLY`, and nowhere `READ WRITE`.
     pub is_read_only: bool,
+    /// `READ WRITE`, which a hot standby refuses.
+    pub is_read_write: bool,
     /// `SERIALIZABLE`, which a hot standby refuses.
     pub is_serializable: bool,
 }

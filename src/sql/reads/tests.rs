@@ -302,18 +302,20 @@ fn what_is_about_one_server_is_told_apart() {
 #[test]
 #[rustfmt::skip] // One line a text.
 fn what_is_said_of_transactions_is_told() {
-    let modes = |is_read_only, is_serializable| TransactionModes { is_read_only, is_serializable };
+    let modes = |is_read_only, is_serializable| TransactionModes { is_read_only, is_read_write: false, is_serializable };
+    let writing = TransactionModes { is_read_write: true, ..TransactionModes::default() };
     for (text, expected) in [
         ("begin", AccessKind::Begin(modes(false, false))),
         ("BEGIN WORK;", AccessKind::Begin(modes(false, false))),
         ("start transaction read only", AccessKind::Begin(modes(true, false))),
         ("begin isolation level repeatable read, read only", AccessKind::Begin(modes(true, false))),
         ("begin isolation level serializable read only deferrable", AccessKind::Begin(modes(true, true))),
-        ("begin read only, read write", AccessKind::Begin(modes(false, false))),
+        ("begin read only, read write", AccessKind::Begin(writing)),
         ("begin isolation level repeatable read", AccessKind::Begin(modes(false, false))),
         ("begin only", AccessKind::Primary(Reason::Doubt)),
         ("begin read only 1", AccessKind::Primary(Reason::Doubt)),
         ("set transaction read only", AccessKind::SetTransaction(modes(true, false))),
+        ("set transaction read write", AccessKind::SetTransaction(writing)),
         ("set local transaction isolation level serializable", AccessKind::SetTransaction(modes(false, true))),
         ("set transaction snapshot 'x'", AccessKind::Primary(Reason::Doubt)),
         ("set session characteristics as transaction read only", AccessKind::Set),

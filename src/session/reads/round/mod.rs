@@ -43,6 +43,10 @@ pub(super) struct Round {
     /// It executes one statement at most: once anything of its reply is there, nothing that comes after
     /// it is another statement's.
     pub(super) is_single: bool,
+    /// The first of its statements ends a transaction block.
+    pub(super) ends_first: bool,
+    /// A block that began like this wrote later.
+    pub(super) precedes_writes: bool,
 }
 
 /// What the statements of a round do, taken together.
@@ -52,8 +56,14 @@ pub(super) enum Deed {
     Reads,
     /// It is the beginning of a transaction block that only reads.
     BeginsReadOnly,
-    /// It is the beginning of another one.
+    /// It is the beginning of one that does not say whether it does.
     Begins,
+    /// The same, and behind it are statements that certainly only read.
+    BeginsReads,
+    /// It is the beginning of one that no standby can have: `READ WRITE`, `SERIALIZABLE`.
+    BeginsWriting,
+    /// It makes the block that it stands in one of these.
+    SetsWriting,
     /// It ends a block.
     Ends,
     /// It sets a parameter, and neither reads nor writes anything else.
@@ -73,6 +83,10 @@ pub(in crate::session) struct Facts {
     pub(super) wants_lsn: bool,
     /// It is one statement.
     pub(super) is_single: bool,
+    /// It is several, and the first ends a transaction block.
+    pub(super) ends_first: bool,
+    /// A block that began with it wrote later.
+    pub(super) precedes_writes: bool,
 }
 
 /// What knows statements.
@@ -113,6 +127,8 @@ impl Round {
                     hint: reading.hint,
                     wants_lsn: reading.wants_lsn,
                     is_single: reading.executed <= 1 && !reading.has_several,
+                    ends_first: reading.ends_first,
+                    precedes_writes: reading.precedes_writes,
                 });
             }
         }
@@ -160,6 +176,8 @@ struct Reading<'a> {
     executed: usize,
     /// One of its texts is several.
     has_several: bool,
+    ends_first: bool,
+    precedes_writes: bool,
     /// Statements that the round itself has parsed, by name.
     parsed: [Option<(&'a [u8], Facts)>; PARSED_COUNT_MAX],
 }
@@ -204,11 +222,16 @@ impl<'a> Reading<'a> {
     }
 
     fn does(&mut self, facts: Facts) {
+        self.ends_first |= self.deed.is_none() && (facts.ends_first || facts.deed == Deed::Ends);
+        self.precedes_writes |= facts.precedes_writes;
         self.deed = Some(match self.deed {
             None => facts.deed,
             // A statement is parsed, and then bound.
             Some(deed) if deed == facts.deed => deed,
             Some(Deed::BeginsReadOnly) if facts.deed == Deed::Reads => Deed::BeginsReadOnly,
+            Some(Deed::Begins | Deed::BeginsReads) if facts.deed == Deed::Reads => {
+                Deed::BeginsReads
+            },
             Some(Deed::Reads | Deed::Writes) if facts.deed.is_of_one_transaction() => Deed::Writes,
             Some(_) => Deed::Unclear,
         });
@@ -230,7 +253,13 @@ impl Deed {
             AccessKind::Begin(modes) if modes.is_read_only && !modes.is_serializable => {
                 Self::BeginsReadOnly
             },
+            AccessKind::Begin(modes) if modes.is_serializable || modes.is_read_write => {
+                Self::BeginsWriting
+            },
             AccessKind::Begin(_) => Self::Begins,
+            AccessKind::SetTransaction(modes) if modes.is_serializable || modes.is_read_write => {
+                Self::SetsWriting
+            },
             AccessKind::EndBlock => Self::Ends,
             AccessKind::Primary(_) if is_one_plain_statement(text) => Self::Writes,
             AccessKind::Set => Self::Sets,
@@ -245,20 +274,39 @@ impl Deed {
     }
 }
 
-/// Where the first round ends that certainly ends a transaction block, if it is there whole.
-pub(super) fn end_of_block(bytes: &[u8], known: &impl Known) -> Option<usize> {
-    let mut at = 0;
-    while let Some(rest @ [_, ..]) = bytes.get(at..) {
-        let may_end = position::may_end(rest);
-        match Round::read(rest, known) {
-            Said::Round(round) if may_end && round.deed == Deed::Ends => {
-                return Some(at + round.bytes);
-            },
-            Said::Round(round) => at += round.bytes,
-            Said::Part | Said::Other => return None,
+/// How far what a client says in a transaction block is of that block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// As far as anybody can tell.
+    All,
+    /// So far: there the round ends that certainly ends it.
+    Until(usize),
+    /// So far: there a round begins that ends it and then goes on.
+    GoesOnAt(usize),
+    /// So far: what begins there may be one of these, and is not there whole.
+    UnsaidAt(usize),
+}
+
+impl Reach {
+    /// How far what a client says is of the block that is open.
+    pub(super) fn of(bytes: &[u8], known: &impl Known) -> Self {
+        let mut at = 0;
+        while let Some(rest @ [_, ..]) = bytes.get(at..) {
+            let may_end = position::may_end(rest);
+            match Round::read(rest, known) {
+                Said::Round(round) if may_end && round.deed == Deed::Ends => {
+                    return Self::Until(at + round.bytes);
+                },
+                Said::Round(round) if may_end && round.ends_first => return Self::GoesOnAt(at),
+                Said::Round(round) => at += round.bytes,
+                Said::Part if may_end && rest.len() < ROUND_BYTES_MAX => {
+                    return Self::UnsaidAt(at);
+                },
+                Said::Part | Said::Other => return Self::All,
+            }
         }
+        Self::All
     }
-    None
 }
 
 /// Whether a text is certainly one statement: a semicolon that is part of a literal is taken for another

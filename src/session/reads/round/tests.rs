@@ -14,6 +14,7 @@ impl Known for Letters {
             Some(b'w') => Deed::Writes,
             Some(b'b') => Deed::Begins,
             Some(b'o') => Deed::BeginsReadOnly,
+            Some(b'e') if text.contains(&b';') => Deed::Unclear,
             Some(b'e') => Deed::Ends,
             _ => Deed::Unclear,
         };
@@ -27,6 +28,8 @@ impl Known for Letters {
             hint,
             wants_lsn: false,
             is_single: is_one_statement(text),
+            ends_first: text.starts_with(b"e;"),
+            precedes_writes: text == b"r before w",
         }
     }
 
@@ -90,7 +93,10 @@ fn a_round_does_what_all_of_its_statements_do() {
     assert_eq!(round(&["o", "r", "r"]), Some(Deed::BeginsReadOnly));
     assert_eq!(round(&["o", "w"]), Some(Deed::Unclear));
     assert_eq!(round(&["o", "e"]), Some(Deed::Unclear));
-    assert_eq!(round(&["b", "r"]), Some(Deed::Unclear));
+    assert_eq!(round(&["b", "r"]), Some(Deed::BeginsReads));
+    assert_eq!(round(&["b", "r", "r"]), Some(Deed::BeginsReads));
+    assert_eq!(round(&["b", "r", "w"]), Some(Deed::Unclear));
+    assert_eq!(round(&["b", "r", "b"]), Some(Deed::Unclear));
     assert_eq!(round(&["r", "b"]), Some(Deed::Unclear));
     assert_eq!(round(&["e", "w"]), Some(Deed::Unclear));
     assert_eq!(round(&["?"]), Some(Deed::Unclear));
@@ -135,17 +141,53 @@ fn a_round_is_single_if_it_executes_no_more_than_one_statement() {
 #[test]
 fn what_comes_behind_the_end_of_a_block_is_told_from_the_block() {
     let (commit, more) = (query("end"), [query("r"), query("w")].concat());
-    let end = |bytes: &[u8]| end_of_block(bytes, &Letters);
-    assert_eq!(end(&commit), Some(commit.len()));
+    let reach = |bytes: &[u8]| Reach::of(bytes, &Letters);
+    assert_eq!(reach(&commit), Reach::Until(commit.len()));
     let both = [more.clone(), commit.clone()].concat();
-    assert_eq!(end(&both), Some(both.len()));
+    assert_eq!(reach(&both), Reach::Until(both.len()));
     assert_eq!(
-        end(&[both.clone(), more.clone()].concat()),
-        Some(both.len())
+        reach(&[both.clone(), more.clone()].concat()),
+        Reach::Until(both.len())
     );
-    assert_eq!(end(&more), None);
-    assert_eq!(end(&commit[..commit.len() - 1]), None);
-    assert_eq!(end(b""), None);
+    assert_eq!(reach(&more), Reach::All);
+    assert_eq!(reach(b""), Reach::All);
+}
+
+#[test]
+fn a_round_that_ends_a_block_and_goes_on_is_not_of_the_block() {
+    let goes_on = query("e; w");
+    let reach = |bytes: &[u8]| Reach::of(bytes, &Letters);
+    assert_eq!(reach(&goes_on), Reach::GoesOnAt(0));
+    let before = query("r");
+    let both = [before.clone(), goes_on.clone(), query("w")].concat();
+    assert_eq!(reach(&both), Reach::GoesOnAt(before.len()));
+    let executed = ["e", "w"]
+        .iter()
+        .flat_map(|text| [parse("", text), bind(""), execute()]);
+    let pipeline: Vec<_> = executed.chain([sync()]).collect();
+    assert_eq!(reach(&pipeline.concat()), Reach::GoesOnAt(0));
+    for end in 6..goes_on.len() {
+        assert_eq!(reach(&goes_on[..end]), Reach::UnsaidAt(0), "{end}");
+    }
+    let part = [&before[..], &goes_on[..7]].concat();
+    assert_eq!(reach(&part), Reach::UnsaidAt(before.len()));
+    assert_eq!(reach(&query("w")[..6]), Reach::All);
+}
+
+#[test]
+fn a_beginning_that_wrote_later_is_known_wherever_it_stands_in_its_round() {
+    let precedes = |messages: &[Vec<u8>]| match Round::read(&messages.concat(), &Letters) {
+        Said::Round(round) => round.precedes_writes,
+        Said::Part | Said::Other => panic!("it is a round"),
+    };
+    assert!(!precedes(&[query("r")]));
+    assert!(precedes(&[query("r before w")]));
+    assert!(precedes(&[
+        parse("", "b"),
+        bind(""),
+        parse("", "r before w"),
+        sync()
+    ]));
 }
 
 #[test]
