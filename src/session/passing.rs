@@ -189,7 +189,7 @@ impl Session {
         };
         let read = relay::from_client(lease, bytes, out, &mut view);
         let read = read.map_err(End::ClientViolation)?;
-        if self.reading.is_some() && self.is_stuck() {
+        if self.reading.is_some() && self.is_stuck(bytes.len() - read.forwarded) {
             spare.append(&mut self.held, bytes);
             spare.append(&mut self.held, behind);
             self.turn_to_primary(Healed::Stuck, self.client.now());

@@ -28,7 +28,7 @@ pub(super) fn weigh(
 ) -> Weighed {
     if server.incoming.is_on_trial && is_heard(server, header) {
         return match observer.judge(server, bytes) {
-            Judged::Reply => Weighed::Told,
+            Judged::Reply | Judged::Begins => Weighed::Told,
             Judged::TooEarly => Weighed::TooEarly,
             Judged::Refusal(_) => Weighed::Over,
         };

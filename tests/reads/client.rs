@@ -23,6 +23,9 @@ pub(crate) const SHARED: [u32; 6] = [
 const READ: &str = "select key, value, port from counters, answers where key = $1";
 const WRITE: &str = "update counters set value = value + 1 where key = $1 returning value";
 
+/// How many workers each node has.
+pub(crate) const WORKERS: usize = 2;
+
 /// The counters of a client's own.
 pub(crate) fn own(number: u32) -> [u32; 2] {
     [2 * number, 2 * number + 1]
@@ -30,7 +33,7 @@ pub(crate) fn own(number: u32) -> [u32; 2] {
 
 /// What a client may do, and how often in proportion.
 type Act = fn(&mut Client<'_>) -> Result<(), WireError>;
-const ACTS: [(u32, Act); 14] = [
+const ACTS: [(u32, Act); 18] = [
     (16, read_in_a_query),
     (14, read_by_name),
     (8, read_unnamed),
@@ -41,6 +44,10 @@ const ACTS: [(u32, Act); 14] = [
     (10, write_in_a_query),
     (8, write_by_name),
     (4, write_in_a_block),
+    (4, read_in_a_block_that_may_write),
+    (3, begin_and_write_in_a_pipeline),
+    (3, read_and_write_in_a_block),
+    (3, write_behind_the_end_of_a_block),
     (4, write_and_read_in_a_pipeline),
     (3, write_and_read_in_a_query),
     (1, come_as_somebody_new),
@@ -60,6 +67,8 @@ pub(crate) struct Client<'a> {
     session: u32,
     /// In a block that only reads, which is lost with its server, wherever that is.
     is_in_block: bool,
+    /// How often a write behind a read in a block was refused.
+    refusals: usize,
     pub(crate) events: Vec<Event>,
     pub(crate) shares: Shares,
 }
@@ -76,6 +85,7 @@ impl<'a> Client<'a> {
             node,
             session: course.session(),
             is_in_block: false,
+            refusals: 0,
             events: Vec::new(),
             shares: Shares::new(),
         }
@@ -302,6 +312,83 @@ fn write_in_a_block(client: &mut Client<'_>) -> Result<(), WireError> {
         wire.query("commit")?;
         Ok(value)
     })
+}
+
+/// What its first read shows is what was there when that began, and the others show no less.
+fn read_in_a_block_that_may_write(client: &mut Client<'_>) -> Result<(), WireError> {
+    let begin = *client.random.pick(&[
+        "begin",
+        "start transaction isolation level repeatable read",
+        "begin isolation level read committed",
+    ]);
+    client.wire.query(begin)?;
+    let began = client.course.now();
+    for _ in 0..3 {
+        let key = client.key();
+        client.is_in_block = true;
+        let rows = client.wire.query(&reading(key))?;
+        client.note_read(began, &rows, 1);
+    }
+    client.wire.query("commit")?;
+    client.is_in_block = false;
+    Ok(())
+}
+
+/// As drivers do that begin a transaction with its first statement.
+fn begin_and_write_in_a_pipeline(client: &mut Client<'_>) -> Result<(), WireError> {
+    let key = client.key();
+    client.raise(key, |wire| {
+        let begin = [
+            wire::parse("", "BEGIN")?,
+            wire::bind("", "", &[])?,
+            wire::execute("")?,
+        ];
+        wire.send(&[begin.concat(), round("write", key)?].concat())?;
+        let value = wire.rows()?;
+        wire.query("commit")?;
+        Ok(value)
+    })
+}
+
+/// Where nobody knows yet that it writes later, the block may be at a replica, which refuses that:
+/// once on each worker of each node.
+fn read_and_write_in_a_block(client: &mut Client<'_>) -> Result<(), WireError> {
+    let key = client.key();
+    let began = client.course.now();
+    client.wire.query("begin")?;
+    client.is_in_block = true;
+    let sql = format!("select value from counters where key = {key}");
+    let seen: u64 = client.wire.query(&sql)?.parse().unwrap();
+    client.note(key, began, What::Read(seen));
+    let wrote = client.wire.query(&writing(key));
+    if wrote
+        .as_ref()
+        .is_err_and(|error| error.sqlstate() == "25006")
+    {
+        client.refusals += 1;
+        assert!(
+            client.refusals <= WORKERS * client.nodes.len(),
+            "it was known"
+        );
+        client.wire.query("rollback")?;
+    } else {
+        let value = wrote?;
+        client.raise(key, |wire| wire.query("commit").map(|_| value))?;
+    }
+    client.is_in_block = false;
+    Ok(())
+}
+
+/// A text that ends a block which only reads, and writes.
+fn write_behind_the_end_of_a_block(client: &mut Client<'_>) -> Result<(), WireError> {
+    let key = client.key();
+    let began = client.course.now();
+    client.is_in_block = true;
+    client.wire.query("begin read only")?;
+    let rows = client.wire.query(&reading(key))?;
+    client.note_read(began, &rows, 1);
+    client.is_in_block = false;
+    client.raise(key, |wire| wire.query(&format!("commit; {}", writing(key))))
 }
 
 fn write_and_read_in_a_pipeline(client: &mut Client<'_>) -> Result<(), WireError> {

@@ -35,17 +35,35 @@ const SEED: u64 = 20_261_130;
 /// How many of many violations are shown.
 const SHOWN_MAX: usize = 10;
 
+const FIRST_STATEMENT: &str = "transaction_routing = \"first_statement\"";
+
 /// Crowds come one after the other: each is to have the machine for itself.
 static TURN: Mutex<()> = Mutex::new(());
 
 #[test]
 fn no_session_goes_back_whatever_becomes_of_the_servers() {
-    come("session", Rule::Session);
+    come("consistency = \"session\"", Rule::Session);
 }
 
 #[test]
 fn nobody_of_a_tenant_reads_less_than_its_node_has_acknowledged() {
-    come("tenant", Rule::Tenant);
+    come("consistency = \"tenant\"", Rule::Tenant);
+}
+
+#[test]
+fn no_session_goes_back_where_blocks_are_decided_by_their_first_statement() {
+    come(
+        &format!("consistency = \"session\"\n{FIRST_STATEMENT}"),
+        Rule::Session,
+    );
+}
+
+#[test]
+fn nobody_reads_less_than_was_acknowledged_where_blocks_are_decided_by_their_first_statement() {
+    come(
+        &format!("consistency = \"tenant\"\n{FIRST_STATEMENT}"),
+        Rule::Tenant,
+    );
 }
 
 #[test]
@@ -84,14 +102,14 @@ fn number(variable: &str, otherwise: u64) -> u64 {
     given.map_or(otherwise, |text| text.parse().expect(variable))
 }
 
-fn come(consistency: &str, rule: Rule) {
+fn come(pool: &str, rule: Rule) {
     // Who was before us may have failed.
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let seconds = number("TIDEGATE_READS_SECONDS", SECONDS);
     let clients = u32::try_from(number("TIDEGATE_READS_CLIENTS", CLIENTS)).unwrap();
     let seed = number("TIDEGATE_READS_SEED", SEED);
     let plan = Plan {
-        pool: &format!("consistency = \"{consistency}\"\npool_size = 10"),
+        pool: &format!("{pool}\npool_size = 10"),
         tenant: "failover_wait = \"40s\"",
         ..Plan::LARGE
     };
@@ -121,7 +139,8 @@ fn come(consistency: &str, rule: Rule) {
     // Seen only where the test's output is shown.
     drop(writeln!(
         std::io::stdout(),
-        "{consistency}, seed {seed}, {seconds} s: {} blows, {report}",
+        "{}, seed {seed}, {seconds} s: {} blows, {report}",
+        pool.replace('\n', ", "),
         blows.len()
     ));
     must_be_right(&history, rule, &blows);
@@ -204,7 +223,16 @@ fn report(stage: &Stage, history: &History, shares: &Shares, excused: u64) -> St
     let mut text = String::new();
     let writes = history.events.iter();
     let writes = writes.filter(|event| matches!(event.what, What::Wrote(_)));
+    let moves = |node: &Node| {
+        let lines = node.pooler.log_lines();
+        lines
+            .iter()
+            .filter(|line| line.contains("rule=\"moves\""))
+            .count()
+    };
+    let moves: usize = stage.nodes.iter().map(moves).sum();
     // Writing to a string cannot fail.
+    write!(text, "{moves} blocks moved; ").ok();
     write!(
         text,
         "{} writes, {excused} errors of a moving primary",

@@ -19,7 +19,7 @@ const END: &str = "the tour is over\n";
 /// The counters of the drivers.
 const PLAN: Plan<'_> = Plan {
     nodes: &[&[20, 0]],
-    sql: "insert into counters select n, 0 from generate_series(1, 4) n",
+    sql: "insert into counters select n, 0 from generate_series(1, 7) n",
     ..Plan::SMALL
 };
 
@@ -27,10 +27,11 @@ const PLAN: Plan<'_> = Plan {
 fn reads_what_it_writes(
     program: &str,
     key: &str,
+    pool: &str,
     arguments: impl FnOnce(&Stage) -> Vec<String>,
     run: impl FnOnce(&Path, &[&str]) -> Result<String, Failure>,
 ) {
-    let Some(stage) = PLAN.stage() else {
+    let Some(stage) = (Plan { pool, ..PLAN }).stage() else {
         return;
     };
     stage.clusters[1].delay_replay(LAG).unwrap();
@@ -52,31 +53,54 @@ fn url(stage: &Stage) -> Vec<String> {
     vec![stage.database.url_through(stage.nodes[0].server.port())]
 }
 
+fn dsn(stage: &Stage) -> Vec<String> {
+    let (database, port) = (&stage.database, stage.nodes[0].server.port());
+    vec![database.dsn_through(port, &database.user)]
+}
+
+fn jdbc(stage: &Stage) -> Vec<String> {
+    let (database, port) = (&stage.database, stage.nodes[0].server.port());
+    let url = format!("jdbc:postgresql://127.0.0.1:{port}/{}", database.name);
+    vec![url, database.user.clone(), database.password.clone()]
+}
+
 #[test]
 fn psycopg_reads_what_it_writes() {
-    let dsn = |stage: &Stage| {
-        let (database, port) = (&stage.database, stage.nodes[0].server.port());
-        vec![database.dsn_through(port, &database.user)]
-    };
-    reads_what_it_writes("psycopg_reads.py", "1", dsn, programs::python);
+    reads_what_it_writes("psycopg_reads.py", "1", "", dsn, programs::python);
 }
 
 #[test]
 fn asyncpg_reads_what_it_writes() {
-    reads_what_it_writes("asyncpg_reads.py", "2", url, programs::python);
+    reads_what_it_writes("asyncpg_reads.py", "2", "", url, programs::python);
 }
 
 #[test]
 fn node_postgres_reads_what_it_writes() {
-    reads_what_it_writes("node/pg_reads.cjs", "3", url, programs::node);
+    reads_what_it_writes("node/pg_reads.cjs", "3", "", url, programs::node);
 }
 
 #[test]
 fn pgjdbc_reads_what_it_writes() {
-    let arguments = |stage: &Stage| {
-        let (database, port) = (&stage.database, stage.nodes[0].server.port());
-        let url = format!("jdbc:postgresql://127.0.0.1:{port}/{}", database.name);
-        vec![url, database.user.clone(), database.password.clone()]
-    };
-    reads_what_it_writes("java/Reads.java", "4", arguments, programs::java);
+    reads_what_it_writes("java/Reads.java", "4", "", jdbc, programs::java);
+}
+
+/// Blocks begin where their first statement says.
+const FIRST_STATEMENT: &str = "transaction_routing = \"first_statement\"";
+
+#[test]
+fn psycopg_without_autocommit_reads_at_the_replica_and_writes_at_the_primary() {
+    let program = "psycopg_blocks.py";
+    reads_what_it_writes(program, "5", FIRST_STATEMENT, dsn, programs::python);
+}
+
+#[test]
+fn asyncpg_in_transactions_reads_at_the_replica_and_writes_at_the_primary() {
+    let program = "asyncpg_blocks.py";
+    reads_what_it_writes(program, "6", FIRST_STATEMENT, url, programs::python);
+}
+
+#[test]
+fn pgjdbc_without_autocommit_reads_at_the_replica_and_writes_at_the_primary() {
+    let program = "java/Blocks.java";
+    reads_what_it_writes(program, "7", FIRST_STATEMENT, jdbc, programs::java);
 }

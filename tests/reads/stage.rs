@@ -18,6 +18,8 @@ use tidegate_harness::skip;
 use tidegate_harness::wire::Login;
 use tidegate_harness::wire::Wire;
 
+use crate::client::WORKERS;
+
 /// How long anything may take to come about.
 pub(crate) const LIMIT: Duration = Duration::from_secs(40);
 
@@ -119,7 +121,7 @@ impl Plan<'_> {
         let endpoints = Endpoint::numbered(relays.iter().map(DelayingRelay::port));
         let region = format!("region = \"region-{number}\"");
         let options = NodeOptions {
-            node: &format!("workers = 2\n{region}\nmax_unauthenticated_per_address = 1000"),
+            node: &format!("workers = {WORKERS}\n{region}\nmax_unauthenticated_per_address = 1000"),
             log: "level = \"debug\"",
             pool: self.pool,
             tenant: self.tenant,

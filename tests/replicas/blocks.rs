@@ -1,4 +1,5 @@
-//! Transaction blocks that begin at the replica and turn out to belong on the primary.
+//! Read-only transaction blocks at the replica that turn out to belong on the primary, at their
+//! beginning or with their end.
 
 use tidegate_harness::polling;
 use tidegate_harness::wire;
@@ -12,19 +13,11 @@ use crate::world::WHO;
 use crate::world::World;
 use crate::world::world;
 
-const FIRST_STATEMENT: &str = "transaction_routing = \"first_statement\"";
-
 /// Where a client is, without a word that a block could be told by.
-const IN_RECOVERY: &str = "select pg_is_in_recovery()";
-
-/// How many queries of this text the replica has heard.
-fn heard_there(world: &World, text: &str) -> String {
-    let sql = format!("select count(*) from pg_stat_activity where query = '{text}'");
-    world.standby.psql(&sql).unwrap()
-}
+pub(crate) const IN_RECOVERY: &str = "select pg_is_in_recovery()";
 
 /// Begins a block until that is at the replica.
-fn begin_there(client: &mut Wire, begin: &str) {
+pub(crate) fn begin_there(client: &mut Wire, begin: &str) {
     let at_replica = [
         wire::query(begin).unwrap(),
         wire::query(WHO).unwrap(),
@@ -39,13 +32,13 @@ fn begin_there(client: &mut Wire, begin: &str) {
     client.query(begin).unwrap();
 }
 
-fn says(client: &mut Wire, texts: &[&str]) -> Vec<String> {
+pub(crate) fn says(client: &mut Wire, texts: &[&str]) -> Vec<String> {
     let said = texts.iter().map(|text| wire::query(text).unwrap());
     client.send(&said.collect::<Vec<_>>().concat()).unwrap();
     texts.iter().map(|_| client.rows().unwrap()).collect()
 }
 
-fn table(world: &World, name: &str) {
+pub(crate) fn table(world: &World, name: &str) {
     let sql = format!("create table {name} (number int); grant all on {name} to public");
     world.prepare(&sql);
 }
@@ -176,239 +169,4 @@ fn what_a_block_at_the_replica_has_set_for_its_session_is_not_lost_behind_its_en
     client.query("set application_name = 'kept'").unwrap();
     client.query("commit; select 1").unwrap();
     assert_eq!(client.query("show application_name").unwrap(), "kept");
-}
-
-#[test]
-fn the_first_statement_of_a_block_says_where_it_stays() {
-    let Some(world) = World::start(FIRST_STATEMENT) else {
-        return;
-    };
-    table(&world, "decided");
-    let mut client = world.reader();
-    begin_there(&mut client, "begin");
-    for _ in 0..2 {
-        assert_eq!(client.query(WHO).unwrap(), REPLICA);
-    }
-    client.query("commit").unwrap();
-    let insert = "insert into decided values (1) returning number";
-    for number in 1..=5 {
-        client
-            .query("begin isolation level repeatable read")
-            .unwrap();
-        assert_eq!(client.query(insert).unwrap(), "1");
-        let isolation = client.query("show transaction_isolation").unwrap();
-        assert_eq!(isolation, "repeatable read");
-        let count = client.query("select count(*) from decided").unwrap();
-        assert_eq!(count, number.to_string());
-        assert_eq!(client.query(WHO).unwrap(), PRIMARY);
-        client.query("commit").unwrap();
-        client.query("start transaction").unwrap();
-        let count = client.query("select count(*) from decided").unwrap();
-        assert_eq!(count, number.to_string());
-        client.query("commit").unwrap();
-    }
-    for first in [
-        "set local timezone = 'UTC'",
-        "savepoint a",
-        IN_RECOVERY,
-        "lock decided",
-    ] {
-        begin_there(&mut client, "begin");
-        client.query(first).unwrap();
-        assert_eq!(client.query(IN_RECOVERY).unwrap(), "f", "{first}");
-        client.query("rollback").unwrap();
-    }
-    for begin in ["begin read write", "begin isolation level serializable"] {
-        client.query(begin).unwrap();
-        assert_eq!(client.query(WHO).unwrap(), PRIMARY, "{begin}");
-        client.query("rollback").unwrap();
-    }
-}
-
-#[test]
-fn a_block_whose_first_statement_comes_with_its_beginning_is_decided_at_once() {
-    let Some(world) = World::start(FIRST_STATEMENT) else {
-        return;
-    };
-    table(&world, "at_once");
-    let mut client = world.reader();
-    let begin = |client: &mut Wire, first: &str, way: usize| {
-        let execute = |sql: &str| {
-            let parse = wire::parse("", sql).unwrap();
-            [
-                parse,
-                wire::bind("", "", &[]).unwrap(),
-                wire::execute("").unwrap(),
-            ]
-            .concat()
-        };
-        let said = match way {
-            0 => wire::query(format!("begin; {first}")).unwrap(),
-            1 => [execute("BEGIN"), execute(first), wire::sync()].concat(),
-            _ => [wire::query("begin").unwrap(), wire::query(first).unwrap()].concat(),
-        };
-        client.send(&said).unwrap();
-        if way == 2 {
-            client.rows().unwrap();
-        }
-        let row = client.rows().unwrap();
-        let is_there = client.query("show vacuum_cost_page_dirty").unwrap() == REPLICA;
-        client.query("commit").unwrap();
-        (row, is_there)
-    };
-    for way in 0..3 {
-        let mut is_there = || begin(&mut client, WHO, way) == (REPLICA.to_owned(), true);
-        polling::until_true("a block at the replica", LIMIT, &mut is_there).unwrap();
-        let insert = "insert into at_once values (1) returning number";
-        assert_eq!(
-            begin(&mut client, insert, way),
-            ("1".to_owned(), false),
-            "{way}"
-        );
-    }
-    assert_eq!(client.query("select count(*) from at_once").unwrap(), "3");
-    // None of them has begun there and moved.
-    assert_eq!(heard_there(&world, "ROLLBACK"), "0");
-}
-
-#[test]
-fn a_block_whose_first_statement_the_replica_refuses_moves_and_nobody_hears_of_it() {
-    let Some(world) = World::start(FIRST_STATEMENT) else {
-        return;
-    };
-    world.prepare(
-        "create sequence in_block; create view hidden_in_block as select nextval('in_block') as number;\
-         grant all on sequence in_block to public; grant all on hidden_in_block to public",
-    );
-    let mut client = world.reader();
-    begin_there(&mut client, "begin");
-    let sql = "select number from hidden_in_block";
-    assert_eq!(client.query(sql).unwrap(), "1");
-    assert_eq!(client.query(WHO).unwrap(), PRIMARY);
-    client.query("commit").unwrap();
-    // The same by name, and what is parsed stays parsed.
-    begin_there(&mut client, "begin");
-    let sql = "select number * $1::int from hidden_in_block";
-    client.send(&round("mine", Some(sql), &["10"])).unwrap();
-    assert_eq!(client.rows().unwrap(), "20");
-    client.query("commit").unwrap();
-    client.send(&round("mine", None, &["10"])).unwrap();
-    assert_eq!(client.rows().unwrap(), "30");
-}
-
-#[test]
-fn a_write_behind_a_read_at_the_replica_fails_once_and_blocks_like_it_begin_at_the_primary() {
-    let Some(world) = World::start(FIRST_STATEMENT) else {
-        return;
-    };
-    table(&world, "later");
-    let mut client = world.reader();
-    begin_there(&mut client, "begin");
-    let first = "select number from later where number = 0";
-    assert_eq!(client.query(first).unwrap(), "");
-    let insert = "insert into later values (1) returning number";
-    assert_eq!(client.query(insert).unwrap_err().sqlstate(), "25006");
-    client.query("rollback").unwrap();
-    for way in 0..3 {
-        let first = "select number from later where number = 7";
-        match way {
-            0 => drop(says(&mut client, &["begin", first])),
-            1 => drop(client.query(&format!("begin; {first}")).unwrap()),
-            _ => {
-                client.query("begin").unwrap();
-                client.send(&round("", Some(first), &[])).unwrap();
-                client.rows().unwrap();
-            },
-        }
-        assert_eq!(client.query(insert).unwrap(), "1", "{way}");
-        client.query("commit").unwrap();
-    }
-    // On its own it is a read as any other.
-    begin_there(&mut client, "begin");
-    client.query(WHO).unwrap();
-    assert_eq!(client.query(insert).unwrap_err().sqlstate(), "25006");
-    client.query("rollback").unwrap();
-    let is_there = || client.query(WHO).unwrap() == REPLICA;
-    polling::until_true("the read at the replica", LIMIT, is_there).unwrap();
-}
-
-#[test]
-fn a_first_statement_that_comes_in_pieces_is_decided_when_it_is_there_whole() {
-    let Some(world) = World::start(FIRST_STATEMENT) else {
-        return;
-    };
-    table(&world, "pieces");
-    let mut client = world.reader();
-    for (said, expected) in [
-        (
-            wire::query("insert into pieces values (3) returning number").unwrap(),
-            "3",
-        ),
-        (
-            round(
-                "",
-                Some("insert into pieces values (4) returning number"),
-                &[],
-            ),
-            "4",
-        ),
-        (wire::query(WHO).unwrap(), REPLICA),
-    ] {
-        for cut in [1, 5, 6, 20, said.len() - 1] {
-            begin_there(&mut client, "begin");
-            client.send(&said[..cut.min(said.len() - 1)]).unwrap();
-            // Whoever has been answered has been heard.
-            world.connect().query("select 1").unwrap();
-            client.send(&said[cut.min(said.len() - 1)..]).unwrap();
-            assert_eq!(client.rows().unwrap(), expected, "{cut}");
-            client.query("commit").unwrap();
-        }
-    }
-}
-
-#[test]
-fn the_server_that_a_block_has_left_is_used_again() {
-    let Some(world) = World::start(&format!("{FIRST_STATEMENT}\npool_size = 1")) else {
-        return;
-    };
-    table(&world, "used_again");
-    let mut client = world.reader();
-    client.query("set application_name = 'used_again'").unwrap();
-    let is_there = || client.query(WHO).unwrap() == REPLICA;
-    polling::until_true("a read at the replica", LIMIT, is_there).unwrap();
-    let process = || {
-        let sql = "select pid from pg_stat_activity where application_name = 'used_again'";
-        world.standby.psql(sql).unwrap()
-    };
-    let before = process();
-    for _ in 0..5 {
-        begin_there(&mut client, "begin");
-        client.query("insert into used_again values (1)").unwrap();
-        client.query("commit").unwrap();
-    }
-    let is_there = || client.query(WHO).unwrap() == REPLICA;
-    polling::until_true("a read at the replica", LIMIT, is_there).unwrap();
-    assert_eq!(process(), before);
-}
-
-#[test]
-fn a_block_that_has_done_nothing_outlives_its_server_at_the_replica() {
-    let Some(world) = World::start(FIRST_STATEMENT) else {
-        return;
-    };
-    table(&world, "outlives");
-    let mut client = world.reader();
-    client.query("set application_name = 'outlives'").unwrap();
-    let end = "select count(pg_terminate_backend(pid, 10000)) from pg_stat_activity \
-               where application_name = 'outlives' and state = 'idle in transaction'";
-    for begin in ["begin", "begin read only"] {
-        polling::until_true("a block at the replica", LIMIT, || {
-            client.query(begin).unwrap();
-            let is_ended = world.standby.psql(end).unwrap() == "1";
-            client.query("select number from outlives").unwrap();
-            client.query("commit").unwrap();
-            is_ended
-        })
-        .unwrap();
-    }
 }

@@ -4,6 +4,7 @@
 
 mod blocks;
 mod explained;
+mod first_statements;
 mod watched;
 mod world;
 

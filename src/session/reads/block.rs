@@ -19,6 +19,7 @@
 //! `now()`.
 
 use tidegate_proto::backend::TransactionStatus;
+use tidegate_proto::backend::tag as backend;
 use tidegate_proto::exchange::Owner;
 use tidegate_proto::frontend::Query;
 use tidegate_proto::frontend::tag as frontend;
@@ -34,6 +35,7 @@ use crate::session::reads::Stage;
 use crate::session::reads::Step;
 use crate::session::reads::knowledge::Knowledge;
 use crate::session::reads::position;
+use crate::session::reads::round;
 use crate::session::reads::round::Deed;
 use crate::session::reads::round::Reach;
 use crate::session::reads::round::Round;
@@ -232,34 +234,73 @@ impl Session {
         let (Some(reading), Some(reads)) = (&mut self.reading, self.client.pool.reads()) else {
             return;
         };
-        let knowledge = Knowledge::of(&self.client, self.statements.as_deref(), &reads);
         let is_open = |lease: &Lease| lease.ledger.status() == TransactionStatus::InTransaction;
         let opens = reading.opens.take();
-        if let Some(opens) = opens
-            && !is_kept
-            && self.lease.as_ref().is_some_and(is_open)
-            && let Some(begin) = knowledge.beginning(&reading.kept)
-        {
-            let only_begins = matches!(reading.deed, Some(Deed::Begins | Deed::BeginsReadOnly));
-            reading.block = Some(Box::new(Block {
-                begin,
-                opens,
-                is_untouched: only_begins && reading.is_single,
-                first: Vec::new(),
-                is_moving: false,
-            }));
+        if !is_kept && self.lease.as_ref().is_some_and(is_open) {
+            reading.block = reading.block.take().or(opens);
         }
         if let Some(block) = &mut reading.block
             && block.opens == Opens::FirstStatement
             && !block.is_untouched
             && block.first.is_empty()
         {
+            let knowledge = Knowledge::of(&self.client, self.statements.as_deref(), &reads);
             block.first = knowledge.shapes_of_reads(&reading.kept);
         }
     }
 }
 
+impl Block {
+    /// The block that this round begins, whose bytes stand first; none if nobody can tell its beginning.
+    pub(super) fn begun_by(
+        opens: Opens,
+        round: Round,
+        bytes: &[u8],
+        knowledge: &Knowledge<'_>,
+    ) -> Option<Box<Self>> {
+        let only_begins = matches!(round.deed, Deed::Begins | Deed::BeginsReadOnly);
+        Some(Box::new(Self {
+            begin: knowledge.beginning(bytes.get(..round.bytes)?)?,
+            opens,
+            is_untouched: only_begins && round.is_single,
+            first: Vec::new(),
+            is_moving: false,
+        }))
+    }
+}
+
 impl Reading {
+    /// Whether the round at a replica is a pipeline that begins a block, of which the client has heard
+    /// nothing.
+    pub(super) fn begins_in_pipeline(&self) -> bool {
+        let is_pipeline = !self.is_single && self.kept.first() != Some(&frontend::QUERY);
+        self.opens.is_some() && is_pipeline
+    }
+
+    /// The client hears that its block has begun: with the last message of that, of which the first byte
+    /// is told, the block is there, and what is behind it can move by itself.
+    pub(super) fn hears_beginning(&mut self, told: &[u8]) {
+        if told.first() != Some(&backend::COMMAND_COMPLETE) {
+            return;
+        }
+        self.block = self.opens.take();
+        let end = round::end_of_execute(&self.kept).unwrap_or_default();
+        self.kept.drain(..end);
+        let executes = round::messages(&self.kept).filter(|(tag, _)| *tag == frontend::EXECUTE);
+        self.is_single = executes.count() <= 1;
+    }
+
+    /// Whether of a round, but for so many bytes of it, no more was sent than the beginning of a block:
+    /// that is told by itself.
+    pub(super) fn waits_behind_beginning(&self, unsent: usize) -> bool {
+        let sent = self.kept.len().checked_sub(unsent);
+        let sent = sent
+            .and_then(|sent| self.kept.get(..sent))
+            .unwrap_or_default();
+        let executes = round::messages(sent).filter(|(tag, _)| *tag == frontend::EXECUTE);
+        self.begins_in_pipeline() && executes.count() <= 1
+    }
+
     /// Whether a block is on its way to the primary.
     pub(super) fn is_moving(&self) -> bool {
         self.block.as_ref().is_some_and(|block| block.is_moving)

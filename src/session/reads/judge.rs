@@ -23,6 +23,9 @@ pub(in crate::session) enum Judged {
     TooEarly,
     /// The primary is to be asked, for this reason.
     Refusal(Healed),
+    /// It is of the beginning of a block, which the client may hear. What is behind that is still to be
+    /// judged.
+    Begins,
 }
 
 /// Judges what a replica has said from the beginning of a message on, to a round of one statement or
@@ -50,6 +53,27 @@ pub(super) fn judge(bytes: &[u8], is_single: bool) -> Judged {
             return Judged::TooEarly;
         }
     }
+}
+
+/// Whether a replica has said from here on that a block has begun, before anything else.
+pub(super) fn has_begun(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let Ok(Some(header)) = FrameHeader::parse(Sender::Backend, rest) {
+        let Some(body) = rest.get(FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + header.body_bytes())
+        else {
+            return false;
+        };
+        if header.tag() == backend::COMMAND_COMPLETE {
+            return matches!(body, b"BEGIN\0" | b"START TRANSACTION\0");
+        }
+        if !says_nothing_yet(header.tag()) {
+            return false;
+        }
+        rest = rest
+            .get(FRAME_HEADER_BYTES + body.len()..)
+            .unwrap_or_default();
+    }
+    false
 }
 
 /// Whether an error may still follow instead of a reply.
@@ -178,6 +202,27 @@ mod tests {
         assert_eq!(judge(&whole, false), Judged::Reply);
         let long = first.repeat(WITHHELD_BYTES_MAX / first.len() + 1);
         assert_eq!(judge(&long, false), Judged::Reply);
+    }
+
+    #[test]
+    fn the_beginning_of_a_block_is_known_when_all_of_its_answer_is_there() {
+        let parsed = [message(b'1', b""), message(b'2', b""), message(b'n', b"")].concat();
+        for command in [&b"BEGIN\0"[..], b"START TRANSACTION\0"] {
+            let begun = [parsed.clone(), message(b'C', command)].concat();
+            assert!(has_begun(&begun));
+            assert!(has_begun(&[begun.clone(), error("25006")].concat()));
+            for end in 0..begun.len() {
+                assert!(!has_begun(&begun[..end]), "{end}");
+            }
+        }
+        for other in [
+            message(b'C', b"SELECT 1\0"),
+            message(b'D', b"\0\0"),
+            error("25006"),
+        ] {
+            let begun = message(b'C', b"BEGIN\0");
+            assert!(!has_begun(&[parsed.clone(), other, begun].concat()));
+        }
     }
 
     #[test]

@@ -42,7 +42,6 @@ pub(super) use self::position::ANSWER_BYTES;
 pub(super) use self::route::Way;
 
 use self::block::Block;
-use self::block::Opens;
 use self::round::Deed;
 use self::waiting::Replay;
 use self::wishes::Wishes;
@@ -83,7 +82,7 @@ pub(super) struct Reading {
     /// It is `SHOW tidegate.lsn`.
     wants_lsn: bool,
     /// The block that it begins at a replica.
-    opens: Option<Opens>,
+    opens: Option<Box<Block>>,
     /// The block that is open there, if it may still move.
     block: Option<Box<Block>>,
 }

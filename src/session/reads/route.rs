@@ -21,6 +21,7 @@ use crate::session::Client;
 use crate::session::reads::Reading;
 use crate::session::reads::Stage;
 use crate::session::reads::Step;
+use crate::session::reads::block::Block;
 use crate::session::reads::knowledge::Knowledge;
 use crate::session::reads::round::Deed;
 use crate::session::reads::round::Known;
@@ -114,7 +115,8 @@ impl Session {
             None => Step::Free,
         };
         reading.is_single = round.is_some_and(|round| round.is_single);
-        reading.opens = stay.opens().filter(|_| step == Step::Trial);
+        let opens = stay.opens().filter(|_| step == Step::Trial);
+        reading.opens = opens.and_then(|opens| Block::begun_by(opens, round?, bytes, &knowledge));
         reading.kept.clear();
         reading.stage = Stage::Replica {
             life: replica.life,

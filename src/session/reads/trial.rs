@@ -17,6 +17,7 @@ use crate::session::reads::Reading;
 use crate::session::reads::Stage;
 use crate::session::reads::Step;
 use crate::session::reads::is_past;
+use crate::session::reads::judge::has_begun;
 use crate::session::reads::judge::judge;
 use crate::session::reads::knowledge::Knowledge;
 use crate::session::reads::route;
@@ -210,11 +211,15 @@ impl Session {
         }
     }
 
-    /// Whether a part of the round waits for the replica, whose answer stands behind one that is not told
-    /// before the whole round is judged.
-    pub(in crate::session) fn is_stuck(&self) -> bool {
+    /// Whether a part of the round, so many bytes, waits for the replica, whose answer stands behind one
+    /// that is not told before the whole round is judged.
+    pub(in crate::session) fn is_stuck(&self, unsent: usize) -> bool {
         let owes_client = |lease: &Lease| lease.ledger.owes_client();
-        self.conversation.waits && self.may_move() && self.lease.as_ref().is_some_and(owes_client)
+        let reading = self.reading.as_ref();
+        self.conversation.waits
+            && self.may_move()
+            && self.lease.as_ref().is_some_and(owes_client)
+            && !reading.is_some_and(|reading| reading.waits_behind_beginning(unsent))
     }
 
     /// What a server's words mean for a round at a replica: whether it has just refused it.
@@ -347,6 +352,10 @@ impl Reading {
 
     /// What a replica says while a round is on trial.
     pub(in crate::session) fn judge(&mut self, server: &mut Server, bytes: &[u8]) -> Judged {
+        if self.begins_in_pipeline() && has_begun(bytes) {
+            self.hears_beginning(bytes);
+            return Judged::Begins;
+        }
         let Stage::Replica { step, .. } = &mut self.stage else {
             server.incoming.is_on_trial = false;
             return Judged::Reply;
@@ -358,7 +367,7 @@ impl Reading {
         server.incoming.is_on_trial = false;
         *step = match judged {
             Judged::Refusal(why) => Step::Refused(why),
-            Judged::Reply | Judged::TooEarly => Step::Accepted,
+            Judged::Reply | Judged::TooEarly | Judged::Begins => Step::Accepted,
         };
         judged
     }

@@ -152,6 +152,17 @@ pub(super) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     })
 }
 
+/// Where the first `Execute` ends.
+pub(super) fn end_of_execute(bytes: &[u8]) -> Option<usize> {
+    let mut end = 0;
+    let mut messages = messages(bytes).map(|(tag, body)| {
+        end += FRAME_HEADER_BYTES + body.len();
+        (tag, end)
+    });
+    let found = messages.find(|(tag, _)| *tag == frontend::EXECUTE);
+    found.map(|(_, end)| end)
+}
+
 /// Whether a message may be part of a round that is looked at.
 fn is_of_a_round(tag: u8, is_first: bool) -> bool {
     match tag {
