@@ -50,6 +50,10 @@ pub enum End {
     /// The server refused the client's settings, in its own words.
     #[error("the server refused the client's settings")]
     SettingsRefused(#[source] PoolError),
+    /// The primary refused to begin the client's transaction block, which was at a replica before, in its
+    /// own words.
+    #[error("the primary refused to begin the client's transaction block")]
+    BlockRefused(#[source] PoolError),
     /// A message could not be written.
     #[error("a message could not be written")]
     Unwritable(#[from] EncodeError),
@@ -70,7 +74,7 @@ impl End {
             | Self::TransactionInStatementMode => Fault::Client,
             Self::ServerGone { .. } | Self::ServerViolation(_) => Fault::Server,
             Self::NoServer(error) => error.fault(),
-            Self::SettingsRefused(error) => error.fault(),
+            Self::SettingsRefused(error) | Self::BlockRefused(error) => error.fault(),
             Self::Unwritable(_) | Self::Ended(_) => Fault::Pooler,
         }
     }
@@ -88,6 +92,7 @@ impl End {
             Self::ServerGone { .. } => "server_gone",
             Self::ServerViolation(_) => "server_violation",
             Self::SettingsRefused(_) => "settings_refused",
+            Self::BlockRefused(_) => "block_refused",
             Self::Unwritable(_) => "unwritable",
             Self::Ended(ending) => ending.label(),
         }
@@ -101,7 +106,7 @@ impl End {
             | Self::ClientBroke(_)
             | Self::ServerGone { has_said_why: true } => return None,
             Self::NoServer(error) => error.report(),
-            Self::SettingsRefused(error) => error.report(),
+            Self::SettingsRefused(error) | Self::BlockRefused(error) => error.report(),
             Self::Ended(ending) => report(ending.sqlstate(), ending.message(), "", ending.hint()),
             Self::ClientViolation(violation) => report(
                 SqlState::PROTOCOL_VIOLATION,

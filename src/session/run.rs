@@ -255,7 +255,11 @@ impl Session {
                 self.turn_to_primary(Healed::Settings, self.client.now());
                 return Ok(());
             }
-            return Err(End::SettingsRefused(error));
+            return Err(if self.is_block_moving() {
+                End::BlockRefused(error)
+            } else {
+                End::SettingsRefused(error)
+            });
         }
         self.take_reported();
         self.learn()?;

@@ -5,6 +5,7 @@
 mod blocks;
 mod explained;
 mod first_statements;
+mod refused;
 mod watched;
 mod world;
 

@@ -34,7 +34,7 @@ impl Watched {
             more: &format!("[http]\naddress = \"127.0.0.1:{http}\""),
             ..NodeOptions::default()
         };
-        let world = World::start_at(&options, replica)?;
+        let world = World::start_at(&options, replica, |primary| primary)?;
         Some(Self { world, http })
     }
 

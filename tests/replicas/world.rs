@@ -70,24 +70,29 @@ impl World {
 
     /// The same with other settings.
     pub(super) fn start_with(options: &NodeOptions<'_>) -> Option<Self> {
-        Self::start_at(options, "")
+        Self::start_at(options, "", |primary| primary)
     }
 
-    /// The same with other settings of the replica.
-    pub(super) fn start_at(options: &NodeOptions<'_>, replica: &str) -> Option<Self> {
+    /// The same with other settings of the replica, and a way to the primary: `way` is given its port,
+    /// and returns the one to connect to.
+    pub(super) fn start_at(
+        options: &NodeOptions<'_>,
+        replica: &str,
+        way: impl FnOnce(u16) -> u16,
+    ) -> Option<Self> {
         let Clusters {
             primary,
             standby,
             database,
         } = clusters()?;
-        let endpoint = |name: &str, cluster: &Cluster, lines: &str| Endpoint {
+        let endpoint = |name: &str, port: u16, lines: &str| Endpoint {
             name: name.to_owned(),
-            port: cluster.port(),
+            port,
             lines: lines.to_owned(),
         };
         let endpoints = [
-            endpoint("primary", primary, ""),
-            endpoint("replica", standby, &format!("role = \"replica\"\n{replica}")),
+            endpoint("primary", way(primary.port()), ""),
+            endpoint("replica", standby.port(), &format!("role = \"replica\"\n{replica}")),
         ];
         Some(Self {
             primary,
@@ -107,6 +112,11 @@ impl World {
         let is_there = || client.query(WHO).unwrap() == REPLICA;
         polling::until_true("a read at the replica", LIMIT, is_there).unwrap();
         client
+    }
+
+    /// What the primary says, past Tidegate.
+    pub(super) fn database_row(&self, sql: &str) -> String {
+        self.primary.psql_in(&self.database.name, sql).unwrap()
     }
 
     /// Changes something, and waits until the replica has it as well.

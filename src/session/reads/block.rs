@@ -212,6 +212,13 @@ impl Session {
         Ok(())
     }
 
+    /// Whether a block is on its way to the primary.
+    pub(in crate::session) fn is_block_moving(&self) -> bool {
+        self.reading
+            .as_ref()
+            .is_some_and(|reading| reading.is_moving())
+    }
+
     /// The primary may have begun the block that has moved there: what waits for that goes on.
     pub(super) fn note_begun(&mut self) {
         let Some(reading) = &mut self.reading else {

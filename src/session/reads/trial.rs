@@ -112,9 +112,7 @@ impl Session {
                 },
                 Step::Trial | Step::Accepted | Step::Refused(_) => {},
             },
-            _ if self.reading.as_ref().is_some_and(|it| it.is_moving()) => {
-                return (&[], bytes, false);
-            },
+            _ if self.is_block_moving() => return (&[], bytes, false),
             _ => return (bytes, &[], self.asks_position(bytes)),
         }
         let (Some(lease), Some(reading)) = (&mut self.lease, &mut self.reading) else {
