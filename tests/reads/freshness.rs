@@ -233,6 +233,29 @@ fn with_consistency_tenant_everybody_at_a_node_reads_what_anybody_there_wrote() 
 }
 
 #[test]
+fn with_consistency_tenant_a_block_shows_what_was_acknowledged_before_its_first_statement() {
+    let plan = Plan {
+        pool: "consistency = \"tenant\"\ntransaction_routing = \"first_statement\"",
+        ..SMALL
+    };
+    let Some(stage) = paused(&plan) else {
+        return;
+    };
+    let mut another = stage.nodes[0].connect();
+    let mut client = stage.nodes[0].connect();
+    stage.until(&mut client, "a block at the replica", |client| {
+        client.query("begin").unwrap();
+        let row = client.query(VALUE).unwrap();
+        client.query("commit").unwrap();
+        row == stage.row(0, 1)
+    });
+    client.query("begin").unwrap();
+    another.query(RAISE).unwrap();
+    assert_eq!(client.query(VALUE).unwrap(), stage.row(1, 0));
+    client.query("commit").unwrap();
+}
+
+#[test]
 fn with_consistency_bounded_a_replica_is_read_until_it_is_too_far_behind() {
     let plan = Plan {
         pool: "consistency = \"bounded\"\nmax_lag = \"4s\"",
