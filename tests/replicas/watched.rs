@@ -22,15 +22,16 @@ struct Watched {
 
 impl Watched {
     fn start() -> Option<Self> {
-        Self::start_at("")
+        Self::start_at("", "")
     }
 
-    /// With other settings of the replica.
-    fn start_at(replica: &str) -> Option<Self> {
+    /// With other settings of the tenant and of the replica.
+    fn start_at(tenant: &str, replica: &str) -> Option<Self> {
         let http = free_port().unwrap();
         let options = NodeOptions {
             node: "workers = 1",
             log: "level = \"info,tidegate::route=debug\"",
+            tenant,
             more: &format!("[http]\naddress = \"127.0.0.1:{http}\""),
             ..NodeOptions::default()
         };
@@ -69,7 +70,7 @@ impl Watched {
 
 #[test]
 fn a_replica_keeps_servers_ready_before_anybody_reads() {
-    let Some(watched) = Watched::start_at("min_pool_size = 2") else {
+    let Some(watched) = Watched::start_at("", "min_pool_size = 2") else {
         return;
     };
     let world = &watched.world;
@@ -282,4 +283,20 @@ fn the_console_tells_where_a_text_would_go_and_why() {
     let hinted = route("/* tidegate:primary */ select 1");
     assert_eq!(hinted[0][4], "it only reads; its comment says primary");
     assert_eq!(hinted[1][3], "demanded_primary");
+}
+
+#[test]
+fn a_block_that_moves_to_the_primary_is_counted_there() {
+    let Some(watched) = Watched::start_at("transaction_routing = \"first_statement\"", "") else {
+        return;
+    };
+    let mut client = settled(&watched.world);
+    for _ in 0..3 {
+        client.query("begin").unwrap();
+        client.query("set local work_mem = '5MB'").unwrap();
+        client.query("commit").unwrap();
+        let is_there = || client.query(WHO).unwrap() == REPLICA;
+        polling::until_true("a read at the replica again", LIMIT, is_there).unwrap();
+    }
+    watched.await_metric("routes_total", "primary", ",rule=\"moves\"", "3");
 }

@@ -92,7 +92,11 @@ impl World {
         };
         let endpoints = [
             endpoint("primary", way(primary.port()), ""),
-            endpoint("replica", standby.port(), &format!("role = \"replica\"\n{replica}")),
+            endpoint(
+                "replica",
+                standby.port(),
+                &format!("role = \"replica\"\n{replica}"),
+            ),
         ];
         Some(Self {
             primary,

@@ -292,7 +292,7 @@ impl Reading {
         }
         self.block = self.opens.take();
         let end = round::end_of_execute(&self.kept).unwrap_or_default();
-        self.kept.drain(..end);
+        self.kept.replace_front(end, b"");
         let executes = round::messages(&self.kept).filter(|(tag, _)| *tag == frontend::EXECUTE);
         self.is_single = executes.count() <= 1;
     }
