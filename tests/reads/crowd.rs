@@ -224,7 +224,7 @@ fn report(stage: &Stage, history: &History, shares: &Shares, excused: u64) -> St
     let writes = history.events.iter();
     let writes = writes.filter(|event| matches!(event.what, What::Wrote(_)));
     let moves = |node: &Node| {
-        let lines = node.pooler.log_lines();
+        let lines = node.server.pooler.log_lines();
         lines
             .iter()
             .filter(|line| line.contains("rule=\"moves\""))

@@ -84,7 +84,7 @@ fn nothing_is_written_behind_a_beginning_that_the_primary_refuses() {
     .unwrap();
     // The server's own words, and the end: the block that the client believes in is nowhere.
     assert_eq!(heard.unwrap().sqlstate(), "42601");
-    world.pooler.wait_for_log("block_refused").unwrap();
+    world.node.pooler.wait_for_log("block_refused").unwrap();
     let count = world.database_row("select count(*) from unwritten");
     assert_eq!(count, "0");
 }
