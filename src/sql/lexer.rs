@@ -2,6 +2,13 @@
 //! does; everything else is a word or a mark.
 
 use crate::sql::Session;
+use crate::sql::byte_class::MARK;
+use crate::sql::byte_class::SPACE;
+use crate::sql::byte_class::WORD;
+use crate::sql::byte_class::WORD_START;
+use crate::sql::byte_class::class;
+use crate::sql::byte_class::is_word_byte;
+use crate::sql::byte_class::run;
 
 /// Longer words are cut; no word that matters is as long.
 pub(super) const WORD_BYTES: usize = 64;
@@ -454,50 +461,3 @@ impl Lexer {
         self.word.get(..self.word_bytes).unwrap_or_default()
     }
 }
-
-/// How many bytes, from the first on, are of a class.
-#[inline]
-fn run(bytes: &[u8], wanted: u8) -> usize {
-    let end = bytes.iter().position(|byte| class(*byte) & wanted == 0);
-    end.unwrap_or(bytes.len())
-}
-
-/// What a word may consist of behind its first byte.
-fn is_word_byte(byte: u8) -> bool {
-    class(byte) & WORD != 0
-}
-
-/// What a word may begin with.
-const WORD_START: u8 = 1;
-/// What it may go on with.
-const WORD: u8 = 2;
-const SPACE: u8 = 4;
-/// What is a token by itself, whatever stands beside it.
-const MARK: u8 = 8;
-
-#[inline]
-fn class(byte: u8) -> u8 {
-    CLASSES.get(usize::from(byte)).copied().unwrap_or_default()
-}
-
-#[expect(
-    clippy::indexing_slicing,
-    reason = "evaluated by the compiler, which refuses what is out of bounds"
-)]
-static CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
-    let mut byte = u8::MAX;
-    loop {
-        classes[byte as usize] = match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => WORD_START | WORD,
-            b'0'..=b'9' | b'$' => WORD,
-            b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => SPACE,
-            b'\'' | b'"' | b'-' | b'/' | b'*' => 0,
-            _ => MARK,
-        };
-        if byte == 0 {
-            break classes;
-        }
-        byte -= 1;
-    }
-};

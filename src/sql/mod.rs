@@ -7,6 +7,7 @@
 //! See "Lexical Structure", <https://www.postgresql.org/docs/current/sql-syntax-lexical.html>.
 
 mod block_end;
+mod byte_class;
 mod deallocate;
 mod keywords;
 mod lexer;
