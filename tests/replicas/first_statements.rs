@@ -129,6 +129,8 @@ fn a_block_whose_first_statement_the_replica_refuses_moves_and_nobody_hears_of_i
     begin_there(&mut client, "begin");
     let sql = "select number from hidden_in_block";
     assert_eq!(client.query(sql).unwrap(), "1");
+    // It is in a block, there.
+    client.query("savepoint a").unwrap();
     assert_eq!(client.query(WHO).unwrap(), PRIMARY);
     client.query("commit").unwrap();
     // The same by name, and what is parsed stays parsed.
@@ -337,6 +339,7 @@ fn a_pipeline_whose_read_the_replica_refuses_is_answered_once() {
             .send(&[execute(name, "begin"), execute("", &sql), wire::sync()].concat())
             .unwrap();
         assert_eq!(tags(&mut client), "12C12DCZ");
+        client.query("savepoint a").unwrap();
         assert_eq!(client.query(WHO).unwrap(), PRIMARY);
         client.query("commit").unwrap();
         if name == "kept" {
