@@ -332,6 +332,16 @@ pub const MONITOR_INTERVAL_WANTED: Duration = Duration::from_millis(10);
 /// How long one read that waits keeps it so.
 pub const NEWS_WANTED_FOR: Duration = Duration::from_secs(1);
 
+/// How long before endpoints rest pools stop to rely on what they said: longer than two of their looks at
+/// what happens by time.
+pub const REST_NOTICE: Duration = Duration::from_secs(1);
+const _: () = assert!(REST_NOTICE.as_millis() > TICK_INTERVAL.as_millis() * 2);
+
+/// How long a server waits, after a rest, for its endpoints to be asked again. All of them have been, or
+/// cannot be, long before.
+pub const REST_END_WAIT: Duration = Duration::from_secs(10);
+const _: () = assert!(REST_END_WAIT.as_secs() >= MONITOR_TIMEOUT.as_secs() * 2);
+
 /// By how much that is multiplied at most for an endpoint that does not answer.
 pub const MONITOR_PATIENCE_MAX: u32 = 5;
 

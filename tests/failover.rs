@@ -154,6 +154,33 @@ fn a_primary_that_moved_while_nobody_looked_is_not_written_to() {
 }
 
 #[test]
+fn endpoints_that_rest_are_asked_before_a_server_of_before_is_used_again() {
+    let Some(old) = cluster() else {
+        return;
+    };
+    let database = old.database().unwrap();
+    let new = standby(&old);
+    let node = node(&database, &[&old, &new], "monitor_rest_after = \"2s\"");
+    let mut client = node.connect().unwrap();
+    let port = "select inet_server_port()";
+    assert_eq!(client.query(port).unwrap(), old.port().to_string());
+    let server = "select count(*) from pg_stat_activity \
+        where query like '%inet_server_port%' and pid <> pg_backend_pid()";
+    let seen_long_ago = || seen_ago(&node).iter().all(|ago| *ago > 3_500);
+    polling::until_true("nobody to look", LIMIT, seen_long_ago).unwrap();
+    assert_eq!(old.psql(server).unwrap(), "1", "its server is kept");
+    new.promote().unwrap();
+    assert!(seen_long_ago(), "nobody uses them");
+    // It lives on, takes writes, and says nothing: what is written there is lost.
+    assert_eq!(client.query(port).unwrap(), new.port().to_string());
+    polling::until_true("endpoints to be looked at", LIMIT, || {
+        seen_ago(&node).iter().all(|ago| *ago < 3_000)
+    })
+    .unwrap();
+    drop(old);
+}
+
+#[test]
 fn a_client_that_names_a_database_there_is_not_keeps_nobody_from_the_primary() {
     let Some(cluster) = cluster() else {
         return;

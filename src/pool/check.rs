@@ -48,13 +48,17 @@ impl Pool {
     /// if not, another one is opened.
     pub(super) fn check(self: &Rc<Self>, server: Box<Server>, now: Instant) {
         self.checking.set(self.checking.get() + 1);
-        let checking = Checking(Rc::clone(self));
+        let (checking, pool) = (Checking(Rc::clone(self)), Rc::clone(self));
         let mut lease = lend(server, now);
         lease.card.state.set(ServerState::Tested);
         tokio::task::spawn_local(async move {
             // Nothing is said, and that is answered.
             let asked = injected::run(&mut lease, b"", |_, _| ());
+            let rest = pool.begin_use(now);
             let answered = within(CHECK_TIMEOUT, asked).await;
+            if answered.is_ok() {
+                pool.end(rest).await;
+            }
             drop(checking);
             match answered {
                 Ok(()) => {

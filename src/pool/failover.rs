@@ -91,6 +91,16 @@ impl Lookout {
         (lookout, endpoint)
     }
 
+    /// What is known of endpoints, if there is anything to be found out.
+    pub(super) fn topology(&self) -> Option<&Arc<Topology>> {
+        self.topology.as_ref()
+    }
+
+    /// Whether endpoints say themselves which of them is the primary.
+    pub(super) const fn is_auto(&self) -> bool {
+        self.is_auto
+    }
+
     /// A pool that stays at one endpoint has nothing to find out, and its clients are better served
     /// elsewhere than kept waiting.
     fn of_one(home: &Home, tenant: &Arc<Tenant>) -> Self {

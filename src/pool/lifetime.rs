@@ -17,6 +17,7 @@ impl Pool {
         self.attend(now);
         self.let_sleep(now);
         self.follow(now);
+        self.tell_of_use(now);
         self.age_functions(now);
         self.end_waits(now);
         self.end_rides(now);

@@ -41,6 +41,7 @@ mod reads;
 mod release;
 mod replayed;
 mod reset;
+mod rest;
 mod routes;
 mod seat;
 mod server;

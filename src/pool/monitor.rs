@@ -62,6 +62,11 @@ pub(super) fn look_after(pool: &Rc<Pool>, watch: &Rc<Watch>, endpoint: Arc<Endpo
             let Some(topology) = topology else {
                 break;
             };
+            if topology.rests(Instant::now()) {
+                drop(pool);
+                monitor.rest(&topology).await;
+                continue;
+            }
             let before = topology.version();
             let is_known = monitor.look(&pool, &topology).await;
             if topology.version() != before {
@@ -199,6 +204,27 @@ impl Monitor {
             topology.lost(&self.endpoint);
             // It may do so each time.
             tokio::time::sleep(MONITOR_INTERVAL_URGENT).await;
+        }
+    }
+
+    /// Until somebody uses the tenant again, or it is time to see whether anybody wants to know at all:
+    /// nothing is asked, and a connection that ends is not opened again.
+    async fn rest(&mut self, topology: &Topology) {
+        let used = topology.used();
+        tokio::pin!(used);
+        // Who uses it between the look and the wait is not missed.
+        used.as_mut().enable();
+        if !topology.rests(Instant::now()) {
+            return;
+        }
+        let is_over = tokio::select! {
+            () = tokio::time::sleep(MONITOR_INTERVAL) => false,
+            () = used => false,
+            () = stirs(&mut self.connection) => true,
+        };
+        if is_over {
+            self.connection = None;
+            topology.lost(&self.endpoint);
         }
     }
 

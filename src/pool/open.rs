@@ -164,9 +164,13 @@ impl Pool {
         self.connecting.set(self.connecting.get() + 1);
         let opening = Opening(Rc::clone(self));
         let (pool, reconnects) = (Rc::clone(self), self.reconnects.get());
+        let rest = self.begin_use(now);
         let task = tokio::task::spawn_local(async move {
             let connected = Box::pin(connect::connect(&pool, &endpoint)).await;
             let connected = connected.and_then(|opened| pool.accept(opened));
+            if connected.is_ok() {
+                pool.end(rest).await;
+            }
             drop(opening);
             let now = Instant::now();
             if pool.reconnects.get() != reconnects {

@@ -196,6 +196,9 @@ impl Reads {
         if matches!(choice.rule, Rule::AllBehind | Rule::Unproven) {
             // The next read may be served by what is known then.
             self.topology.want_news(now);
+        } else if choice.rule == Rule::NoneFit {
+            // Perhaps nobody has asked them for a while.
+            self.topology.note_use(now);
         }
         Way {
             to: to.unwrap_or(Destination::Primary),

@@ -119,7 +119,7 @@ impl One {
         }
     }
 
-    fn may_write(&self) -> bool {
+    pub(super) fn may_write(&self) -> bool {
         self.endpoint.role != Role::Replica
     }
 

@@ -15,6 +15,7 @@ mod past;
 mod primary;
 mod progress;
 mod readers;
+mod rest;
 mod round_trip;
 mod sighting;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 
 use crate::limits::NEWS_WANTED_FOR;
@@ -47,6 +48,11 @@ impl News {
             .unwrap_or(0)
             .wrapping_mul(0x9E37_79B9_7F4A_7C15);
         u32::try_from(mixed >> 32).unwrap_or(0)
+    }
+
+    /// Ends when something becomes known.
+    pub(super) fn arrives(&self) -> Notified<'_> {
+        self.arrived.notified()
     }
 
     fn micros(&self, at: Instant) -> u64 {

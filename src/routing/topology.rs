@@ -30,6 +30,7 @@ use crate::routing::known::Proven;
 use crate::routing::known::Trouble;
 use crate::routing::news::News;
 use crate::routing::progress::Progress;
+use crate::routing::rest::Use;
 
 /// One tenant's endpoints.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ pub struct Topology {
     /// Told when something became urgent, or is no more.
     changed: Notify,
     news: News,
+    last_use: Use,
 }
 
 /// Where a tenant's writes go.
@@ -100,6 +102,7 @@ impl Topology {
             is_watched: AtomicBool::new(false),
             changed: Notify::new(),
             news: News::new(now),
+            last_use: Use::new(tenant.monitor_rest_after, now),
         }
     }
 
@@ -132,6 +135,7 @@ impl Topology {
 
     /// Takes over a changed list of endpoints. What is known of those that stay is kept.
     pub fn reload(&self, tenant: &config::Tenant) {
+        self.last_use.set_rest_after(tenant.monitor_rest_after);
         let mut known = self.lock();
         let is_same = known.endpoints.len() == tenant.endpoints.len()
             && known
@@ -199,8 +203,9 @@ impl Topology {
         if was_watched {
             return None;
         }
-        let mut known = self.lock();
         let now = Instant::now();
+        self.note_use(now);
+        let mut known = self.lock();
         let is_old = |one: &One| {
             one.look
                 .is_none_or(|look| now.duration_since(look.answered_at) > SIGHTING_AGE_MAX)
@@ -333,6 +338,16 @@ impl Topology {
     /// Counts what has become known, of whatever endpoint.
     pub(super) fn news_told(&self) -> &News {
         &self.news
+    }
+
+    /// Those who look at endpoints do so at once.
+    pub fn ask_all(&self) {
+        self.changed.notify_waiters();
+    }
+
+    /// When the tenant was used.
+    pub(super) fn last_use(&self) -> &Use {
+        &self.last_use
     }
 
     /// The newest timeline that was ever seen to be written.

@@ -69,6 +69,25 @@ impl Watched {
 }
 
 #[test]
+fn the_first_read_after_a_rest_goes_by_no_health_of_before() {
+    let Some(watched) = Watched::start_at("monitor_rest_after = \"2s\"", "") else {
+        return;
+    };
+    let world = &watched.world;
+    let mut client = settled(world);
+    let rest = || {
+        let endpoints = world.node.console("show endpoints").unwrap();
+        let seen_ago = |line: &str| line.split('|').nth(14).unwrap().parse::<u32>().unwrap();
+        endpoints.lines().all(|line| seen_ago(line) > 3_500)
+    };
+    polling::until_true("nobody to look", LIMIT, rest).unwrap();
+    assert_eq!(client.query(WHO).unwrap(), PRIMARY);
+    // And is what has them looked at.
+    let is_there = || client.query(WHO).unwrap() == REPLICA;
+    polling::until_true("reads at the replica", LIMIT, is_there).unwrap();
+}
+
+#[test]
 fn a_replica_keeps_servers_ready_before_anybody_reads() {
     let Some(watched) = Watched::start_at("", "min_pool_size = 2") else {
         return;

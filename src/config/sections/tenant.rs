@@ -25,6 +25,7 @@ use crate::config::sections::rate::Rate;
 use crate::config::sections::server_tls::ServerTlsRows;
 use crate::config::sections::sleep::Sleep;
 use crate::config::sections::user::User;
+use crate::config::setting::DAY;
 use crate::config::setting::Scope;
 use crate::config::setting::Settings;
 use crate::config::setting::settings;
@@ -46,6 +47,11 @@ settings! {
         /// How long clients wait for a server while a tenant with an endpoint of `role = "auto"` has
         /// no primary: during a failover, or a restart. 0 refuses them at once.
         failover_wait: Duration = Duration::from_secs(30), Duration::ZERO..=Duration::from_hours(1), "duration", Reload, Inherited;
+        /// After how long without a transaction of any client the endpoints are asked no more how they are,
+        /// so that a database may sleep while clients are connected. The first to need a server has them
+        /// asked at once, and waits for that where an endpoint has `role = "auto"`. 0 asks as long as there
+        /// are servers.
+        monitor_rest_after: Duration = Duration::from_secs(30), Duration::ZERO..=DAY, "duration", Reload, Inherited;
         /// Regions whose endpoints are read from first, the first of all before the second, however far
         /// away they are.
         prefer: Vec<String> = Vec::new(), Each(Name), "regions", Reload, Inherited => "[\"ams\", \"fra\"]";

@@ -88,7 +88,7 @@ impl Unfit {
             Self::TooMany => "there are too many endpoints before it",
             Self::Unseen => "it has not been looked at yet",
             Self::Silent => "it does not answer",
-            Self::Stale => "it has not answered for a while",
+            Self::Stale => "it has not been asked for a while, or has not answered",
             Self::NoStandby => "it is no standby",
             Self::PrimaryUnseen => "the primary has not answered yet",
             Self::OtherSystem => "its system identifier is not the primary's",
