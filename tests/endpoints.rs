@@ -13,6 +13,7 @@ use tidegate_harness::NodeOptions;
 use tidegate_harness::Version;
 use tidegate_harness::polling;
 use tidegate_harness::skip;
+use tidegate_harness::wire::Wire;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -73,6 +74,42 @@ fn only_a_standby_of_the_same_system_is_fit_for_reads() {
     assert_eq!(shown(&node, 0, &[STATE, TIMELINE, UNFIT]), "writable 1 ");
     standby.stop().unwrap();
     await_shown(&node, 1, &[UNFIT], "it does not answer");
+}
+
+#[test]
+fn a_name_is_looked_up_each_address_is_tried_and_the_console_shows_them() {
+    let Some(primary) = skip::unless(Cluster::start(Version::under_test())) else {
+        return;
+    };
+    let database = primary.database().unwrap();
+    // Where it has an address of version 6 as well, nobody listens there.
+    let named = format!(
+        "[[tenant]]\nname = \"named\"\n[[tenant.endpoint]]\nhost = \"localhost\"\nport = {}\n\
+         [[tenant.user]]\nname = \"{}\"\nsecret = \"{}\"\n",
+        primary.port(),
+        database.user,
+        database.password
+    );
+    let options = NodeOptions {
+        more: &named,
+        ..NodeOptions::default()
+    };
+    let endpoints = Endpoint::numbered([primary.port()]);
+    let node = Node::start(&database, &endpoints, &options).unwrap();
+    let mut login = node.login();
+    login.user.push_str(".named");
+    let mut client = Wire::connect(&login).unwrap();
+    assert_eq!(client.query("select 1").unwrap(), "1");
+    let shown = node.console("SHOW DNS_HOSTS").unwrap();
+    let columns: Vec<&str> = shown.split('|').collect();
+    let [name, ttl, addresses] = columns[..] else {
+        panic!("one line of three columns: {shown}");
+    };
+    assert_eq!(name, "localhost");
+    assert!(ttl.parse::<u32>().unwrap() <= 15, "{shown}");
+    assert!(addresses.split(',').any(|address| address == "127.0.0.1"));
+    let lists = node.console("SHOW LISTS").unwrap();
+    assert!(lists.lines().any(|line| line == "dns_names|1"), "{lists}");
 }
 
 #[test]
