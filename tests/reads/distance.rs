@@ -50,3 +50,51 @@ fn a_read_takes_the_way_to_the_nearest_replica_and_no_longer() {
     // Seen only where the test's output is shown.
     drop(write!(std::io::stdout(), "{table}"));
 }
+
+/// The median time of so many blocks of one statement, from `begin` to the end of `commit`.
+fn median_of_blocks(client: &mut Wire, count: usize, begin: &str, sql: &str) -> Duration {
+    let course = Course::begin();
+    let mut times = Vec::new();
+    for _ in 0..count {
+        let began = course.now();
+        for sql in [begin, sql, "commit"] {
+            client.query(sql).unwrap();
+        }
+        times.push(course.now().saturating_sub(began));
+    }
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+#[test]
+fn a_block_that_reads_is_near_and_one_that_writes_no_farther_than_at_the_primary() {
+    let plan = Plan {
+        pool: "transaction_routing = \"first_statement\"",
+        sql: "insert into counters values (0, 0)",
+        ..Plan::SMALL
+    };
+    let Some(stage) = plan.stage() else {
+        return;
+    };
+    stage.until_read_at(0, 1);
+    let way = Duration::from_millis(plan.nodes[0][0]);
+    let (mut reader, mut writer) = (stage.nodes[0].connect(), stage.nodes[0].connect());
+    let near = median_of_blocks(&mut reader, NEAR_READS, "begin", WHO);
+    let raise = "update counters set value = value + 1 where key = 0";
+    let says_so = median_of_blocks(&mut writer, FAR_READS, "begin read write", raise);
+    // Its blocks begin at the replica, whatever it has written.
+    writer
+        .query("set tidegate.consistency = 'eventual'")
+        .unwrap();
+    let moves = median_of_blocks(&mut writer, FAR_READS, "begin", raise);
+    // Seen only where the test's output is shown.
+    drop(writeln!(
+        std::io::stdout(),
+        "a block, way to the primary {way:?}: reads {near:?}, writes {moves:?}, says so {says_so:?}"
+    ));
+    assert!(
+        near < way / 2 && says_so >= 3 * way,
+        "{near:?}, {says_so:?}"
+    );
+    assert!(moves < says_so + way, "{moves:?} and {says_so:?}");
+}
