@@ -61,7 +61,7 @@ const ROUTED: Target = Target::Routed;
 const UNROUTED: Target = Target::Unrouted;
 
 /// All of them, as the project has set them.
-pub(crate) const ALL: [Goal; 28] = [
+pub(crate) const ALL: [Goal; 30] = [
     goal("CPU, simple, x PgBouncer", cpu("simple-32"), AtMost(0.90)),
     goal(
         "CPU in user space, simple, us",
@@ -164,6 +164,11 @@ pub(crate) const ALL: [Goal; 28] = [
         AtMost(1.3),
     ),
     goal(
+        "the same, beside one that logs in over TLS",
+        Plain("noise-logins", T1, Metric::NoiseRatio),
+        AtMost(1.3),
+    ),
+    goal(
         "1,000,000 clients in one process, GB",
         Elsewhere("not part of this command"),
         AtMost(1.0),
@@ -181,6 +186,11 @@ pub(crate) const ALL: [Goal; 28] = [
     goal(
         "CPU, extended, pooler and PostgreSQL, x PgBouncer",
         Together("extended-32", T1, PGB),
+        AtMost(0.87),
+    ),
+    goal(
+        "the same, unnamed statements shared",
+        Together("shared-32", T1, PGB),
         AtMost(0.87),
     ),
     goal(

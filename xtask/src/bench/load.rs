@@ -51,9 +51,24 @@ pub(crate) fn command(stand: &Stand<'_>, running: &Running, timing: Timing) -> C
 
 /// A command whose clients are all of one tenant; how many they are is not said yet.
 pub(crate) fn command_of_tenant(stand: &Stand<'_>, running: &Running, tenant: u32) -> Command {
+    command_at(stand, running, running.plain_port, tenant)
+}
+
+/// The same by TLS.
+pub(crate) fn command_of_tenant_by_tls(
+    stand: &Stand<'_>,
+    running: &Running,
+    tenant: u32,
+) -> Command {
+    let mut command = command_at(stand, running, running.tls_port, tenant);
+    command.arg("--tls-ca").arg(stand.ground.file("ca.crt"));
+    command
+}
+
+fn command_at(stand: &Stand<'_>, running: &Running, port: u16, tenant: u32) -> Command {
     let number = |pattern: &str| pattern.replace("{}", &tenant.to_string());
     let (user, database) = (running.tenant_user, running.tenant_database);
-    command_as(stand, running.plain_port, &number(user), &number(database))
+    command_as(stand, port, &number(user), &number(database))
 }
 
 fn command_as(stand: &Stand<'_>, port: u16, user: &str, database: &str) -> Command {

@@ -234,8 +234,8 @@ fn keep_those_that_work(
 
 fn measure_once(stand: &Stand<'_>, place: &Running, sizes: &Sizes) -> Result<Sample, Failure> {
     let shape = stand.scenario.shape;
-    if shape == Shape::Noise {
-        return noise::sample(stand, place, sizes);
+    if let Shape::Noise(disturbance) = shape {
+        return noise::sample(stand, place, sizes, disturbance);
     }
     if stand.scenario.routing != Routing::Off {
         return regions::sample(stand, place, sizes);

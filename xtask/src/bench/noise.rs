@@ -1,5 +1,5 @@
 //! A quiet tenant beside a noisy one: thousands of clients that wait for few servers, and others
-//! whose results never end.
+//! whose results never end; or clients that log in over TLS, one after the other.
 
 use std::process::Command;
 
@@ -13,6 +13,7 @@ use super::figures::Sample;
 use super::load;
 use super::load::Timing;
 use super::options::Sizes;
+use super::scenario::Disturbance;
 use super::scenario::NOISY;
 use super::scenario::Shape;
 use super::target::Running;
@@ -22,6 +23,8 @@ use super::target::Stand;
 const WAITING: u32 = 2_000;
 /// Clients that read large results, one after the other.
 const GREEDY: u32 = 2;
+/// Clients that log in at once.
+const STRANGERS: u32 = 16;
 /// Enough for the noisy clients to come, in seconds.
 const ARRIVAL: f64 = 3.0;
 /// Longer than any measurement, in seconds.
@@ -35,31 +38,51 @@ pub(crate) fn sample(
     stand: &Stand<'_>,
     running: &Running,
     sizes: &Sizes,
+    disturbance: Disturbance,
 ) -> Result<Sample, Failure> {
+    let shape = Shape::Noise(disturbance);
     let mut timing = sizes.timing();
     let alone = load::run(quiet(stand, running, timing))?;
-    let mut sample = load::sample(&alone, Shape::Noise)?;
+    let mut sample = load::sample(&alone, shape)?;
+    let mut noise = match disturbance {
+        Disturbance::Results => results(stand, running, sizes)?,
+        Disturbance::Logins => logins(stand, running, sizes)?,
+    };
+    timing.warm_up = ARRIVAL.min(sizes.seconds);
+    let beside = load::run(quiet(stand, running, timing))?;
+    for one in &mut noise {
+        one.is_alive()?;
+    }
+    let beside = load::sample(&beside, shape)?;
+    let of = |sample: &Sample| sample.get(&Metric::P99).copied().unwrap_or(0.0);
+    let (alone, beside) = (of(&sample), of(&beside));
+    sample.insert(Metric::P99Beside, beside);
+    sample.insert(Metric::NoiseRatio, beside / alone);
+    Ok(sample)
+}
+
+fn results(stand: &Stand<'_>, running: &Running, sizes: &Sizes) -> Result<Vec<Noise>, Failure> {
     let waiting = sizes.scaled(WAITING).to_string();
     let slow = ["--query", "SELECT pg_sleep(0.050)", "--clients", &waiting];
     let bytes = sizes.large_bytes;
     let huge = format!("SELECT repeat('x', {bytes})");
     let greedy = GREEDY.to_string();
     let huge = ["--query", &huge, "--clients", &greedy, "--think-ms", "50"];
-    let mut noise = [
-        Noise::start(stand, running, &slow)?,
-        Noise::start(stand, running, &huge)?,
-    ];
-    timing.warm_up = ARRIVAL.min(sizes.seconds);
-    let beside = load::run(quiet(stand, running, timing))?;
-    for one in &mut noise {
-        one.is_alive()?;
-    }
-    let beside = load::sample(&beside, Shape::Noise)?;
-    let of = |sample: &Sample| sample.get(&Metric::P99).copied().unwrap_or(0.0);
-    let (alone, beside) = (of(&sample), of(&beside));
-    sample.insert(Metric::P99Beside, beside);
-    sample.insert(Metric::NoiseRatio, beside / alone);
-    Ok(sample)
+    let start = |words: &[&str]| {
+        let mut command = load::command_of_tenant(stand, running, NOISY);
+        command.args(["--kind", "text", "--rows", "1"]).args(words);
+        Noise::start(command)
+    };
+    Ok(vec![start(&slow)?, start(&huge)?])
+}
+
+fn logins(stand: &Stand<'_>, running: &Running, sizes: &Sizes) -> Result<Vec<Noise>, Failure> {
+    let mut command = load::command_of_tenant_by_tls(stand, running, NOISY);
+    let clients = sizes.scaled(STRANGERS).to_string();
+    command.args(["--kind", "login", "--clients", &clients]);
+    // Ports of one address run out: a closed connection keeps its own for a minute.
+    command.args(["--sources", "200"]);
+    Ok(vec![Noise::start(command)?])
 }
 
 /// The clients whose latency counts; they are of one tenant.
@@ -78,11 +101,9 @@ struct Noise {
 }
 
 impl Noise {
-    fn start(stand: &Stand<'_>, running: &Running, words: &[&str]) -> Result<Self, Failure> {
+    fn start(mut command: Command) -> Result<Self, Failure> {
         let folder = Folder::new()?;
-        let mut command = load::command_of_tenant(stand, running, NOISY);
-        command.args(["--kind", "text", "--rows", "1", "--seconds", FOREVER]);
-        command.args(words);
+        command.args(["--seconds", FOREVER]);
         let log = folder.path().join("log");
         let process = ServerProcess::start("the noise", command, &log, StopSignal::Kill)?;
         Ok(Self {

@@ -34,6 +34,15 @@ pub(crate) enum Way {
     Tls,
 }
 
+/// What the noisy tenant does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Disturbance {
+    /// It reads huge results, and thousands of its clients wait for servers.
+    Results,
+    /// Its clients log in over TLS, one after the other.
+    Logins,
+}
+
 /// What is shown of a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
@@ -43,8 +52,8 @@ pub(crate) enum Shape {
     Bytes,
     /// Memory for each client that is connected and says nothing.
     Memory,
-    /// The latency of one tenant beside another.
-    Noise,
+    /// The latency of one tenant beside another that does this.
+    Noise(Disturbance),
     /// What it costs to send reads to a replica.
     Routing,
     /// What it is worth.
@@ -73,7 +82,7 @@ impl Shape {
                 Metric::Growth,
             ],
             Self::Memory => &[Metric::IdleBytes],
-            Self::Noise => &[Metric::P99, Metric::P99Beside, Metric::NoiseRatio],
+            Self::Noise(_) => &[Metric::P99, Metric::P99Beside, Metric::NoiseRatio],
             Self::Routing => &[
                 Metric::Throughput,
                 Metric::Cpu,
@@ -104,7 +113,7 @@ impl Shape {
             Self::Transactions => Metric::Cpu,
             Self::Bytes => Metric::SecondsPerGigabyte,
             Self::Memory => Metric::IdleBytes,
-            Self::Noise => Metric::NoiseRatio,
+            Self::Noise(_) => Metric::NoiseRatio,
             Self::Routing => Metric::Cpu,
             Self::Distance => Metric::P50,
         }
@@ -126,6 +135,8 @@ pub(crate) struct Scenario {
     pub(crate) shape: Shape,
     /// Where replicas are.
     pub(crate) routing: Routing,
+    /// Whether unnamed statements may be shared, where a pooler can.
+    pub(crate) shares_unnamed: bool,
     /// Tenants, each with a pool of its own.
     pub(crate) tenants: u32,
     /// Servers of each pool.
@@ -152,6 +163,7 @@ impl Scenario {
             way: Way::Plain,
             shape: Shape::Transactions,
             routing: Routing::Off,
+            shares_unnamed: false,
             tenants: 1,
             pool_size: 20,
             clients,
@@ -203,6 +215,7 @@ impl Scenario {
 pub(crate) fn all(sizes: &Sizes) -> Vec<Scenario> {
     let mut scenarios = Vec::new();
     queries(sizes, &mut scenarios);
+    shared(sizes, &mut scenarios);
     logins(sizes, &mut scenarios);
     results(sizes, &mut scenarios);
     crowds(sizes, &mut scenarios);
@@ -245,6 +258,14 @@ fn queries(sizes: &Sizes, scenarios: &mut Vec<Scenario>) {
             scenarios.push(if is_quick { scenario.quick() } else { scenario });
         }
     }
+}
+
+/// What an application asks for that names no statement, where poolers may share what is parsed.
+fn shared(sizes: &Sizes, scenarios: &mut Vec<Scenario>) {
+    let about = "Parse, Bind, Describe, Execute, Sync, with share_unnamed_statements";
+    let mut scenario = Scenario::new("shared-32", about, sizes.scaled(32));
+    scenario.shares_unnamed = true;
+    scenarios.push(scenario.telling(&["--kind", "extended"]).quick());
 }
 
 /// What costs by its bytes.
@@ -342,6 +363,9 @@ fn bottlenecks(sizes: &Sizes, scenarios: &mut Vec<Scenario>) {
         "8 clients of a quiet tenant beside huge results and 2,000 waiting clients of another";
     let words = ["--kind", "simple", "--think-ms", "5"];
     faked("noise", about, 8, &words);
+    let about =
+        "8 clients of a quiet tenant beside another whose clients log in over TLS and leave";
+    faked("noise-logins", about, 8, &words);
     for scenario in scenarios.iter_mut() {
         match scenario.name.as_str() {
             "tenants-1000" => {
@@ -350,7 +374,11 @@ fn bottlenecks(sizes: &Sizes, scenarios: &mut Vec<Scenario>) {
             },
             "noise" => {
                 scenario.tenants = 2;
-                scenario.shape = Shape::Noise;
+                scenario.shape = Shape::Noise(Disturbance::Results);
+            },
+            "noise-logins" => {
+                scenario.tenants = 2;
+                scenario.shape = Shape::Noise(Disturbance::Logins);
             },
             _ => {},
         }

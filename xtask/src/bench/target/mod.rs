@@ -30,6 +30,7 @@ use super::machine;
 use super::programs::Programs;
 use super::regions::Routes;
 use super::scenario::Backend;
+use super::scenario::Disturbance;
 use super::scenario::NOISY;
 use super::scenario::Scenario;
 use super::scenario::Shape;
@@ -170,7 +171,9 @@ impl Stand<'_> {
     pub(crate) fn server_port(&self, tenant: u32) -> u16 {
         match self.scenario.backend {
             Backend::Postgres => self.ground.cluster.port(),
-            Backend::Fake if self.scenario.shape == Shape::Noise && tenant == NOISY => {
+            Backend::Fake
+                if self.scenario.shape == Shape::Noise(Disturbance::Results) && tenant == NOISY =>
+            {
                 self.noisy_port
             },
             Backend::Fake => self.fake_port,

@@ -46,6 +46,7 @@ pub(super) fn start(stand: &Stand<'_>, workers: u32) -> Result<Running, Failure>
 fn configuration(stand: &Stand<'_>, workers: u32, ports: [u16; 3], verifier: &str) -> String {
     let [plain, scram, tls] = ports;
     let (ground, pool_size) = (stand.ground, stand.scenario.pool_size);
+    let shares_unnamed = stand.scenario.shares_unnamed;
     let (certificate, key) = (ground.file("server.crt"), ground.file("server.key"));
     let (certificate, key) = (certificate.display(), key.display());
     let mut text = format!(
@@ -60,6 +61,7 @@ level = "warn"
 
 [pool]
 pool_size = {pool_size}
+share_unnamed_statements = {shares_unnamed}
 
 [[listener]]
 name = "plain"
