@@ -276,15 +276,35 @@ fn in_a_node() {
             &one,
         ),
     ] {
-        let world = World::with(PoolMode::Transaction, settings.clone());
-        let mut guest = runtime.block_on(world.connect("app", script));
-        report(name, || {
-            runtime.block_on(async {
-                guest.say().await;
-                guest.hear().await;
-            });
-        });
+        transactions(
+            &runtime,
+            name,
+            &World::with(PoolMode::Transaction, settings.clone()),
+            script,
+        );
     }
+    for (name, script) in [
+        ("a simple transaction at a replica", &Script::ROUTED),
+        (
+            "the same with a prepared statement",
+            &Script::ROUTED_PREPARED,
+        ),
+    ] {
+        let world = World::with_replica(PoolMode::Transaction, one.clone());
+        transactions(&runtime, name, &world, script);
+    }
+}
+
+fn transactions(runtime: &LocalRuntime, name: &str, world: &World, script: &'static Script) {
+    let mut guest = runtime.block_on(world.connect("app", script));
+    // The server that it has opened is known from now on.
+    world.look();
+    report(name, || {
+        runtime.block_on(async {
+            guest.say().await;
+            guest.hear().await;
+        });
+    });
 }
 
 fn checkout_and_release(runtime: &LocalRuntime) {
