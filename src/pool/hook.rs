@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::process::ExitStatus;
 use std::process::Stdio;
@@ -30,6 +31,7 @@ use tokio_rustls::TlsConnector;
 use crate::config;
 use crate::config::ServerTls;
 use crate::config::ServerTlsMode;
+use crate::limits::ADDRESS_CONNECT_TIMEOUT;
 use crate::limits::HOOK_ANSWER_BYTES_MAX;
 use crate::pool::Names;
 use crate::pool::ServerTlsCache;
@@ -63,11 +65,30 @@ impl Caller {
         match (host.parse::<IpAddr>(), &self.names) {
             (Err(_), Some(names)) => {
                 let addresses = names.resolve(host, port, self.asker).await?;
-                TcpStream::connect(&*addresses).await
+                connect_to_any(&addresses).await
             },
             (Ok(_), _) | (_, None) => TcpStream::connect((host, port)).await,
         }
     }
+}
+
+/// Tries one address after the other; none but the last takes the time of all.
+async fn connect_to_any(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for (number, address) in addresses.iter().enumerate() {
+        let connecting = TcpStream::connect(address);
+        let connected = if number + 1 < addresses.len() {
+            let connected = tokio::time::timeout(ADDRESS_CONNECT_TIMEOUT, connecting).await;
+            connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        } else {
+            connecting.await
+        };
+        match connected {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
 }
 
 /// Why a call did not do what it should. The operator's fault, or the platform's.

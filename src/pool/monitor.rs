@@ -53,6 +53,7 @@ pub(super) fn look_after(pool: &Rc<Pool>, watch: &Rc<Watch>, endpoint: Arc<Endpo
             endpoint,
             connection: None,
             failures: 0,
+            name_due: None,
         };
         loop {
             let Some(pool) = pool.upgrade() else {
@@ -86,6 +87,8 @@ struct Monitor {
     endpoint: Arc<Endpoint>,
     connection: Option<Connection>,
     failures: u32,
+    /// When its name is to be asked for again.
+    name_due: Option<Instant>,
 }
 
 struct Connection {
@@ -142,7 +145,9 @@ impl Monitor {
         let Some((names, name)) = pool.home.dial.names().zip(name) else {
             return;
         };
-        names.keep_fresh(name, pool.key.tenant(), now);
+        if self.name_due.is_none_or(|due| due <= now) {
+            self.name_due = Some(names.keep_fresh(name, pool.key.tenant(), now));
+        }
         let address = self.connection.as_ref().and_then(|known| known.address);
         if address.is_some_and(|address| names.has_left(name, address.ip(), now)) {
             self.leave();

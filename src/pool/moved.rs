@@ -52,16 +52,18 @@ impl Pool {
             return;
         };
         let watch = &self.name_watch;
-        if watch.due.get().is_none_or(|due| due <= now) {
+        let is_due = watch.due.get().is_none_or(|due| due <= now);
+        if is_due {
             let due = names.keep_fresh(name, self.key.tenant(), now);
             watch.due.set(Some(due));
         }
         let all = names.version();
-        if watch.all.replace(all) == all {
+        if watch.all.replace(all) == all && !is_due {
             return;
         }
+        // Where answers took turns, an address may have been away for long enough by now.
         let own = names.version_of(name);
-        if watch.own.replace(own) != own {
+        if watch.own.replace(own) != own || is_due {
             self.leave(names, now);
         }
     }

@@ -1,6 +1,7 @@
 //! To one of an endpoint's addresses: every one is tried, and none takes the time of the others.
 
 use std::io;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -52,6 +53,21 @@ struct Way<'a> {
     name: &'a str,
 }
 
+/// An address that is tried. Whoever waits may give up before that ends: it is not the first to be tried
+/// next time, then, or an address that is silent would always take the time of the others.
+struct Attempt<'a> {
+    way: &'a Way<'a>,
+    ip: IpAddr,
+    is_reached: bool,
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        let Way { names, name, .. } = self.way;
+        names.tried(name, self.ip, self.is_reached, Instant::now());
+    }
+}
+
 impl Way<'_> {
     async fn any_of(
         &self,
@@ -59,6 +75,11 @@ impl Way<'_> {
     ) -> Result<(Transport, Option<SocketAddr>), PoolError> {
         let mut failed = self.silent();
         for (number, address) in addresses.iter().enumerate() {
+            let mut attempt = Attempt {
+                way: self,
+                ip: address.ip(),
+                is_reached: false,
+            };
             let dialing = self.dial.dial(self.endpoint, Some(*address));
             let dialed = if number + 1 < addresses.len() {
                 let dialed = tokio::time::timeout(ADDRESS_CONNECT_TIMEOUT, dialing).await;
@@ -67,8 +88,8 @@ impl Way<'_> {
                 // Whoever waits for the connection says how long.
                 dialing.await
             };
-            let (ip, now) = (address.ip(), Instant::now());
-            self.names.tried(self.name, ip, dialed.is_ok(), now);
+            attempt.is_reached = dialed.is_ok();
+            drop(attempt);
             match dialed {
                 Ok(transport) => return Ok((transport, Some(*address))),
                 Err(error) => failed = error,

@@ -305,9 +305,7 @@ impl Reads {
     /// Whether a replica in this life can still serve a client who wants this of its reads.
     pub fn is_still_fit(&self, life: Life, wish: &Wish, past: &mut Past, now: Instant) -> bool {
         let mut readers = self.readers.borrow_mut();
-        if readers.refresh(&self.topology, &self.preferences, now) {
-            self.keep_only_used();
-        }
+        self.refresh(&mut readers, now);
         readers.is_still_fit(life, wish, past, now)
     }
 

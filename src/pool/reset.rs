@@ -4,6 +4,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use tidegate_proto::backend::tag as backend;
 use tokio::time::Instant;
 
 use crate::limits::RESET_TIMEOUT;
@@ -54,11 +55,15 @@ pub fn release_after_rollback(mut lease: Lease, now: Instant) {
     lease.card.client.set(None);
     lease.card.used_at.set(now);
     tokio::task::spawn_local(async move {
-        let ended = injected::run(&mut lease, b"ROLLBACK", |_, _| ());
+        let mut is_as_known = true;
+        let ended = injected::run(&mut lease, b"ROLLBACK", |tag, _| {
+            // A function had set something that its client took for its own.
+            is_as_known &= tag != backend::PARAMETER_STATUS;
+        });
         match within(RESET_TIMEOUT, ended).await {
-            Ok(()) => release(lease, Instant::now()),
+            Ok(()) if is_as_known => release(lease, Instant::now()),
             // Nobody misses it.
-            Err(_) => drop(lease),
+            Ok(()) | Err(_) => drop(lease),
         }
     });
 }

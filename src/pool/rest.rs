@@ -47,14 +47,14 @@ impl Pool {
     pub(super) fn begin_use(&self, now: Instant) -> Option<Rest> {
         let lookout = self.lookout.borrow();
         let topology = lookout.topology().filter(|_| lookout.is_auto())?;
-        if !topology.dozes(now) {
-            return None;
+        if topology.dozes(now) {
+            topology.note_use(now);
+            topology.ask_all();
         }
-        topology.note_use(now);
-        topology.ask_all();
+        // Somebody else may have ended it a moment ago.
         Some(Rest {
             topology: Arc::clone(topology),
-            ended_at: now,
+            ended_at: topology.unheard_since(now)?,
         })
     }
 

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 
+use crate::limits::REST_END_WAIT;
 use crate::limits::REST_NOTICE;
 use crate::routing::Topology;
 use crate::routing::known::One;
@@ -28,6 +29,8 @@ pub(super) struct Use {
     last: AtomicU64,
     /// How long after that endpoints rest, in microseconds; 0 for never.
     rest_after: AtomicU64,
+    /// When they were last needed again after that, in microseconds since `base`; 0 for never.
+    ended: AtomicU64,
     began: Notify,
 }
 
@@ -37,6 +40,7 @@ impl Use {
             base,
             last: AtomicU64::new(0),
             rest_after: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
             began: Notify::new(),
         };
         used.set_rest_after(rest_after);
@@ -69,6 +73,9 @@ impl Topology {
     pub fn note_use(&self, now: Instant) {
         let used = self.last_use();
         let is_new = used.is_over(now, Duration::ZERO);
+        if used.is_over(now, REST_NOTICE) {
+            used.ended.store(used.micros(now), Ordering::Relaxed);
+        }
         used.last.fetch_max(used.micros(now), Ordering::Relaxed);
         if is_new {
             used.began.notify_waiters();
@@ -84,6 +91,16 @@ impl Topology {
     /// relies on it.
     pub fn dozes(&self, now: Instant) -> bool {
         self.last_use().is_over(now, REST_NOTICE)
+    }
+
+    /// When the last rest ended, if not every endpoint has been asked since: until then nobody knows how
+    /// they are, whoever was the first to need them.
+    pub fn unheard_since(&self, now: Instant) -> Option<Instant> {
+        let used = self.last_use();
+        let ended = used.ended.load(Ordering::Relaxed);
+        let ended_at = used.base + Duration::from_micros(ended);
+        let is_recent = ended > 0 && now.duration_since(ended_at) < REST_END_WAIT;
+        (is_recent && !self.has_heard_since(ended_at)).then_some(ended_at)
     }
 
     /// Ends when somebody uses the tenant again.
@@ -126,7 +143,6 @@ mod tests {
     use crate::config;
     use crate::config::Endpoint;
     use crate::config::Role;
-    use crate::limits::REST_END_WAIT;
     use crate::routing::Look;
     use crate::routing::Lsn;
     use crate::routing::Sighting;
@@ -192,6 +208,33 @@ mod tests {
         tenant.monitor_rest_after = Duration::ZERO;
         topology.reload(&tenant);
         assert_eq!(facts(1000), (false, false), "they never do");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_comes_after_the_first_that_ended_a_rest_waits_as_well() {
+        let (topology, tenant) = topology(SECOND * 10);
+        let [one, two] = &tenant.endpoints[..] else {
+            panic!("two endpoints");
+        };
+        assert_eq!(topology.unheard_since(Instant::now()), None);
+        tokio::time::advance(SECOND * 20).await;
+        let ended_at = Instant::now();
+        // A read that found no replica fit, say.
+        topology.note_use(ended_at);
+        topology.note_use(ended_at + SECOND);
+        assert!(!topology.dozes(ended_at + SECOND));
+        tokio::time::advance(SECOND).await;
+        assert_eq!(topology.unheard_since(Instant::now()), Some(ended_at));
+        saw(&topology, one, ended_at);
+        assert_eq!(topology.unheard_since(Instant::now()), Some(ended_at));
+        saw(&topology, two, ended_at);
+        assert_eq!(topology.unheard_since(Instant::now()), None);
+        tokio::time::advance(SECOND * 20).await;
+        let again = Instant::now();
+        topology.note_use(again);
+        assert_eq!(topology.unheard_since(again), Some(again));
+        let late = again + REST_END_WAIT;
+        assert_eq!(topology.unheard_since(late), None, "nobody waits for ever");
     }
 
     #[tokio::test(start_paused = true)]

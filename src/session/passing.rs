@@ -215,7 +215,8 @@ impl Session {
         self.conversation.is_over = read.is_over;
         if !read.is_over {
             spare.append(&mut self.held, staying);
-            if !behind.is_empty() {
+            if self.reading.is_some() {
+                // With nothing behind it, too: of the round itself nothing may be left.
                 self.hold_behind(behind, spare);
             }
         }

@@ -242,17 +242,22 @@ fn with_consistency_tenant_a_block_shows_what_was_acknowledged_before_its_first_
         return;
     };
     let mut another = stage.nodes[0].connect();
-    let mut client = stage.nodes[0].connect();
-    stage.until(&mut client, "a block at the replica", |client| {
-        client.query("begin").unwrap();
-        let row = client.query(VALUE).unwrap();
-        client.query("commit").unwrap();
-        row == stage.row(0, 1)
+    let mut clients = ["begin", "begin read only"].map(|begin| {
+        let mut client = stage.nodes[0].connect();
+        stage.until(&mut client, "a block at the replica", |client| {
+            client.query(begin).unwrap();
+            let row = client.query(VALUE).unwrap();
+            client.query("commit").unwrap();
+            row == stage.row(0, 1)
+        });
+        client.query(begin).unwrap();
+        client
     });
-    client.query("begin").unwrap();
     another.query(RAISE).unwrap();
-    assert_eq!(client.query(VALUE).unwrap(), stage.row(1, 0));
-    client.query("commit").unwrap();
+    for client in &mut clients {
+        assert_eq!(client.query(VALUE).unwrap(), stage.row(1, 0));
+        client.query("commit").unwrap();
+    }
 }
 
 #[test]

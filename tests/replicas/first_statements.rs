@@ -349,3 +349,30 @@ fn a_pipeline_whose_read_the_replica_refuses_is_answered_once() {
         .unwrap();
     }
 }
+
+#[test]
+fn a_block_that_begins_with_no_statement_at_all_writes() {
+    let Some(world) = World::start(FIRST_STATEMENT) else {
+        return;
+    };
+    table(&world, "after_nothing");
+    let mut client = world.reader();
+    let nothings = [
+        wire::sync(),
+        [b"D\0\0\0\x0aSkept\0".to_vec(), wire::sync()].concat(),
+    ];
+    for (number, nothing) in (1..).zip(nothings) {
+        let insert = "insert into after_nothing values (1) returning number";
+        let parse = [wire::parse("kept", insert).unwrap(), wire::sync()].concat();
+        client.send(&parse).unwrap();
+        client.rows().unwrap();
+        begin_there(&mut client, "begin");
+        client.send(&nothing).unwrap();
+        client.rows().unwrap();
+        assert_eq!(client.query(insert).unwrap(), "1");
+        client.query("commit").unwrap();
+        let count = client.query("select count(*) from after_nothing").unwrap();
+        assert_eq!(count, number.to_string());
+        client.query("deallocate kept").unwrap();
+    }
+}

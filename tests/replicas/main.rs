@@ -6,6 +6,7 @@ mod blocks;
 mod explained;
 mod first_statements;
 mod refused;
+mod taken_back;
 mod watched;
 mod world;
 

@@ -295,7 +295,10 @@ impl State {
     }
 
     fn told(&mut self, name: &str, now: Instant) -> Arc<Notify> {
-        Arc::clone(&self.entry(name, now).told)
+        let entry = self.entry(name, now);
+        // Nobody forgets it between this and the wait.
+        entry.asked_at = now;
+        Arc::clone(&entry.told)
     }
 
     fn verdict(&mut self, name: &str, begun: Instant, now: Instant) -> Verdict {
@@ -313,7 +316,7 @@ impl State {
     fn ask_for(&mut self, name: &str, asker: TenantSlot, now: Instant) -> bool {
         let entry = self.entry(name, now);
         if entry.pending_since.is_some() {
-            return false;
+            return self.hasten(name, asker);
         }
         entry.pending_since = Some(now);
         let may_begin = self.may_begin(asker);
@@ -323,6 +326,19 @@ impl State {
             self.queue.push_back((name.into(), asker));
         }
         may_begin
+    }
+
+    /// A name whose turn has not come, because whoever asked first has others that take their time, is
+    /// looked up for this one. Whether that begins now.
+    fn hasten(&mut self, name: &str, asker: TenantSlot) -> bool {
+        let is_it = |(queued, _): &(Box<str>, TenantSlot)| **queued == *name;
+        let queued = self.queue.iter().position(is_it);
+        let Some(at) = queued.filter(|_| self.may_begin(asker)) else {
+            return false;
+        };
+        self.queue.remove(at);
+        self.running.push(asker);
+        true
     }
 
     fn may_begin(&self, asker: TenantSlot) -> bool {

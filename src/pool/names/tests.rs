@@ -164,6 +164,26 @@ async fn a_resolver_that_hangs_for_one_tenant_answers_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_name_of_two_tenants_does_not_wait_for_the_others_of_one() {
+    let (names, resolver) = names();
+    let mut hanging = Vec::new();
+    for number in 0..LOOKUPS_PER_TENANT_COUNT_MAX {
+        hanging.push(ask(&names, &format!("bad-{number}"), ASKER).await);
+    }
+    let one = ask(&names, "shared", ASKER).await;
+    assert_eq!(resolver.asked(), LOOKUPS_PER_TENANT_COUNT_MAX, "it waits");
+    let other = ask(&names, "shared", TenantSlot::new(2)).await;
+    assert_eq!(resolver.asked(), LOOKUPS_PER_TENANT_COUNT_MAX + 1);
+    resolver.0.lock().unwrap().rotate_right(1);
+    resolver.answer(&["10.0.0.1"]);
+    for asked in [one, other] {
+        assert_eq!(found(asked).await, ["10.0.0.1"]);
+    }
+    assert_eq!(names.pending(), LOOKUPS_PER_TENANT_COUNT_MAX);
+    drop(hanging);
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_needs_an_old_name_waits_for_the_resolver_once_and_not_for_long() {
     let (names, resolver) = names();
     let first = ask(&names, "db", ASKER).await;

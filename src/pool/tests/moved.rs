@@ -14,9 +14,11 @@ use super::world::run;
 use super::world::size;
 use crate::config;
 use crate::limits::ADDRESS_CONNECT_TIMEOUT;
+use crate::limits::ADDRESS_REMEMBERED_FOR;
 use crate::pool::Lookup;
 use crate::pool::Names;
 use crate::pool::Question;
+use crate::pool::reach::reach;
 
 const TTL: Duration = Duration::from_secs(5);
 
@@ -127,6 +129,51 @@ fn an_address_that_does_not_answer_leaves_time_for_the_others_and_comes_last_the
         assert_eq!(world.servers.take_dialed(), ["10.0.0.1", "10.0.0.2"]);
         let [_second] = world.busy("alice").await;
         assert_eq!(world.servers.take_dialed(), ["10.0.0.2"]);
+    });
+}
+
+#[test]
+fn an_address_that_outlasts_whoever_waits_for_it_is_not_the_first_to_be_tried_again() {
+    run(async {
+        let (world, resolver) = world(1);
+        resolver.says(&["10.0.0.1", "10.0.0.2"]);
+        world.servers.lose(Some(at("10.0.0.1").ip()));
+        let guest = world.guest(0, "alice");
+        let (pool, endpoint) = (&guest.pool, guest.pool.endpoint().unwrap());
+        let (dial, asker) = (&*pool.home.dial, pool.key.tenant());
+        let reaching = reach(dial, &endpoint, None, asker);
+        let reached = tokio::time::timeout(ADDRESS_CONNECT_TIMEOUT / 2, reaching).await;
+        assert!(reached.is_err(), "it waits for the first");
+        let (_, address) = reach(dial, &endpoint, None, asker).await.unwrap();
+        assert_eq!(address.unwrap(), at("10.0.0.2"));
+        assert_eq!(world.servers.take_dialed(), ["10.0.0.1", "10.0.0.2"]);
+    });
+}
+
+#[test]
+fn an_address_that_took_turns_once_is_left_when_it_does_not_come_back() {
+    run(async {
+        let (world, resolver) = world(1);
+        resolver.says(&["10.0.0.1"]);
+        let [mut busy] = world.busy("alice").await;
+        for _ in 0..3 {
+            for address in ["10.0.0.2", "10.0.0.1"] {
+                resolver.says(&[address]);
+                until_old(&world).await;
+            }
+        }
+        busy.release();
+        let [_other] = world.busy("alice").await;
+        resolver.says(&["10.0.0.2"]);
+        until_old(&world).await;
+        let leaves = || {
+            let cards = world.guest(0, "alice").pool.server_cards();
+            cards.iter().any(|card| card.close_needed.get())
+        };
+        assert!(!leaves(), "its answers take turns");
+        advance(ADDRESS_REMEMBERED_FOR).await;
+        until_old(&world).await;
+        assert!(leaves());
     });
 }
 

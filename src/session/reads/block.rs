@@ -24,6 +24,7 @@ use tidegate_proto::exchange::Owner;
 use tidegate_proto::frontend::Query;
 use tidegate_proto::frontend::tag as frontend;
 
+use crate::config::Consistency;
 use crate::config::Route;
 use crate::limits::ROUND_BYTES_MAX;
 use crate::pool;
@@ -125,7 +126,14 @@ impl Session {
         let (Some(lease), Some(reading), Some(reads)) =
             (&self.lease, &mut self.reading, self.client.pool.reads())
         else {
-            return Plan::Flows;
+            // A reload has taken the replicas away: what is not decided yet is the primary's.
+            let reading = self.reading.as_ref();
+            let is_open = reading.is_some_and(|it| it.has_undecided_block());
+            return if is_open && can_leave {
+                Plan::Moves
+            } else {
+                Plan::Flows
+            };
         };
         // What comes first is still of a message that has begun.
         if lease.promised.body_bytes > 0 {
@@ -325,6 +333,12 @@ impl Reading {
         is_open && self.block.as_ref().is_some_and(|block| block.is_untouched)
     }
 
+    /// Whether a block is open at a replica whose first statement will decide where it stays.
+    fn has_undecided_block(&self) -> bool {
+        let block = self.block.as_ref();
+        block.is_some_and(|it| it.is_untouched && it.opens == Opens::FirstStatement)
+    }
+
     /// A block that is open at a replica is to begin at the primary.
     pub(super) fn moves_block(&mut self) {
         if let Some(block) = &mut self.block {
@@ -365,7 +379,9 @@ impl Reading {
             (Said::Part | Said::Other, Opens::FirstStatement) => Some(Plan::Moves),
             (Said::Part | Said::Other, Opens::ReadOnly) => None,
             (Said::Round(round), Opens::ReadOnly) => {
-                (round.deed == Deed::SetsWriting).then_some(Plan::Moves)
+                let moves =
+                    round.deed == Deed::SetsWriting || self.is_too_late_for(round, knowledge);
+                moves.then_some(Plan::Moves)
             },
             (Said::Round(round), Opens::FirstStatement) => self.plan_of_round(round, knowledge),
         }
@@ -378,6 +394,7 @@ impl Reading {
             return None;
         }
         let stays = round.deed == Deed::Reads
+            && round.has_statement
             && !round.precedes_writes
             && route == Route::Auto
             && self.is_still_fit(knowledge);
@@ -386,6 +403,16 @@ impl Reading {
         } else {
             Plan::Moves
         })
+    }
+
+    /// Whether something has been acknowledged since a block began that its first read must see, and the
+    /// replica has not replayed it. What only counts by what its client has seen, has not changed.
+    fn is_too_late_for(&mut self, round: Round, knowledge: &Knowledge<'_>) -> bool {
+        let client = knowledge.client;
+        round.deed == Deed::Reads
+            && self.consistency(client) == Consistency::Tenant
+            && self.route(client, round.hint) == Route::Auto
+            && !self.is_still_fit(knowledge)
     }
 
     /// Whether the replica has replayed by now what its client must see by now.

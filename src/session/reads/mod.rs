@@ -73,6 +73,8 @@ pub(super) struct Reading {
     left: usize,
     /// What is held has been at a replica in vain.
     is_barred: bool,
+    /// Rounds of several statements have got stuck at a replica: each costs its server.
+    sticks: bool,
     /// What is held waits for a replica that is about to be able to serve it.
     replay: Replay,
     /// The client hears of a write, and nobody has told yet how far the primary had come with it.

@@ -190,6 +190,8 @@ impl Reading {
         reads_next: impl FnOnce() -> bool,
     ) -> Stay {
         let route = self.route(client, round.and_then(|round| round.hint));
+        let sticks = self.sticks && route != Route::Replica;
+        let sticks = sticks && round.is_some_and(|round| !round.is_single);
         let decides_later = matches!(self.deed, Some(Deed::Begins | Deed::BeginsReads))
             && decides_later(&client.pool.user().pool, route)
             && !round.is_some_and(|round| round.precedes_writes)
@@ -198,7 +200,7 @@ impl Reading {
             deed: self.deed,
             route,
             wants_lsn: self.wants_lsn,
-            is_barred: std::mem::take(&mut self.is_barred),
+            is_barred: std::mem::take(&mut self.is_barred) || sticks,
             is_read_only: self.wishes.is_read_only,
             decides_later,
             is_serializable: self.wishes.is_serializable,

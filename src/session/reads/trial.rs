@@ -200,6 +200,7 @@ impl Session {
             reading.stage = Stage::Away;
             reading.moves_block();
             reading.is_barred = true;
+            reading.sticks |= why == Healed::Stuck && !reading.is_single;
             reading.is_late = false;
         }
         self.left_server(now);

@@ -47,6 +47,8 @@ pub(super) struct Round {
     pub(super) ends_first: bool,
     /// A block that began like this wrote later.
     pub(super) precedes_writes: bool,
+    /// It has a statement: it is more than a `Sync`, or what is said of something parsed before.
+    pub(super) has_statement: bool,
 }
 
 /// What the statements of a round do, taken together.
@@ -123,12 +125,13 @@ impl Round {
             if matches!(header.tag(), frontend::QUERY | frontend::SYNC) {
                 return Said::Round(Self {
                     bytes: at,
-                    deed: reading.deed.unwrap_or(Deed::Reads),
+                    deed: reading.deed(),
                     hint: reading.hint,
                     wants_lsn: reading.wants_lsn,
                     is_single: reading.executed <= 1 && !reading.has_several,
                     ends_first: reading.ends_first,
                     precedes_writes: reading.precedes_writes,
+                    has_statement: reading.deed.is_some(),
                 });
             }
         }
@@ -188,6 +191,12 @@ struct Reading<'a> {
     /// One of its texts is several.
     has_several: bool,
     ends_first: bool,
+    /// How many portals it has bound, the first of them, and what that does.
+    bound: usize,
+    portal: &'a [u8],
+    portal_deed: Option<Deed>,
+    /// It begins a block before it does anything else, or has not done anything.
+    begins_first: bool,
     precedes_writes: bool,
     /// Statements that the round itself has parsed, by name.
     parsed: [Option<(&'a [u8], Facts)>; PARSED_COUNT_MAX],
@@ -197,7 +206,12 @@ impl<'a> Reading<'a> {
     /// The next message, which is whole; `None` if nothing can be said of it.
     fn message(&mut self, tag: u8, body: &'a [u8], known: &impl Known) -> Option<()> {
         match tag {
-            frontend::QUERY => self.does(known.text(body.strip_suffix(b"\0")?)),
+            frontend::QUERY => {
+                let facts = known.text(body.strip_suffix(b"\0")?);
+                self.ends_first = facts.ends_first || facts.deed == Deed::Ends;
+                self.begins_first = true;
+                self.does(facts);
+            },
             frontend::PARSE => {
                 let (name, rest) = split_at_zero(body)?;
                 if !known.can_travel(name, rest) {
@@ -208,11 +222,17 @@ impl<'a> Reading<'a> {
                 self.does(facts);
             },
             frontend::BIND => {
-                let name = Bind::decode(body).ok()?.statement;
-                let facts = self.facts(name).or_else(|| known.statement(name))?;
+                let bind = Bind::decode(body).ok()?;
+                let facts = self.facts(bind.statement);
+                let facts = facts.or_else(|| known.statement(bind.statement))?;
+                if self.bound == 0 {
+                    self.portal = bind.portal;
+                    self.portal_deed = Some(facts.deed);
+                }
+                self.bound += 1;
                 self.does(facts);
             },
-            frontend::EXECUTE => self.executed += 1,
+            frontend::EXECUTE => self.executes(split_at_zero(body)?.0),
             // These do nothing that what they are about does not do.
             _ => {},
         }
@@ -232,8 +252,26 @@ impl<'a> Reading<'a> {
         Some(found.1)
     }
 
+    /// A portal is executed. What is only parsed or bound has no effect.
+    fn executes(&mut self, portal: &[u8]) {
+        if self.executed == 0 && self.bound == 1 && portal == self.portal {
+            self.ends_first = self.deed == Some(Deed::Ends);
+            self.begins_first = self.portal_deed.is_some_and(Deed::begins);
+        }
+        self.executed += 1;
+    }
+
+    /// What it does as a whole.
+    fn deed(&self) -> Deed {
+        match self.deed {
+            None => Deed::Reads,
+            // What begins a block is only parsed, or something else comes first.
+            Some(deed) if deed.begins() && !self.begins_first => Deed::Unclear,
+            Some(deed) => deed,
+        }
+    }
+
     fn does(&mut self, facts: Facts) {
-        self.ends_first |= self.deed.is_none() && (facts.ends_first || facts.deed == Deed::Ends);
         self.precedes_writes |= facts.precedes_writes;
         self.deed = Some(match self.deed {
             None => facts.deed,
@@ -278,6 +316,13 @@ impl Deed {
                 Self::Unclear
             },
         }
+    }
+
+    fn begins(self) -> bool {
+        matches!(
+            self,
+            Self::Begins | Self::BeginsReadOnly | Self::BeginsReads | Self::BeginsWriting
+        )
     }
 
     fn is_of_one_transaction(self) -> bool {

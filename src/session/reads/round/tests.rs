@@ -105,6 +105,30 @@ fn a_round_does_what_all_of_its_statements_do() {
 }
 
 #[test]
+fn what_is_only_parsed_neither_begins_a_block_nor_ends_one() {
+    let round = |messages: &[Vec<u8>]| match Round::read(&messages.concat(), &Letters) {
+        Said::Round(round) => round,
+        Said::Part | Said::Other => panic!("it is one"),
+    };
+    let done = |text: &str| vec![parse("", text), bind(""), execute()];
+    let said = |messages: Vec<Vec<u8>>| round(&[messages, vec![sync()]].concat());
+    let read = said([vec![parse("c", "e")], done("r")].concat());
+    assert!(!read.ends_first, "the block goes on");
+    assert!(said([done("e"), done("w")].concat()).ends_first);
+    for begin in ["b", "o"] {
+        let only_parsed = said([vec![parse("c", begin)], done("r")].concat());
+        assert_eq!(only_parsed.deed, Deed::Unclear);
+        let parsed_before = [vec![parse("c", "r")], done(begin)].concat();
+        assert_eq!(said(parsed_before).deed, Deed::Unclear);
+    }
+    assert_eq!(said(vec![parse("c", "b")]).deed, Deed::Unclear);
+    let bound_only = said(vec![parse("", "e"), bind(""), parse("c", "w")]);
+    assert!(!bound_only.ends_first);
+    assert!(!round(&[sync()]).has_statement);
+    assert!(said(done("r")).has_statement);
+}
+
+#[test]
 fn a_name_means_what_the_round_itself_or_the_client_before_it_has_parsed() {
     let used = |name| [bind(name), execute(), sync()];
     assert_eq!(deed(&used("known")), Some(Deed::Reads));
