@@ -49,12 +49,13 @@ impl Pool {
         let topology = lookout.topology().filter(|_| lookout.is_auto())?;
         if topology.dozes(now) {
             topology.note_use(now);
-            topology.ask_all();
         }
         // Somebody else may have ended it a moment ago.
+        let ended_at = topology.unheard_since(now)?;
+        topology.ask_all();
         Some(Rest {
             topology: Arc::clone(topology),
-            ended_at: topology.unheard_since(now)?,
+            ended_at,
         })
     }
 
@@ -62,7 +63,8 @@ impl Pool {
     /// that was its before may be a standby's by now, or worse, of one that does not know it yet.
     pub(super) async fn end(self: &Rc<Self>, rest: Option<Rest>) {
         if let Some(Rest { topology, ended_at }) = rest {
-            topology.heard_since(ended_at, REST_END_WAIT).await;
+            let limit = REST_END_WAIT.saturating_sub(ended_at.elapsed());
+            topology.heard_since(ended_at, limit).await;
             self.follow(Instant::now());
         }
     }

@@ -55,7 +55,7 @@ impl Use {
         let rest_after = self.rest_after.load(Ordering::Relaxed);
         let ago = self
             .micros(now)
-            .saturating_sub(self.last.load(Ordering::Relaxed));
+            .saturating_sub(self.last.load(Ordering::Acquire));
         rest_after > 0 && ago >= rest_after.saturating_sub(micros(notice))
     }
 
@@ -74,9 +74,10 @@ impl Topology {
         let used = self.last_use();
         let is_new = used.is_over(now, Duration::ZERO);
         if used.is_over(now, REST_NOTICE) {
-            used.ended.store(used.micros(now), Ordering::Relaxed);
+            // Whoever sees that it is used again sees since when.
+            used.ended.store(used.micros(now), Ordering::Release);
         }
-        used.last.fetch_max(used.micros(now), Ordering::Relaxed);
+        used.last.fetch_max(used.micros(now), Ordering::AcqRel);
         if is_new {
             used.began.notify_waiters();
         }
@@ -97,7 +98,7 @@ impl Topology {
     /// they are, whoever was the first to need them.
     pub fn unheard_since(&self, now: Instant) -> Option<Instant> {
         let used = self.last_use();
-        let ended = used.ended.load(Ordering::Relaxed);
+        let ended = used.ended.load(Ordering::Acquire);
         let ended_at = used.base + Duration::from_micros(ended);
         let is_recent = ended > 0 && now.duration_since(ended_at) < REST_END_WAIT;
         (is_recent && !self.has_heard_since(ended_at)).then_some(ended_at)

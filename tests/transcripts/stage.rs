@@ -1,9 +1,11 @@
 //! Where transcripts play: one Postgres, and one Tidegate with a listener for each pool mode.
 
+use std::env;
 use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
+use std::thread;
 
 use tidegate_harness::Cluster;
 use tidegate_harness::Database;
@@ -16,13 +18,22 @@ use tidegate_harness::free_port;
 use tidegate_harness::wire::Login;
 use tidegate_harness::wire::Wire;
 
-/// Few, so that transcripts meet servers that others have left.
-const POOL_SIZE: u32 = 4;
+/// The fewest servers of the pool that transcripts share.
+const POOL_SIZE_MIN: u32 = 4;
 
 const OPERATOR: &str = "operator";
 
 /// The mode in which unnamed statements are shared.
 pub(crate) const SHARING: &str = "transaction mode, shared";
+
+/// Few servers, so that transcripts meet those that others have left; and one more than there are tests
+/// at a time, each of which may hold one while it waits for another.
+fn pool_size() -> u32 {
+    let wanted = env::var("RUST_TEST_THREADS").ok();
+    let wanted = wanted.and_then(|wanted| wanted.parse().ok());
+    let threads = wanted.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    u32::try_from(threads + 1).unwrap().max(POOL_SIZE_MIN)
+}
 
 /// What `SHOW POOLS` says of the one pool.
 #[derive(Debug)]
@@ -49,7 +60,7 @@ impl Stage {
     pub(crate) fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Option<Stage>> = OnceLock::new();
         SHARED
-            .get_or_init(|| Self::with_servers(POOL_SIZE))
+            .get_or_init(|| Self::with_servers(pool_size()))
             .as_ref()
     }
 

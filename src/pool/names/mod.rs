@@ -149,7 +149,7 @@ impl Names {
     ) -> io::Result<Vec<SocketAddr>> {
         let begun = Instant::now();
         loop {
-            let told = self.lock().told(name, begun);
+            let told = self.lock().told(name, Instant::now());
             let told = told.notified();
             tokio::pin!(told);
             // An answer between the look and the wait is not missed.

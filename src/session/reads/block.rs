@@ -42,6 +42,7 @@ use crate::session::reads::round::Reach;
 use crate::session::reads::round::Round;
 use crate::session::reads::round::Said;
 use crate::session::run::Session;
+use crate::sql::reads::Hint;
 
 /// What decides where a block stays that begins at a replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -377,11 +378,22 @@ impl Reading {
                 position::may_begin_with(bytes, BEGINNINGS_OF_SET).then_some(Plan::Unsaid)
             },
             (Said::Part | Said::Other, Opens::FirstStatement) => Some(Plan::Moves),
-            (Said::Part | Said::Other, Opens::ReadOnly) => None,
-            (Said::Round(round), Opens::ReadOnly) => {
-                let moves =
-                    round.deed == Deed::SetsWriting || self.is_too_late_for(round, knowledge);
-                moves.then_some(Plan::Moves)
+            (Said::Part | Said::Other, Opens::ReadOnly) => {
+                self.is_too_late(None, knowledge).then_some(Plan::Moves)
+            },
+            (Said::Round(round), Opens::ReadOnly) => match round.deed {
+                Deed::SetsWriting => Some(Plan::Moves),
+                Deed::Ends | Deed::Sets => None,
+                Deed::Reads
+                | Deed::BeginsReadOnly
+                | Deed::Begins
+                | Deed::BeginsReads
+                | Deed::BeginsWriting
+                | Deed::Writes
+                | Deed::Unclear => {
+                    let is_too_late = self.is_too_late(round.hint, knowledge);
+                    is_too_late.then_some(Plan::Moves)
+                },
             },
             (Said::Round(round), Opens::FirstStatement) => self.plan_of_round(round, knowledge),
         }
@@ -396,6 +408,7 @@ impl Reading {
         let stays = round.deed == Deed::Reads
             && round.has_statement
             && !round.precedes_writes
+            && !(self.sticks && round.is_pipeline)
             && route == Route::Auto
             && self.is_still_fit(knowledge);
         Some(if stays {
@@ -407,11 +420,10 @@ impl Reading {
 
     /// Whether something has been acknowledged since a block began that its first read must see, and the
     /// replica has not replayed it. What only counts by what its client has seen, has not changed.
-    fn is_too_late_for(&mut self, round: Round, knowledge: &Knowledge<'_>) -> bool {
+    fn is_too_late(&mut self, hint: Option<Hint>, knowledge: &Knowledge<'_>) -> bool {
         let client = knowledge.client;
-        round.deed == Deed::Reads
-            && self.consistency(client) == Consistency::Tenant
-            && self.route(client, round.hint) == Route::Auto
+        self.consistency(client) == Consistency::Tenant
+            && self.route(client, hint) == Route::Auto
             && !self.is_still_fit(knowledge)
     }
 

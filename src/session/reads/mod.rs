@@ -73,7 +73,7 @@ pub(super) struct Reading {
     left: usize,
     /// What is held has been at a replica in vain.
     is_barred: bool,
-    /// Rounds of several statements have got stuck at a replica: each costs its server.
+    /// Pipelines have got stuck at a replica: each costs its server.
     sticks: bool,
     /// What is held waits for a replica that is about to be able to serve it.
     replay: Replay,

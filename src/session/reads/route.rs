@@ -191,7 +191,8 @@ impl Reading {
     ) -> Stay {
         let route = self.route(client, round.and_then(|round| round.hint));
         let sticks = self.sticks && route != Route::Replica;
-        let sticks = sticks && round.is_some_and(|round| !round.is_single);
+        let is_stuck = |round: &Round| round.is_pipeline && round.deed == Deed::Reads;
+        let sticks = sticks && round.is_some_and(is_stuck);
         let decides_later = matches!(self.deed, Some(Deed::Begins | Deed::BeginsReads))
             && decides_later(&client.pool.user().pool, route)
             && !round.is_some_and(|round| round.precedes_writes)

@@ -43,6 +43,8 @@ pub(super) struct Round {
     /// It executes one statement at most: once anything of its reply is there, nothing that comes after
     /// it is another statement's.
     pub(super) is_single: bool,
+    /// It executes several statements one by one.
+    pub(super) is_pipeline: bool,
     /// The first of its statements ends a transaction block.
     pub(super) ends_first: bool,
     /// A block that began like this wrote later.
@@ -129,6 +131,7 @@ impl Round {
                     hint: reading.hint,
                     wants_lsn: reading.wants_lsn,
                     is_single: reading.executed <= 1 && !reading.has_several,
+                    is_pipeline: reading.executed > 1,
                     ends_first: reading.ends_first,
                     precedes_writes: reading.precedes_writes,
                     has_statement: reading.deed.is_some(),
@@ -190,6 +193,7 @@ struct Reading<'a> {
     executed: usize,
     /// One of its texts is several.
     has_several: bool,
+    is_query: bool,
     ends_first: bool,
     /// How many portals it has bound, the first of them, and what that does.
     bound: usize,
@@ -210,6 +214,7 @@ impl<'a> Reading<'a> {
                 let facts = known.text(body.strip_suffix(b"\0")?);
                 self.ends_first = facts.ends_first || facts.deed == Deed::Ends;
                 self.begins_first = true;
+                self.is_query = true;
                 self.does(facts);
             },
             frontend::PARSE => {
@@ -255,7 +260,7 @@ impl<'a> Reading<'a> {
     /// A portal is executed. What is only parsed or bound has no effect.
     fn executes(&mut self, portal: &[u8]) {
         if self.executed == 0 && self.bound == 1 && portal == self.portal {
-            self.ends_first = self.deed == Some(Deed::Ends);
+            self.ends_first = self.portal_deed == Some(Deed::Ends);
             self.begins_first = self.portal_deed.is_some_and(Deed::begins);
         }
         self.executed += 1;
@@ -263,11 +268,21 @@ impl<'a> Reading<'a> {
 
     /// What it does as a whole.
     fn deed(&self) -> Deed {
-        match self.deed {
-            None => Deed::Reads,
-            // What begins a block is only parsed, or something else comes first.
-            Some(deed) if deed.begins() && !self.begins_first => Deed::Unclear,
-            Some(deed) => deed,
+        let Some(deed) = self.deed else {
+            return Deed::Reads;
+        };
+        let is_first = if deed == Deed::Ends {
+            self.ends_first
+        } else {
+            self.begins_first
+        };
+        if is_first || !(deed.begins() || deed == Deed::Ends) {
+            deed
+        } else if self.executed == 0 && !self.is_query {
+            // It is only parsed, which neither reads nor writes anything.
+            Deed::Sets
+        } else {
+            Deed::Unclear
         }
     }
 

@@ -121,7 +121,11 @@ fn what_is_only_parsed_neither_begins_a_block_nor_ends_one() {
         let parsed_before = [vec![parse("c", "r")], done(begin)].concat();
         assert_eq!(said(parsed_before).deed, Deed::Unclear);
     }
-    assert_eq!(said(vec![parse("c", "b")]).deed, Deed::Unclear);
+    for only_parsed in ["b", "o", "e"] {
+        assert_eq!(said(vec![parse("c", only_parsed)]).deed, Deed::Sets);
+    }
+    let parsed_before = vec![parse("c", "e"), parse("d", "w"), bind("c"), execute()];
+    assert!(said(parsed_before).ends_first);
     let bound_only = said(vec![parse("", "e"), bind(""), parse("c", "w")]);
     assert!(!bound_only.ends_first);
     assert!(!round(&[sync()]).has_statement);
