@@ -27,7 +27,8 @@ const LEFT: &str = "current_setting('TimeZone'), current_setting('work_mem'), \
                     (select count(*) from pg_cursors), \
                     (select count(*) from pg_listening_channels()), \
                     (select count(*) from pg_class where relnamespace = pg_my_temp_schema()), \
-                    (select count(*) from pg_locks where locktype = 'advisory')";
+                    (select count(*) from pg_locks \
+                     where locktype = 'advisory' and pid = pg_backend_pid())";
 
 /// Leaves every short transcript everywhere, through the listener of a pool mode; returns how often
 /// that was, or `None` if the machine has no Postgres.
