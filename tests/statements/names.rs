@@ -3,10 +3,10 @@
 use tidegate_harness::PooledDatabase;
 use tidegate_harness::wire;
 use tidegate_harness::wire::Wire;
-use tidegate_proto::frontend;
 
 use crate::two::Two;
 use crate::two::close;
+use crate::two::flush;
 use crate::two::parse;
 use crate::two::pool_of;
 use crate::two::round;
@@ -273,12 +273,6 @@ fn what_follows_an_error_in_pieces_ends_the_round_that_failed() {
     assert_eq!(sqlstate(client.rows()), "42703");
     assert_eq!(client.rows().unwrap(), "done");
     assert_eq!(sqlstate(run(&mut client, "s", &[])), "26000");
-}
-
-fn flush() -> Vec<u8> {
-    let mut message = Vec::new();
-    frontend::Flush.encode(&mut message);
-    message
 }
 
 #[test]

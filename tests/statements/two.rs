@@ -89,6 +89,12 @@ pub(super) fn close(name: &str) -> Vec<u8> {
     message
 }
 
+pub(super) fn flush() -> Vec<u8> {
+    let mut message = Vec::new();
+    frontend::Flush.encode(&mut message);
+    message
+}
+
 pub(super) fn sqlstate(result: Result<String, WireError>) -> String {
     result.unwrap_err().sqlstate().to_owned()
 }

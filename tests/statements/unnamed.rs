@@ -3,6 +3,7 @@
 use tidegate_harness::PooledDatabase;
 use tidegate_harness::wire;
 
+use crate::two::flush;
 use crate::two::parse;
 use crate::two::pool_of;
 use crate::two::round;
@@ -84,4 +85,43 @@ fn a_long_unnamed_statement_that_is_skipped_leaves_the_one_before_it() {
     ];
     assert_eq!(sqlstate(round(&mut first, &skipped)), "26000");
     assert_eq!(run(&mut first, "", &[]).unwrap(), "kept");
+}
+
+#[test]
+fn a_query_that_is_skipped_behind_an_error_drops_no_unnamed_statement() {
+    let Some(pooled) = PooledDatabase::start(pool_of(1)).unwrap() else {
+        return;
+    };
+    let (mut first, mut second) = (pooled.connect().unwrap(), pooled.connect().unwrap());
+    parse(&mut first, "", "select 'of the first'").unwrap();
+    // The error is there before the query is sent.
+    let fail = wire::bind("", "never given", &[]).unwrap();
+    first.send(&[fail, flush()].concat()).unwrap();
+    first.until_answered().unwrap();
+    let skipped = wire::query("select 'skipped'").unwrap();
+    first.send(&[skipped, wire::sync()].concat()).unwrap();
+    assert_eq!(sqlstate(first.rows()), "26000");
+    assert_eq!(sqlstate(run(&mut second, "", &[])), "26000");
+    assert_eq!(run(&mut first, "", &[]).unwrap(), "of the first");
+}
+
+#[test]
+fn a_deallocate_that_is_skipped_behind_an_error_drops_nothing() {
+    let Some(pooled) = PooledDatabase::start(pool_of(1)).unwrap() else {
+        return;
+    };
+    let mut client = pooled.connect().unwrap();
+    parse(&mut client, "s", "select 'named'").unwrap();
+    parse(&mut client, "", "select 'unnamed'").unwrap();
+    let fail = wire::bind("", "never given", &[]).unwrap();
+    client.send(&[fail, flush()].concat()).unwrap();
+    client.until_answered().unwrap();
+    // None of it ends the skipping.
+    let skipped = ["select 'skipped'", "deallocate s", "execute s"];
+    let skipped = skipped.map(|sql| wire::query(sql).unwrap());
+    client.send(&skipped.concat()).unwrap();
+    client.send(&wire::sync()).unwrap();
+    assert_eq!(sqlstate(client.rows()), "26000");
+    assert_eq!(run(&mut client, "", &[]).unwrap(), "unnamed");
+    assert_eq!(run(&mut client, "s", &[]).unwrap(), "named");
 }
