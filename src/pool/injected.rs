@@ -55,10 +55,14 @@ pub(crate) async fn converse(
     observe: impl FnMut(u8, &[u8]),
 ) -> Result<(), PoolError> {
     server.is_broken = true;
-    server.prepared.unnamed = Unnamed::None;
+    server.prepared.unnamed = Unnamed::Unknown;
     let (socket, ledger) = (&mut server.socket, &mut server.ledger);
     let (is_whole, answered) = exchange(socket, ledger, messages, observe).await?;
     server.is_broken = !is_whole;
+    if answered.is_ok() {
+        // They were all queries, and it has read them.
+        server.prepared.unnamed = Unnamed::None;
+    }
     answered
 }
 

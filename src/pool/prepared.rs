@@ -140,6 +140,15 @@ impl Prepared {
         self.unnamed = Unnamed::Unknown;
     }
 
+    /// The server is about to read a `Query`, which drops the unnamed statement: unless the text is not
+    /// of its encoding, and that is told by nothing but the error.
+    #[inline]
+    pub fn reads_query(&mut self) {
+        if self.unnamed != Unnamed::None {
+            self.unnamed = Unnamed::Unknown;
+        }
+    }
+
     /// What is known under one statement is another.
     pub fn rename(&mut self, from: &Statement, to: &Statement, number: u32) {
         if let Some(known) = self.known.get(&from.id)

@@ -112,7 +112,7 @@ pub(super) fn carry_settings(
                 .sent(frontend::QUERY, Owner::Pooler)
                 .map_err(End::ClientViolation)?;
             lease.card.own_rounds.begin();
-            lease.prepared.unnamed = pool::Unnamed::None;
+            lease.prepared.reads_query();
         }
         lease.settings = settings;
     }

@@ -136,7 +136,8 @@ impl View<'_> {
             let translated = translation.deallocate()?;
             if let Some(step) = translated {
                 // It is a `Query` all the same.
-                translation.statements.drop_unnamed(translation.server);
+                translation.statements.drop_unnamed();
+                translation.server.prepared.reads_query();
                 return Ok(step);
             }
         }
@@ -152,9 +153,9 @@ impl View<'_> {
             self.expose(server, message, edits, &statement.leaves)?;
         }
         if let Some(statements) = self.statements {
-            statements.drop_unnamed(server);
+            statements.drop_unnamed();
         }
-        server.prepared.unnamed = pool::Unnamed::None;
+        server.prepared.reads_query();
         self.statement(statement);
         Ok(Step::Forward)
     }

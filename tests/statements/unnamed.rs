@@ -125,3 +125,27 @@ fn a_deallocate_that_is_skipped_behind_an_error_drops_nothing() {
     assert_eq!(run(&mut client, "", &[]).unwrap(), "unnamed");
     assert_eq!(run(&mut client, "s", &[]).unwrap(), "named");
 }
+
+#[test]
+fn a_query_that_its_server_cannot_read_leaves_no_unnamed_statement_of_another_client() {
+    let Some(pooled) = PooledDatabase::start(pool_of(1)).unwrap() else {
+        return;
+    };
+    let (mut first, mut second) = (pooled.connect().unwrap(), pooled.connect().unwrap());
+    let mut unreadable = wire::query("select '?'").unwrap();
+    let at = unreadable.iter().position(|byte| *byte == b'?').unwrap();
+    unreadable[at] = 0xe4;
+    let use_it = [
+        wire::bind("", "", &[]).unwrap(),
+        wire::execute("").unwrap(),
+        wire::sync(),
+    ]
+    .concat();
+    parse(&mut first, "", "select 'of the first'").unwrap();
+    // Both in one write, and one after the other.
+    second.send(&[unreadable, use_it].concat()).unwrap();
+    assert_eq!(sqlstate(second.rows()), "22021");
+    assert_eq!(sqlstate(second.rows()), "26000");
+    assert_eq!(sqlstate(run(&mut second, "", &[])), "26000");
+    assert_eq!(run(&mut first, "", &[]).unwrap(), "of the first");
+}

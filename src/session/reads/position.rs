@@ -113,7 +113,7 @@ impl Session {
         let sent = lease.ledger.sent(frontend::QUERY, Owner::Pooler);
         sent.map_err(End::ClientViolation)?;
         lease.card.own_rounds.begin();
-        lease.prepared.unnamed = pool::Unnamed::None;
+        lease.prepared.reads_query();
         Ok(())
     }
 

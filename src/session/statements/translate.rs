@@ -379,10 +379,9 @@ impl Translation<'_, '_> {
 }
 
 impl Statements {
-    /// A `Query` drops the unnamed statement, on the server and for the client.
-    pub(in crate::session) fn drop_unnamed(&mut self, server: &mut Server) {
+    /// A `Query` drops the unnamed statement.
+    pub(in crate::session) fn drop_unnamed(&mut self) {
         drop(self.replace_unnamed(Unnamed::None));
-        server.prepared.unnamed = pool::Unnamed::None;
     }
 
     /// The unnamed statement is too long to be kept, if it comes to one.

@@ -79,6 +79,7 @@ impl Injection<'_> {
     pub(super) fn query(&mut self, text: &[u8], owner: Owner) -> Result<(), Violation> {
         put(self.out, frontend::QUERY, &[text, b"\0"]);
         self.server.card.own_rounds.begin();
+        self.server.prepared.reads_query();
         self.server.ledger.sent(frontend::QUERY, owner)
     }
 
@@ -86,6 +87,7 @@ impl Injection<'_> {
     pub(super) fn query_that_fails(&mut self) -> Result<(), Violation> {
         put(self.out, frontend::QUERY, &[b"no statement\0"]);
         self.server.card.own_rounds.begin();
+        self.server.prepared.reads_query();
         self.server
             .ledger
             .sent_marked(frontend::QUERY, Owner::Pooler)
