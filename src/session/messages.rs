@@ -10,7 +10,6 @@ use tidegate_proto::frontend::tag as frontend;
 use crate::config::PoolMode;
 use crate::limits::SPARE_BUFFER_BYTES_MAX;
 use crate::limits::STATEMENT_BYTES_MAX;
-use crate::pool;
 use crate::pool::Server;
 use crate::session::relay::Edits;
 use crate::session::relay::Message;

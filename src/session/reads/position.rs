@@ -14,7 +14,6 @@ use tidegate_proto::frontend::Query;
 use tidegate_proto::frontend::tag as frontend;
 
 use crate::config::Consistency;
-use crate::pool;
 use crate::pool::Lease;
 use crate::pool::Server;
 use crate::routing::Lsn;
