@@ -253,6 +253,21 @@ pub const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a cancel request may take to be delivered.
 pub const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a server that nobody has any more may take to end, after each cancel request. One that has
+/// not read yet what it is to do forgets a cancel request; the last pause is for what cannot be canceled
+/// at once.
+pub const WIND_UP_PAUSES: [Duration; 5] = [
+    Duration::from_millis(50),
+    Duration::from_millis(200),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(20),
+];
+
+/// How much a server that nobody has any more may say until it ends. What it would say beyond that finds the
+/// connection closed, which ends it too.
+pub const WIND_UP_BYTES_MAX: u64 = 16 << 20;
+
 /// How long a server that has answered a round of the pooler's own has to begin with what its client
 /// asked for, before a cancel request for that is sent.
 pub const CANCEL_AFTER_OWN_ROUND: Duration = Duration::from_millis(20);

@@ -25,20 +25,28 @@ pub fn send(pool: &Rc<Pool>, card: &Rc<ServerCard>, requester: impl Sized + 'sta
     card.cancels.set(card.cancels.get() + 1);
     let (pool, card) = (Rc::clone(pool), Rc::clone(card));
     tokio::task::spawn_local(async move {
-        let sent = within(CANCEL_TIMEOUT, deliver(&pool, &card)).await;
+        let is_sent = request(&pool, &card).await;
         card.cancels.set(card.cancels.get().saturating_sub(1));
-        match sent {
-            Ok(()) => pool.counters.add(Count::Cancels, 1),
-            Err(error) => {
-                // Whether it arrived is not known, and it may still arrive: nobody else may have
-                // this server.
-                card.close_needed.set(true);
-                tracing::info!(tenant = pool.tenant.name(), error = %error.chain(), "a cancel request failed");
-            },
+        if !is_sent {
+            // Whether it arrived is not known, and it may still arrive: nobody else may have
+            // this server.
+            card.close_needed.set(true);
         }
         pool.cancel_ended(card.id, Instant::now());
         drop(requester);
     });
+}
+
+/// Cancels what a server is running; whether the server has been told.
+pub(super) async fn request(pool: &Pool, card: &ServerCard) -> bool {
+    let sent = within(CANCEL_TIMEOUT, deliver(pool, card)).await;
+    match &sent {
+        Ok(()) => pool.counters.add(Count::Cancels, 1),
+        Err(error) => {
+            tracing::info!(tenant = pool.tenant.name(), error = %error.chain(), "a cancel request failed");
+        },
+    }
+    sent.is_ok()
 }
 
 async fn deliver(pool: &Pool, card: &ServerCard) -> Result<(), PoolError> {

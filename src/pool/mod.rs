@@ -54,6 +54,7 @@ mod spare;
 mod statement;
 mod traveller;
 mod welcome;
+mod wind_up;
 
 pub use self::auth_query::Asking;
 pub use self::auth_query::SecretConnection;

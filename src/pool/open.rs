@@ -17,9 +17,9 @@ use crate::pool::Opened;
 use crate::pool::Pool;
 use crate::pool::PoolError;
 use crate::pool::Server;
-use crate::pool::cancel;
 use crate::pool::connect;
 use crate::pool::pool::Outage;
+use crate::pool::wind_up;
 use crate::telemetry::Count;
 use crate::tenancy::NoRoom;
 use crate::tenancy::ServerPermit;
@@ -295,18 +295,25 @@ impl Pool {
     /// Closes a server in whatever state it is, and cancels what it may still be running.
     pub(super) fn discard(self: &Rc<Self>, server: Box<Server>) {
         if server.ledger.is_busy() {
-            cancel::send(self, &server.card, ());
+            let server = self.give_up(server);
+            wind_up::begin(self, *server);
+        } else {
+            drop(self.give_up(server));
         }
-        self.abandon(server);
+        self.has_room(Instant::now());
     }
 
     /// Closes a server that runs nothing worth canceling.
-    pub(super) fn abandon(self: &Rc<Self>, mut server: Box<Server>) {
+    pub(super) fn abandon(self: &Rc<Self>, server: Box<Server>) {
+        drop(self.give_up(server));
+        self.has_room(Instant::now());
+    }
+
+    fn give_up(self: &Rc<Self>, mut server: Box<Server>) -> Box<Server> {
         self.counters.add(Count::ServersDiscarded, 1);
         self.blame_if_broken(&mut server, Instant::now());
         self.forget(&server);
-        drop(server);
-        self.has_room(Instant::now());
+        server
     }
 
     /// A server is here no more.

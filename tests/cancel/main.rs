@@ -4,6 +4,8 @@
 //! a test decides when it goes on: one that was not cancelled answers when the lock is given up.
 #![cfg(test)]
 
+mod vanished;
+
 use std::io;
 use std::io::Read;
 use std::io::Write;
@@ -376,32 +378,6 @@ fn in_session_mode_a_cancel_request_ends_the_query_too() {
     client.cancel().unwrap();
     assert_canceled(client.rows());
     assert_eq!(client.query("select 'on'").unwrap(), "on");
-}
-
-#[test]
-fn the_query_of_a_client_that_vanishes_is_cancelled_and_its_server_lent_to_nobody() {
-    for pool in ["pool_size = 1", "pool_size = 1\npool_mode = \"session\""] {
-        let configure = |config: &mut PoolerConfig| config.pool = pool.to_owned();
-        let Some(pooled) = PooledDatabase::start(configure).unwrap() else {
-            return;
-        };
-        let _lock = Lock::hold(&pooled);
-        for in_front in ["", "begin; ", "create temp table mine (id int); "] {
-            let mut vanishing = pooled.connect().unwrap();
-            let server = vanishing.query("select pg_backend_pid()").unwrap();
-            let sql = format!("{in_front}{WAITS}");
-            vanishing.send(&wire::query(&sql).unwrap()).unwrap();
-            until_waiting(&pooled, "1");
-            drop(vanishing);
-            until_waiting(&pooled, "0");
-            let mut next = pooled.connect().unwrap();
-            let sql = "select 'clean', pg_backend_pid(), to_regclass('pg_temp.mine') is null";
-            let row = next.query(sql).unwrap();
-            let fields: Vec<&str> = row.split('|').collect();
-            assert_eq!((fields[0], fields[2]), ("clean", "t"));
-            assert_ne!(fields[1], server, "{in_front}");
-        }
-    }
 }
 
 #[test]
