@@ -14,18 +14,18 @@ use crate::stage::WHO;
 const NEAR_READS: usize = 400;
 const FAR_READS: usize = 20;
 
-/// The median time of so many reads, and of a hundred of them how many this port has answered.
-fn median(client: &mut Wire, count: usize, port: &str) -> (Duration, usize) {
+/// The time of the fastest of so many reads, which is that of the way whatever else the machine does;
+/// and of a hundred of them how many this port has answered.
+fn fastest(client: &mut Wire, count: usize, port: &str) -> (Duration, usize) {
     let course = Course::begin();
-    let mut times = Vec::new();
+    let mut time = Duration::MAX;
     let mut there = 0;
     for _ in 0..count {
         let began = course.now();
         there += usize::from(client.query(WHO).unwrap() == port);
-        times.push(course.now().saturating_sub(began));
+        time = time.min(course.now().saturating_sub(began));
     }
-    times.sort_unstable();
-    (times[times.len() / 2], there * 100 / count)
+    (time, there * 100 / count)
 }
 
 #[test]
@@ -37,9 +37,9 @@ fn a_read_takes_the_way_to_the_nearest_replica_and_no_longer() {
     for (number, nearest) in [(0, 1), (1, 3)] {
         stage.until_read_at(number, nearest);
         let mut client = stage.nodes[number].connect();
-        let (near, share) = median(&mut client, NEAR_READS, &stage.port(nearest));
+        let (near, share) = fastest(&mut client, NEAR_READS, &stage.port(nearest));
         client.query("set tidegate.route = 'primary'").unwrap();
-        let (far, at_primary) = median(&mut client, FAR_READS, &stage.port(0));
+        let (far, at_primary) = fastest(&mut client, FAR_READS, &stage.port(0));
         assert_eq!(at_primary, 100);
         assert!(share >= 95, "{share} % at the nearest replica");
         let way = Duration::from_millis(Plan::LARGE.nodes[number][0]);
@@ -51,19 +51,18 @@ fn a_read_takes_the_way_to_the_nearest_replica_and_no_longer() {
     drop(write!(std::io::stdout(), "{table}"));
 }
 
-/// The median time of so many blocks of one statement, from `begin` to the end of `commit`.
-fn median_of_blocks(client: &mut Wire, count: usize, begin: &str, sql: &str) -> Duration {
+/// The time of the fastest of so many blocks of one statement, from `begin` to the end of `commit`.
+fn fastest_block(client: &mut Wire, count: usize, begin: &str, sql: &str) -> Duration {
     let course = Course::begin();
-    let mut times = Vec::new();
+    let mut time = Duration::MAX;
     for _ in 0..count {
         let began = course.now();
         for sql in [begin, sql, "commit"] {
             client.query(sql).unwrap();
         }
-        times.push(course.now().saturating_sub(began));
+        time = time.min(course.now().saturating_sub(began));
     }
-    times.sort_unstable();
-    times[times.len() / 2]
+    time
 }
 
 #[test]
@@ -79,14 +78,14 @@ fn a_block_that_reads_is_near_and_one_that_writes_no_farther_than_at_the_primary
     stage.until_read_at(0, 1);
     let way = Duration::from_millis(plan.nodes[0][0]);
     let (mut reader, mut writer) = (stage.nodes[0].connect(), stage.nodes[0].connect());
-    let near = median_of_blocks(&mut reader, NEAR_READS, "begin", WHO);
+    let near = fastest_block(&mut reader, NEAR_READS, "begin", WHO);
     let raise = "update counters set value = value + 1 where key = 0";
-    let says_so = median_of_blocks(&mut writer, FAR_READS, "begin read write", raise);
+    let says_so = fastest_block(&mut writer, FAR_READS, "begin read write", raise);
     // Its blocks begin at the replica, whatever it has written.
     writer
         .query("set tidegate.consistency = 'eventual'")
         .unwrap();
-    let moves = median_of_blocks(&mut writer, FAR_READS, "begin", raise);
+    let moves = fastest_block(&mut writer, FAR_READS, "begin", raise);
     // Seen only where the test's output is shown.
     drop(writeln!(
         std::io::stdout(),
