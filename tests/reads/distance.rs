@@ -52,16 +52,24 @@ fn a_read_takes_the_way_to_the_nearest_replica_and_no_longer() {
 }
 
 /// The time of the fastest of so many blocks of one statement, from `begin` to the end of `commit`.
-fn fastest_block(client: &mut Wire, count: usize, begin: &str, sql: &str) -> Duration {
+/// Nineteen of twenty must be answered so.
+fn fastest_block(
+    client: &mut Wire,
+    count: usize,
+    [begin, sql]: [&str; 2],
+    answer: &str,
+) -> Duration {
     let course = Course::begin();
     let mut time = Duration::MAX;
+    let mut answers = 0;
     for _ in 0..count {
         let began = course.now();
-        for sql in [begin, sql, "commit"] {
-            client.query(sql).unwrap();
-        }
+        client.query(begin).unwrap();
+        answers += usize::from(client.query(sql).unwrap() == answer);
+        client.query("commit").unwrap();
         time = time.min(course.now().saturating_sub(began));
     }
+    assert!(answers * 20 >= count * 19, "{answers} of {count}: {sql}");
     time
 }
 
@@ -78,14 +86,14 @@ fn a_block_that_reads_is_near_and_one_that_writes_no_farther_than_at_the_primary
     stage.until_read_at(0, 1);
     let way = Duration::from_millis(plan.nodes[0][0]);
     let (mut reader, mut writer) = (stage.nodes[0].connect(), stage.nodes[0].connect());
-    let near = fastest_block(&mut reader, NEAR_READS, "begin", WHO);
+    let near = fastest_block(&mut reader, NEAR_READS, ["begin", WHO], &stage.port(1));
     let raise = "update counters set value = value + 1 where key = 0";
-    let says_so = fastest_block(&mut writer, FAR_READS, "begin read write", raise);
+    let says_so = fastest_block(&mut writer, FAR_READS, ["begin read write", raise], "");
     // Its blocks begin at the replica, whatever it has written.
     writer
         .query("set tidegate.consistency = 'eventual'")
         .unwrap();
-    let moves = fastest_block(&mut writer, FAR_READS, "begin", raise);
+    let moves = fastest_block(&mut writer, FAR_READS, ["begin", raise], "");
     // Seen only where the test's output is shown.
     drop(writeln!(
         std::io::stdout(),
