@@ -82,6 +82,8 @@ struct State {
     running: Vec<TenantSlot>,
     /// Names that wait for others to be looked up.
     queue: VecDeque<(Box<str>, TenantSlot)>,
+    /// Somebody begins what waits, one after the other: whoever else settles a lookup leaves it to them.
+    is_draining: bool,
 }
 
 #[derive(Debug)]
@@ -121,6 +123,7 @@ impl Names {
             names: HashMap::new(),
             running: Vec::new(),
             queue: VecDeque::new(),
+            is_draining: false,
         };
         Self {
             lookup,
@@ -251,7 +254,6 @@ impl Names {
     /// What came of a lookup.
     fn settle(self: &Arc<Self>, name: &str, asker: TenantSlot, found: io::Result<Vec<SocketAddr>>) {
         let now = Instant::now();
-        let mut next = Vec::new();
         {
             let mut state = self.lock();
             if let Some(at) = state.running.iter().position(|known| *known == asker) {
@@ -261,13 +263,23 @@ impl Names {
             if let Some(entry) = state.names.get_mut(name) {
                 entry.settle(name, found, ages, now, &self.version);
             }
-            while let Some(one) = state.take_next() {
-                next.push(one);
+            // A lookup that cannot begin is settled within what begins it: here, one within the other
+            // as often as there are names that wait.
+            if std::mem::replace(&mut state.is_draining, true) {
+                return;
             }
         }
-        for (name, asker) in next {
+        while let Some((name, asker)) = self.take_next() {
             self.begin(&name, asker);
         }
+    }
+
+    /// The next that may begin. If there is none, nobody is at it any more.
+    fn take_next(&self) -> Option<(Box<str>, TenantSlot)> {
+        let mut state = self.lock();
+        let next = state.take_next();
+        state.is_draining = next.is_some();
+        next
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -316,4 +317,66 @@ async fn a_name_in_use_is_looked_up_again_and_one_that_is_not_is_forgotten() {
     advance(NAME_FORGOTTEN_AFTER).await;
     drop(ask(&names, "other", ASKER).await);
     assert_eq!(shown(&names), BTreeMap::from([("other".to_owned(), 0)]));
+}
+
+/// A resolver that answers nothing until it is told to go, and from then on drops what it is asked at once.
+#[derive(Debug, Clone, Default)]
+struct Gone(Arc<Mutex<Going>>);
+
+#[derive(Debug, Default)]
+struct Going {
+    is_gone: bool,
+    held: Vec<Question>,
+    asked: usize,
+    /// Questions that it is being asked, one within the other, and the most that were.
+    depth: usize,
+    depth_max: usize,
+}
+
+impl Gone {
+    fn locked(&self) -> MutexGuard<'_, Going> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl Lookup for Gone {
+    fn begin(&self, question: Question) {
+        {
+            let mut going = self.locked();
+            going.asked += 1;
+            if !going.is_gone {
+                going.held.push(question);
+                return;
+            }
+            going.depth += 1;
+            going.depth_max = going.depth_max.max(going.depth);
+        }
+        drop(question);
+        self.locked().depth -= 1;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_that_nobody_can_look_up_fail_one_after_the_other() {
+    const NAMES: usize = 3000;
+    let gone = Gone::default();
+    let lookup = Box::new(gone.clone());
+    let names = Arc::new(Names::new(lookup, &config::Node::default()));
+    for name in 0..NAMES {
+        names.keep_fresh(&name.to_string(), ASKER, Instant::now());
+    }
+    assert_eq!(names.pending(), NAMES);
+    let first = {
+        let mut going = gone.locked();
+        assert_eq!(going.asked, LOOKUPS_PER_TENANT_COUNT_MAX);
+        going.is_gone = true;
+        going.held.pop().unwrap()
+    };
+    drop(first);
+    assert_eq!(names.pending(), LOOKUPS_PER_TENANT_COUNT_MAX - 1);
+    let held = std::mem::take(&mut gone.locked().held);
+    drop(held);
+    assert_eq!(names.pending(), 0);
+    let going = gone.locked();
+    assert_eq!((going.asked, going.depth_max), (NAMES, 1));
 }
