@@ -58,10 +58,12 @@ fn dsn(stage: &Stage) -> Vec<String> {
     vec![database.dsn_through(port, &database.user)]
 }
 
-fn jdbc(stage: &Stage) -> Vec<String> {
+/// What the program does with its counter, and where.
+fn jdbc(scope: &str, stage: &Stage) -> Vec<String> {
     let (database, port) = (&stage.database, stage.nodes[0].server.port());
     let url = format!("jdbc:postgresql://127.0.0.1:{port}/{}", database.name);
-    vec![url, database.user.clone(), database.password.clone()]
+    let (user, password) = (database.user.clone(), database.password.clone());
+    vec![scope.to_owned(), url, user, password]
 }
 
 #[test]
@@ -81,7 +83,8 @@ fn node_postgres_reads_what_it_writes() {
 
 #[test]
 fn pgjdbc_reads_what_it_writes() {
-    reads_what_it_writes("java/Reads.java", "4", "", jdbc, programs::java);
+    let arguments = |stage: &Stage| jdbc("statements", stage);
+    reads_what_it_writes("java/Reads.java", "4", "", arguments, programs::java);
 }
 
 /// Blocks begin where their first statement says.
@@ -101,6 +104,6 @@ fn asyncpg_in_transactions_reads_at_the_replica_and_writes_at_the_primary() {
 
 #[test]
 fn pgjdbc_without_autocommit_reads_at_the_replica_and_writes_at_the_primary() {
-    let program = "java/Blocks.java";
-    reads_what_it_writes(program, "7", FIRST_STATEMENT, jdbc, programs::java);
+    let (program, arguments) = ("java/Reads.java", |stage: &Stage| jdbc("blocks", stage));
+    reads_what_it_writes(program, "7", FIRST_STATEMENT, arguments, programs::java);
 }
