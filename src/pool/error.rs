@@ -266,15 +266,7 @@ impl PoolError {
                     hint: hint.clone(),
                 };
             },
-            Self::OwnLoginRefused(_) => {
-                // The server's words name a user and a password that are not the client's.
-                return Report {
-                    sqlstate: SqlState::CONNECTION_FAILURE,
-                    message: "the pooler could not log in to the server".to_owned(),
-                    detail: "The client's own login was right. The server refused the user that the pooler is configured to log in as.".to_owned(),
-                    hint: "The tenant's administrator must check server_user and server_secret. The pooler's log has the server's words.".to_owned(),
-                };
-            },
+            Self::OwnLoginRefused(_) => return own_login_refused(),
             Self::NoEndpoint => (
                 SqlState::CANNOT_CONNECT_NOW,
                 "The tenant's administrator must configure an endpoint with role = primary.",
@@ -340,6 +332,16 @@ impl PoolError {
             next = cause.source();
         }
         causes.join(": ")
+    }
+}
+
+/// The server's words name a user and a password that are not the client's.
+fn own_login_refused() -> Report {
+    Report {
+        sqlstate: SqlState::CONNECTION_FAILURE,
+        message: "the pooler could not log in to the server".to_owned(),
+        detail: "The client's own login was right. The server refused the user that the pooler is configured to log in as.".to_owned(),
+        hint: "The tenant's administrator must check server_user and server_secret. The pooler's log has the server's words.".to_owned(),
     }
 }
 
