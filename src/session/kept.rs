@@ -19,6 +19,8 @@ pub(super) struct Kept {
     end: usize,
     /// What follows, from something on that found no room.
     rest: Vec<u8>,
+    /// What the next message is replaced with.
+    pub(super) words: Vec<u8>,
 }
 
 impl From<Kept> for ToClient {
@@ -46,14 +48,15 @@ impl Kept {
     }
 
     /// Other words in place of a range.
-    pub(super) fn replace(&mut self, bytes: &mut [u8], range: Range<usize>, words: &[u8]) {
+    pub(super) fn replace(&mut self, bytes: &mut [u8], range: Range<usize>) {
+        let words = std::mem::take(&mut self.words);
         let place = bytes.get_mut(range.start..range.start + words.len());
         match place.filter(|_| words.len() <= range.len()) {
             Some(place) => {
-                place.copy_from_slice(words);
+                place.copy_from_slice(&words);
                 self.keep(bytes, range.start..range.start + words.len());
             },
-            None => self.rest.extend_from_slice(words),
+            None => self.rest.extend_from_slice(&words),
         }
     }
 

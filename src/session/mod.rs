@@ -22,6 +22,7 @@ mod mailbox;
 mod messages;
 mod passing;
 mod reads;
+mod receiving;
 mod refusal;
 mod registry;
 mod relay;

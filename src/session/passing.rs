@@ -24,8 +24,7 @@ impl Session {
         if self.is_server_watched && lease.socket.is_still_empty() {
             return Ok(false);
         }
-        let pool = Rc::clone(&lease.pool);
-        let mut scratch = pool.home.scratch();
+        let mut scratch = self.client.pool.home.scratch();
         let held = lease.incoming.held.len();
         let Some((front, room)) = scratch.read.split_at_mut_checked(held) else {
             return Err(End::ServerGone {
@@ -66,8 +65,8 @@ impl Session {
         if statements.is_some_and(|statements| statements.has_tried()) {
             scratch.spare.take_back(std::mem::take(&mut self.held));
         }
-        let is_refused = self.reading.is_some() && self.heard_refusal();
         drop(scratch);
+        let is_refused = self.reading.is_some() && self.heard_refusal();
         if is_refused {
             self.heed_refusal();
             return Ok(true);

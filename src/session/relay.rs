@@ -3,26 +3,26 @@
 //! Each call is one synchronous step on the worker's scratch buffer; nothing is kept across polls
 //! but what a socket could not take, or half a header.
 
+use std::ops::Range;
+
 use tidegate_proto::backend::TransactionStatus;
-use tidegate_proto::backend::tag as backend;
 use tidegate_proto::error::Sender;
 use tidegate_proto::error::Violation;
 use tidegate_proto::error::ViolationKind;
 use tidegate_proto::exchange::Outcome;
 use tidegate_proto::exchange::Owner;
-use tidegate_proto::exchange::Verdict;
 use tidegate_proto::frame::FRAME_HEADER_BYTES;
 use tidegate_proto::frame::FrameHeader;
 use tidegate_proto::frontend::tag as frontend;
 
-use crate::limits::COMMAND_TAG_BYTES;
-use crate::limits::INJECTED_ROW_BYTES_MAX;
-use crate::limits::PARAMETER_STATUS_BYTES_MAX;
 use crate::pool::Server;
 use crate::session::kept::Kept;
 use crate::session::kept::ToClient;
-use crate::session::reads::ANSWER_BYTES;
 use crate::session::reads::Judged;
+use crate::session::receiving::Received;
+use crate::session::receiving::is_plain_row;
+use crate::session::receiving::receive;
+use crate::session::receiving::server_bytes_needed;
 use crate::session::weighing::Weighed;
 use crate::session::weighing::weigh;
 
@@ -259,10 +259,15 @@ pub(super) fn from_server(
         let Some(header) = FrameHeader::parse(Sender::Backend, rest)? else {
             break;
         };
+        if is_plain_row(server, header) {
+            // Nothing is settled by a row.
+            server.incoming.swallows = false;
+            at = begin_body(server, header, at, bytes.len());
+            continue;
+        }
         let body = rest.get(FRAME_HEADER_BYTES..).unwrap_or_default();
         let body = body.get(..header.body_bytes()).unwrap_or(body);
-        let is_ours = server.ledger.is_swallowing();
-        if body.len() < server_bytes_needed(header, is_ours) {
+        if body.len() < server_bytes_needed(server, header) {
             break;
         }
         match weigh(server, header, rest, observer) {
@@ -275,30 +280,13 @@ pub(super) fn from_server(
                 break;
             },
         }
-        let received = receive(server, header, body, observer)?;
         let start = at;
-        server.incoming.body_bytes = header.body_bytes();
-        at = skip_body(
-            &mut server.incoming.body_bytes,
-            at + FRAME_HEADER_BYTES,
-            bytes.len(),
-        );
-        server.incoming.swallows = matches!(received, Received::Swallow);
-        if !matches!(received, Received::Forward) {
+        let received = receive(server, header, body, &mut kept.words, observer)?;
+        at = begin_body(server, header, at, bytes.len());
+        server.incoming.swallows = received == Received::Swallow;
+        if received != Received::Forward {
             kept.keep(bytes, going..start);
-            going = at;
-        }
-        match received {
-            Received::Forward => {},
-            Received::Swallow => {
-                let body = start + FRAME_HEADER_BYTES..at;
-                describe(server, bytes.get(body).unwrap_or_default());
-            },
-            Received::Replace(words) => kept.replace(bytes, start..at, &words),
-            Received::ForwardBehindParse => {
-                kept.insert(bytes, start, PARSE_COMPLETE);
-                going = start;
-            },
+            going = depart(server, &mut kept, bytes, start..at, received);
         }
         settle(server, observer);
         if server.ledger.is_lost() {
@@ -315,97 +303,27 @@ pub(super) fn from_server(
     Ok(kept.into())
 }
 
-/// What becomes of a message of a server.
-#[derive(Debug)]
-enum Received {
-    Forward,
-    Swallow,
-    /// The client is told first that its `Parse` is complete.
-    ForwardBehindParse,
-    /// The client is told this in place of it, which is whole.
-    Replace(Box<[u8]>),
-}
-
-fn receive(
+/// Puts what there is of a message where it belongs. Returns from where on what follows goes on as it is.
+fn depart(
     server: &mut Server,
-    header: FrameHeader,
-    body: &[u8],
-    observer: &mut impl Observer,
-) -> Result<Received, Violation> {
-    let tag = header.tag();
-    if tag == backend::READY_FOR_QUERY {
-        let status = body.first().copied().and_then(TransactionStatus::from_byte);
-        let status = status.ok_or_else(|| Violation::out_of_place(Sender::Backend, tag))?;
-        let verdict = server.ledger.ready(status)?;
-        match verdict {
-            Verdict::Forward => observer.ready(server, status),
-            Verdict::Swallow => server.card.own_rounds.end(),
-        }
-        return Ok(verdict.into());
+    kept: &mut Kept,
+    bytes: &mut [u8],
+    message: Range<usize>,
+    received: Received,
+) -> usize {
+    match received {
+        Received::Forward => return message.start,
+        Received::Swallow => {
+            let body = message.start + FRAME_HEADER_BYTES..message.end;
+            describe(server, bytes.get(body).unwrap_or_default());
+        },
+        Received::Replace => kept.replace(bytes, message.clone()),
+        Received::ForwardBehindParse => {
+            kept.insert(bytes, message.start, PARSE_COMPLETE);
+            return message.start;
+        },
     }
-    // The sender of a marked message hears of its outcome.
-    let may_be_heard = matches!(
-        tag,
-        backend::ERROR_RESPONSE | backend::BIND_COMPLETE | backend::NOTICE_RESPONSE
-    );
-    let is_heard = may_be_heard && server.ledger.is_marked();
-    let verdict = server.ledger.received(tag)?;
-    match (tag, verdict) {
-        (backend::PARAMETER_STATUS, Verdict::Forward) => observer.parameter_status(body),
-        (backend::NOTIFICATION_RESPONSE, Verdict::Forward) if !observer.notification() => {
-            return Ok(Received::Swallow);
-        },
-        (backend::DATA_ROW, Verdict::Swallow) => observer.injected_row(body),
-        (backend::FUNCTION_CALL_RESPONSE, Verdict::Swallow) => observer.position(server, body),
-        (backend::ERROR_RESPONSE, Verdict::Swallow) if !is_heard => observer.injected_failed(body),
-        (backend::ERROR_RESPONSE, Verdict::Forward)
-            if is_heard && observer.takes_back(server, body) =>
-        {
-            server.ledger.take_back();
-            server.card.own_rounds.begin();
-            return Ok(Received::Swallow);
-        },
-        (backend::ERROR_RESPONSE, Verdict::Forward) => {
-            if is_heard && observer.owes_parse_complete() {
-                observer.error(server, body, is_heard);
-                return Ok(Received::ForwardBehindParse);
-            }
-            let words = observer.error(server, body, is_heard);
-            let is_whole = body.len() == header.body_bytes();
-            if let Some(words) = words
-                && is_whole
-            {
-                return Ok(Received::Replace(words.into()));
-            }
-        },
-        (backend::NOTICE_RESPONSE, Verdict::Forward) => {
-            observer.notice(body);
-            if is_heard && observer.owes_parse_complete() {
-                return Ok(Received::ForwardBehindParse);
-            }
-        },
-        (backend::BIND_COMPLETE, Verdict::Forward)
-            if is_heard && observer.owes_parse_complete() =>
-        {
-            return Ok(Received::ForwardBehindParse);
-        },
-        (backend::COMMAND_COMPLETE, Verdict::Forward) => observer.command_complete(server, body),
-        (
-            backend::PARAMETER_DESCRIPTION | backend::ROW_DESCRIPTION | backend::NO_DATA,
-            Verdict::Swallow,
-        ) => server.prepared.begin_shape(tag),
-        _ => {},
-    }
-    Ok(verdict.into())
-}
-
-impl From<Verdict> for Received {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Forward => Self::Forward,
-            Verdict::Swallow => Self::Swallow,
-        }
-    }
+    message.end
 }
 
 /// A piece of a swallowed body: it may tell the shape of a statement.
@@ -426,18 +344,15 @@ fn settle(server: &mut Server, observer: &mut impl Observer) {
 /// The whole message.
 const PARSE_COMPLETE: &[u8] = b"1\0\0\0\x04";
 
-/// How much of a server's message must be there before it can be decided on, in bytes of its body.
-fn server_bytes_needed(header: FrameHeader, is_ours: bool) -> usize {
-    let body = header.body_bytes();
-    match header.tag() {
-        backend::READY_FOR_QUERY => body.min(1),
-        backend::PARAMETER_STATUS => body.min(PARAMETER_STATUS_BYTES_MAX),
-        backend::ERROR_RESPONSE => body.min(PARAMETER_STATUS_BYTES_MAX),
-        backend::DATA_ROW if is_ours => body.min(INJECTED_ROW_BYTES_MAX),
-        backend::FUNCTION_CALL_RESPONSE if is_ours => body.min(ANSWER_BYTES),
-        backend::COMMAND_COMPLETE => body.min(COMMAND_TAG_BYTES),
-        _ => 0,
-    }
+/// A message begins at `at`: how far that, and as much of its body as is there, reaches.
+#[inline]
+fn begin_body(server: &mut Server, header: FrameHeader, at: usize, end: usize) -> usize {
+    server.incoming.body_bytes = header.body_bytes();
+    skip_body(
+        &mut server.incoming.body_bytes,
+        at + FRAME_HEADER_BYTES,
+        end,
+    )
 }
 
 fn check_length(header: FrameHeader) -> Result<(), Violation> {

@@ -57,6 +57,12 @@ pub(super) struct Entry {
 }
 
 impl Awaited {
+    /// It is answered by what a command comes to: rows, a COPY, a tag.
+    #[inline]
+    pub(super) fn is_command(self) -> bool {
+        matches!(self, Self::Query | Self::Execute)
+    }
+
     /// It is answered by `ReadyForQuery`, after whatever else answers it.
     pub(super) fn is_ended_by_ready(self) -> bool {
         matches!(self, Self::Query | Self::FunctionCall | Self::Sync)

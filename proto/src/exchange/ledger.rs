@@ -106,9 +106,7 @@ impl Ledger {
             backend::DATA_ROW
             | backend::COPY_DATA
             | backend::COPY_DONE
-            | backend::COPY_OUT_RESPONSE => {
-                self.continues(tag, &[Awaited::Query, Awaited::Execute])
-            },
+            | backend::COPY_OUT_RESPONSE => Ok(self.head(tag, Awaited::is_command)?.verdict()),
             backend::COMMAND_COMPLETE | backend::EMPTY_QUERY_RESPONSE => self.ends_command(tag),
             backend::ROW_DESCRIPTION => self.ends_unless_query(tag),
             backend::PARSE_COMPLETE => self.ends(tag, Awaited::Parse),
@@ -116,20 +114,36 @@ impl Ledger {
             backend::CLOSE_COMPLETE => self.ends(tag, Awaited::Close),
             backend::NO_DATA => self.ends(tag, Awaited::Describe),
             backend::PORTAL_SUSPENDED => self.ends(tag, Awaited::Execute),
-            backend::PARAMETER_DESCRIPTION => self.continues(tag, &[Awaited::Describe]),
-            backend::FUNCTION_CALL_RESPONSE => self.continues(tag, &[Awaited::FunctionCall]),
+            backend::PARAMETER_DESCRIPTION => {
+                let is_it = |awaited| awaited == Awaited::Describe;
+                Ok(self.head(tag, is_it)?.verdict())
+            },
+            backend::FUNCTION_CALL_RESPONSE => {
+                let is_it = |awaited| awaited == Awaited::FunctionCall;
+                Ok(self.head(tag, is_it)?.verdict())
+            },
             backend::COPY_IN_RESPONSE => self.copy_in_begins(tag),
             backend::COPY_BOTH_RESPONSE => {
-                let verdict = self.continues(tag, &[Awaited::Query])?;
+                let head = self.head(tag, |awaited| awaited == Awaited::Query)?;
                 self.copy = Copy::Both;
-                Ok(verdict)
+                Ok(head.verdict())
             },
             backend::ERROR_RESPONSE => Ok(self.failed()),
             backend::NOTICE_RESPONSE
             | backend::PARAMETER_STATUS
             | backend::NOTIFICATION_RESPONSE => Ok(self.aside()),
-            unexpected => out_of_place(unexpected),
+            unexpected => Err(out_of_place(unexpected)),
         }
+    }
+
+    /// Looks up a `DataRow` as [`Ledger::received`] does, if nothing about it is out of the ordinary:
+    /// most of what servers say are rows for clients. If not, nothing has happened yet.
+    #[inline]
+    pub fn forwards_row(&mut self) -> bool {
+        let is_of_client = |head: &Entry| head.owner == Owner::Client && head.awaited.is_command();
+        let forwards = self.doubt == Doubt::None && self.owed.front().is_some_and(is_of_client);
+        self.is_answered |= forwards;
+        forwards
     }
 
     /// Looks up a `ReadyForQuery` with its status.
@@ -149,7 +163,7 @@ impl Ledger {
                 Some(entry.verdict())
             },
             None if self.doubt == Doubt::Syncs => None,
-            _ => return out_of_place(backend::READY_FOR_QUERY),
+            _ => return Err(out_of_place(backend::READY_FOR_QUERY)),
         };
         self.status = status;
         let Some(verdict) = verdict else {
@@ -249,24 +263,6 @@ impl Ledger {
         self.open
     }
 
-    /// Whether a statement is being worked on: a cancel would find something to cancel.
-    #[inline]
-    pub fn is_busy(&self) -> bool {
-        !self.owed.is_empty()
-    }
-
-    /// Whether something is owed, and nothing about it is out of the ordinary: no COPY, no doubt.
-    #[inline]
-    pub fn is_under_way(&self) -> bool {
-        !self.owed.is_empty() && self.copy == Copy::None && self.doubt == Doubt::None
-    }
-
-    /// Whether nothing more need come of what is owed unless the client says more: a COPY waits
-    /// for data, or a pipeline for its `Sync`.
-    pub fn awaits_client(&self) -> bool {
-        self.copy.is_in() || self.copy == Copy::Both || self.open || self.skipping
-    }
-
     fn is_settled(&self) -> bool {
         self.owed.is_empty() && self.is_at_rest()
     }
@@ -279,17 +275,20 @@ impl Ledger {
             && !self.skipping
     }
 
-    fn continues(&mut self, tag: u8, heads: &[Awaited]) -> Result<Verdict, Violation> {
+    /// The first entry, of whose reply this is a part, if it can be.
+    #[inline]
+    fn head(&mut self, tag: u8, can_be: impl Fn(Awaited) -> bool) -> Result<Entry, Violation> {
         match self.owed.front().copied() {
-            Some(entry) if heads.contains(&entry.awaited) => {
-                self.answers(entry);
-                Ok(entry.verdict())
+            Some(head) if can_be(head.awaited) => {
+                self.answers(head);
+                Ok(head)
             },
-            _ => out_of_place(tag),
+            _ => Err(out_of_place(tag)),
         }
     }
 
     /// Something of the reply to the first entry has come. Whatever was in doubt came before it.
+    #[inline]
     fn answers(&mut self, head: Entry) {
         let is_first = !self.is_answered && head.awaited != Awaited::Sync;
         if is_first && self.doubt == Doubt::Syncs {
@@ -298,34 +297,36 @@ impl Ledger {
         self.is_answered = true;
     }
 
-    fn ends(&mut self, tag: u8, head: Awaited) -> Result<Verdict, Violation> {
-        let verdict = self.continues(tag, &[head])?;
-        self.pop_if(head);
-        Ok(verdict)
+    fn ends(&mut self, tag: u8, awaited: Awaited) -> Result<Verdict, Violation> {
+        let head = self.head(tag, |head| head == awaited)?;
+        self.pop();
+        Ok(head.verdict())
     }
 
+    #[inline]
     fn ends_command(&mut self, tag: u8) -> Result<Verdict, Violation> {
         if !self.copy.can_complete() {
-            return out_of_place(tag);
+            return Err(out_of_place(tag));
         }
-        let verdict = self.continues(tag, &[Awaited::Query, Awaited::Execute])?;
+        let head = self.head(tag, Awaited::is_command)?;
         self.copy = Copy::None;
-        self.pop_if(Awaited::Execute);
-        Ok(verdict)
-    }
-
-    fn ends_unless_query(&mut self, tag: u8) -> Result<Verdict, Violation> {
-        let verdict = self.continues(tag, &[Awaited::Query, Awaited::Describe])?;
-        self.pop_if(Awaited::Describe);
-        Ok(verdict)
-    }
-
-    fn pop_if(&mut self, head: Awaited) {
-        if self.owed.front().is_some_and(|entry| entry.awaited == head) {
+        if head.awaited == Awaited::Execute {
             self.pop();
         }
+        Ok(head.verdict())
     }
 
+    #[inline]
+    fn ends_unless_query(&mut self, tag: u8) -> Result<Verdict, Violation> {
+        let can_be = |awaited| matches!(awaited, Awaited::Query | Awaited::Describe);
+        let head = self.head(tag, can_be)?;
+        if head.awaited == Awaited::Describe {
+            self.pop();
+        }
+        Ok(head.verdict())
+    }
+
+    #[inline]
     fn pop(&mut self) {
         self.is_answered = false;
         let has_failed = std::mem::take(&mut self.has_failed);
@@ -346,6 +347,7 @@ impl Ledger {
         }
     }
 
+    #[inline]
     fn settle(&mut self, entry: Entry, outcome: Outcome) {
         if entry.is_marked {
             self.settled.push_back(outcome);
@@ -354,7 +356,7 @@ impl Ledger {
 
     /// `CopyInResponse`: from here the server reads what was sent after the command as copy data.
     fn copy_in_begins(&mut self, tag: u8) -> Result<Verdict, Violation> {
-        let verdict = self.continues(tag, &[Awaited::Query, Awaited::Execute])?;
+        let head = self.head(tag, Awaited::is_command)?;
         self.copy = Copy::BEGUN;
         let mut has_absorbed = false;
         while self.copy.is_in()
@@ -372,7 +374,7 @@ impl Ledger {
         }
         // The Sync that was to end the pipeline ended nothing.
         self.open |= has_absorbed && self.is_pipeline_open();
-        Ok(verdict)
+        Ok(head.verdict())
     }
 
     /// Whether the first entry is of a pipeline whose end is not among the others.
@@ -482,6 +484,6 @@ impl Ledger {
 }
 
 #[cold]
-fn out_of_place(tag: u8) -> Result<Verdict, Violation> {
-    Err(Violation::out_of_place(Sender::Backend, tag))
+fn out_of_place(tag: u8) -> Violation {
+    Violation::out_of_place(Sender::Backend, tag)
 }

@@ -72,15 +72,18 @@ impl Ledger {
     }
 
     /// A pipeline is ended by something else than its `Sync`.
+    #[inline]
     fn spoil(&mut self) {
         self.is_spoiled |= self.open && !self.skipping && !self.copy.is_in();
     }
 
+    #[inline]
     fn enter_extended(&mut self, entry: Entry) {
         self.enter(entry);
         self.open = true;
     }
 
+    #[inline]
     fn enter(&mut self, entry: Entry) {
         if self.skipping {
             // If the skipping has ended already, this is answered.
@@ -96,6 +99,7 @@ impl Ledger {
         }
     }
 
+    #[inline]
     fn enter_sync(&mut self, entry: Entry) {
         if self.copy.is_in() {
             self.absorb_sync(entry.owner);
@@ -114,6 +118,7 @@ impl Ledger {
         }
     }
 
+    #[inline]
     fn push(&mut self, entry: Entry) {
         // What comes unexpectedly is the client's; of the pooler's messages, none may be near.
         let is_doubtful = matches!(self.doubt, Doubt::Syncs | Doubt::Parting);

@@ -1,10 +1,30 @@
 //! Whose the replies are that a ledger waits for.
 
+use super::copy::Copy;
 use super::entry::Owner;
 use super::entry::Verdict;
+use super::ledger::Doubt;
 use super::ledger::Ledger;
 
 impl Ledger {
+    /// Whether a statement is being worked on: a cancel would find something to cancel.
+    #[inline]
+    pub fn is_busy(&self) -> bool {
+        !self.owed.is_empty()
+    }
+
+    /// Whether something is owed, and nothing about it is out of the ordinary: no COPY, no doubt.
+    #[inline]
+    pub fn is_under_way(&self) -> bool {
+        !self.owed.is_empty() && self.copy == Copy::None && self.doubt == Doubt::None
+    }
+
+    /// Whether nothing more need come of what is owed unless the client says more: a COPY waits
+    /// for data, or a pipeline for its `Sync`.
+    pub fn awaits_client(&self) -> bool {
+        self.copy.is_in() || self.copy == Copy::Both || self.open || self.skipping
+    }
+
     /// Whether what comes next answers something of the pooler's.
     #[inline]
     pub fn is_swallowing(&self) -> bool {

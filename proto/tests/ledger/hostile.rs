@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use tidegate_proto::backend::TransactionStatus;
 use tidegate_proto::exchange::Ledger;
 use tidegate_proto::exchange::Owner;
+use tidegate_proto::exchange::Verdict;
 use tidegate_proto::fault::Fault;
 
 #[derive(Debug, Clone, Copy)]
@@ -71,4 +72,61 @@ proptest! {
             prop_assert!(!(ledger.is_clean() && ledger.awaits_client()));
         }
     }
+}
+
+/// Messages that follow one another as they often do, whosever they are.
+fn likely_op() -> impl Strategy<Value = Op> {
+    let frontend = proptest::sample::select(b"QBESd".to_vec());
+    let backend = proptest::sample::select(b"2TDCGE".to_vec());
+    prop_oneof![
+        (frontend, 0..4_u8).prop_map(|(tag, owner)| Op::Sent(tag, owner % 3)),
+        backend.prop_map(Op::Received),
+        Just(Op::Ready(0)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn a_row_for_the_client_is_booked_as_any_message_is(
+        ops in proptest::collection::vec(likely_op(), 1..40)
+    ) {
+        let mut ledger = Ledger::new();
+        for op in ops {
+            // What is refused changes nothing that matters here.
+            match op {
+                Op::Sent(tag, owner) => {
+                    let owner = [Owner::Client, Owner::Pooler, Owner::Behalf][usize::from(owner)];
+                    ledger.sent(tag, owner).ok();
+                },
+                Op::Received(tag) => drop(ledger.received(tag)),
+                Op::Ready(_) => drop(ledger.ready(TransactionStatus::Idle)),
+            }
+            let (mut short, mut long) = (ledger.clone(), ledger.clone());
+            let expected = if short.forwards_row() {
+                prop_assert!(matches!(long.received(b'D'), Ok(Verdict::Forward)));
+                long
+            } else {
+                ledger.clone()
+            };
+            prop_assert_eq!(format!("{short:?}"), format!("{expected:?}"));
+        }
+    }
+}
+
+#[test]
+fn rows_for_the_client_are_told_from_others() {
+    for (tag, owner, expected) in [
+        (b'Q', Owner::Client, true),
+        (b'E', Owner::Client, true),
+        (b'B', Owner::Client, false),
+        (b'Q', Owner::Pooler, false),
+        (b'E', Owner::Behalf, false),
+    ] {
+        let mut ledger = Ledger::new();
+        ledger.sent(tag, owner).unwrap();
+        assert_eq!(ledger.forwards_row(), expected, "{} {owner:?}", tag as char);
+    }
+    assert!(!Ledger::new().forwards_row());
 }
