@@ -148,6 +148,12 @@ pub const COMMAND_TAG_BYTES: usize = 15;
 /// one keeps its client's server. In a longer `Query`, SQL cannot name what the protocol has named.
 pub const STATEMENT_BYTES_MAX: usize = 32 * 1024;
 
+/// Texts that a pool knows to leave nothing behind, and the longest that it keeps, in bytes.
+pub const FAMILIAR_TEXTS_COUNT_MAX: usize = 16;
+
+/// See above: longer ones are few, and take long to carry out.
+pub const FAMILIAR_TEXT_BYTES_MAX: usize = 1024;
+
 /// Named statements that one client may have and take from server to server; more keep its server.
 pub const CLIENT_STATEMENTS_COUNT_MAX: usize = 16 * 1024;
 

@@ -43,6 +43,7 @@ use crate::pool::moved::NameWatch;
 use crate::pool::queue::Queue;
 use crate::pool::siblings::Asks;
 use crate::routing::TenantFloor;
+use crate::sql::FamiliarTexts;
 use crate::telemetry::Counters;
 use crate::tenancy::Claim;
 use crate::tenancy::PoolCounts;
@@ -66,6 +67,8 @@ pub struct Pool {
     pub clients: Cell<u32>,
     /// What servers said at login, and what they made of clients' startup parameters.
     pub welcomes: RefCell<Welcomes>,
+    /// Texts that its clients say again and again.
+    pub familiar: RefCell<FamiliarTexts>,
     /// The prepared statements that its clients share, at whatever endpoint.
     pub statements: Rc<RefCell<Statements>>,
     /// The keys that a client's SCRAM login proved, to log in to servers with, at whatever endpoint.
@@ -222,6 +225,7 @@ impl Pool {
             tenant,
             clients: Cell::new(0),
             welcomes: RefCell::default(),
+            familiar: RefCell::default(),
             statements: Rc::default(),
             client_keys: Rc::default(),
             user: RefCell::new(user),

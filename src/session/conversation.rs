@@ -116,7 +116,8 @@ impl Conversation {
             | self.is_pinned_since
             | self.has_discarded
             | self.needs_reset
-            | self.has_changed_catalog;
+            | self.has_changed_catalog
+            | self.has_changed_functions;
         let is_waiting = self.waits
             | self.resets
             | self.waits_for_ready
@@ -230,11 +231,23 @@ impl Conversation {
         self.is_pinned_since = true;
     }
 
-    /// The client has sent a text that leaves something behind.
+    /// The client has sent a text, which may leave something behind.
+    #[inline]
     pub(super) fn leaves_behind(&mut self, client: &Client, leaves: &Leaves) {
-        if leaves.are_none() && self.matters.is_none() {
-            return;
+        if !leaves.are_none() || self.matters.is_some() {
+            self.leaves_something(client, leaves);
         }
+    }
+
+    /// The client has sent a text that leaves nothing behind.
+    #[inline]
+    pub(super) fn leaves_nothing_behind(&mut self, client: &Client) {
+        if self.matters.is_some() {
+            self.leaves_something(client, &Leaves::default());
+        }
+    }
+
+    fn leaves_something(&mut self, client: &Client, leaves: &Leaves) {
         let Leaves {
             effects,
             touches,

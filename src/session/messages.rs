@@ -21,6 +21,7 @@ use crate::session::statements::Translation;
 use crate::session::view::View;
 use crate::sql;
 use crate::sql::Leaves;
+use crate::sql::Sign;
 use crate::telemetry::Count;
 
 impl View<'_> {
@@ -37,6 +38,18 @@ impl View<'_> {
         }
         self.conversation.keep_reading(Box::new(text));
         None
+    }
+
+    /// The same of a `Query` that is not known to leave nothing behind.
+    fn read_query(&mut self, message: &Message<'_>, sign: Option<Sign>) -> Option<Statement> {
+        let Some(sign) = sign else {
+            return self.begin_reading(StatementText::query, message);
+        };
+        let mut familiar = self.client.pool.familiar.borrow_mut();
+        Some(Statement {
+            is_named: false,
+            leaves: familiar.read(message.body, sign, self.client),
+        })
     }
 
     /// Reads the next piece of a body; `None` if it is not the last.
@@ -140,23 +153,46 @@ impl View<'_> {
                 return Ok(step);
             }
         }
-        let statement = self.begin_reading(StatementText::query, message);
+        let familiar = &self.client.pool.familiar;
+        let found = message
+            .is_whole()
+            .then(|| familiar.borrow().find(message.body));
+        if found.is_some_and(|found| found.is_ok()) {
+            self.conversation.leaves_nothing_behind(self.client);
+        } else {
+            let sign = found.and_then(Result::err);
+            if !self.reads_query(server, message, edits, sign)? {
+                return self.wait_for_names(server, message, edits);
+            }
+        }
+        if let Some(statements) = self.statements {
+            statements.drop_unnamed();
+        }
+        server.prepared.reads_query();
+        Ok(Step::Forward)
+    }
+
+    /// Reads the text of a `Query`; false if it must wait for what others do to names in it.
+    fn reads_query<'a>(
+        &mut self,
+        server: &mut Server,
+        message: &Message<'a>,
+        edits: &mut Edits<'a>,
+        sign: Option<Sign>,
+    ) -> Result<bool, Violation> {
+        let statement = self.read_query(message, sign);
         if let Some(statement) = &statement {
             // Behind what is under way nobody can tell how the block stands.
             let leaves = &statement.leaves;
             let is_block_uncertain =
                 server.ledger.is_busy() && self.executes_behind_block(server, message, leaves);
             if is_block_uncertain || self.mentions_uncertain(leaves) {
-                return self.wait_for_names(server, message, edits);
+                return Ok(false);
             }
             self.expose(server, message, edits, &statement.leaves)?;
         }
-        if let Some(statements) = self.statements {
-            statements.drop_unnamed();
-        }
-        server.prepared.reads_query();
         self.statement(statement);
-        Ok(Step::Forward)
+        Ok(true)
     }
 
     pub(super) fn parse<'a>(
@@ -309,6 +345,9 @@ impl View<'_> {
     /// Whether something of the pooler's may have to be put before a message, and the server is one
     /// whose replies could not be told apart then. It goes once it has answered what it owes.
     pub(super) fn wants_another(&self, server: &Server, message: &Message<'_>) -> bool {
+        if !server.ledger.is_doubtful() || server.ledger.is_open() {
+            return false;
+        }
         let is_kept = self.conversation.keeps_server()
             || self.conversation.has_touched()
             || self.conversation.is_asking()
@@ -316,9 +355,7 @@ impl View<'_> {
                 .statements
                 .as_ref()
                 .is_some_and(|known| known.keeps_server());
-        server.ledger.is_doubtful()
-            && !server.ledger.is_open()
-            && !is_kept
+        !is_kept
             && matches!(
                 message.tag,
                 frontend::QUERY | frontend::PARSE | frontend::BIND | frontend::DESCRIBE

@@ -2,13 +2,14 @@
 //! session.
 //!
 //! Never by meaning: a name is not looked up, and what a function does inside is not known. Doubt
-//! counts as state. Nothing here allocates, and a text may come in pieces cut anywhere.
+//! counts as state. Nothing here allocates but what remembers a text, and a text may come in pieces cut anywhere.
 //!
 //! See "Lexical Structure", <https://www.postgresql.org/docs/current/sql-syntax-lexical.html>.
 
 mod block_end;
 mod byte_class;
 mod deallocate;
+mod familiar_texts;
 mod keywords;
 mod lexer;
 mod parameter;
@@ -23,6 +24,8 @@ mod tests;
 
 pub use self::block_end::begins_with_block_end;
 pub use self::deallocate::deallocated_name;
+pub use self::familiar_texts::FamiliarTexts;
+pub use self::familiar_texts::Sign;
 pub use self::repeatable::is_repeatable;
 pub use self::shape::shape;
 pub use self::state_effects::Effects;
