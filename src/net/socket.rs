@@ -120,6 +120,13 @@ impl Socket {
     pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(_) => Poll::Ready(Ok(())),
+            Self::ClientTls(_) | Self::ServerTls(_) => self.poll_flush_tls(context),
+        }
+    }
+
+    fn poll_flush_tls(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(_) => Poll::Ready(Ok(())),
             Self::ClientTls(stream) => stream.poll_flush(context),
             Self::ServerTls(stream) => Pin::new(stream).poll_flush(context),
         }

@@ -73,6 +73,10 @@ impl Pool {
             self.canceled.borrow_mut().push_back(server);
             return;
         }
+        if !is_taken {
+            self.lay_down(server);
+            return;
+        }
         if server.is_doubted && !self.queue.is_empty() {
             self.check(server, now);
             return;
@@ -86,9 +90,14 @@ impl Pool {
         if let Some(seat) = self.next_waiting() {
             seat.grant(Ok(lend(server, now)));
         } else {
-            server.card.state.set(ServerState::Idle);
-            self.idle.borrow_mut().push_back(server);
+            self.lay_down(server);
         }
+    }
+
+    /// A server is for whoever comes next.
+    fn lay_down(&self, server: Box<Server>) {
+        server.card.state.set(ServerState::Idle);
+        self.idle.borrow_mut().push_back(server);
     }
 
     /// Whether a server is owed to others.

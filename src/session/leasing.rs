@@ -205,8 +205,24 @@ impl Session {
         }
     }
 
+    /// The same, where nothing is known of the conversation that must be forgotten, or that a server
+    /// must be reset for.
+    pub(super) fn give_back_plain(&mut self) {
+        debug_assert!(self.conversation.is_plain(), "nothing is to be forgotten");
+        if let Some(lease) = self.lease.take() {
+            let now = self.client.now();
+            self.conversation.restarts = self.reading.is_some() && !self.held.is_empty();
+            self.parted(now);
+            pool::release(lease, now);
+        }
+    }
+
     pub(super) fn left_server(&mut self, now: Instant) {
         self.conversation.left_server();
+        self.parted(now);
+    }
+
+    fn parted(&mut self, now: Instant) {
         if let Some(reading) = &mut self.reading {
             reading.left_server(&self.client.routed);
         }

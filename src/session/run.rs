@@ -238,13 +238,20 @@ impl Session {
     }
 
     /// What a server's words may have led to: a refused setting, the end of a transaction.
+    #[inline]
     pub(super) fn after_server(&mut self) -> Result<(), End> {
+        match &self.lease {
+            Some(lease) if !lease.ledger.is_under_way() || self.conversation.has_news() => {
+                self.after_news()
+            },
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn after_news(&mut self) -> Result<(), End> {
         let Some(lease) = &self.lease else {
             return Ok(());
         };
-        if lease.ledger.is_under_way() && !self.conversation.has_news() {
-            return Ok(());
-        }
         if self.conversation.is_plain() && lease.is_clean() {
             self.round_is_over();
             return Ok(());
@@ -314,7 +321,7 @@ impl Session {
         if self.keeps_server() {
             self.client.transaction_since.set(None);
         } else {
-            self.give_back();
+            self.give_back_plain();
         }
     }
 

@@ -35,20 +35,31 @@ pub(super) struct View<'a> {
     pub(super) reading: &'a mut Option<Box<Reading>>,
 }
 
-impl Observer for View<'_> {
-    fn client_message<'a>(
+impl View<'_> {
+    /// A `Sync`: the end of a round, unless a COPY takes it.
+    fn sync(&mut self, server: &Server, message: &Message<'_>) -> Step {
+        let is_skipping = server.ledger.is_skipping();
+        if server.ledger.is_in_copy() && !is_skipping {
+            return Step::Forward;
+        }
+        if let Some(statements) = self.statements {
+            statements.round_sent();
+        }
+        if !is_skipping && message.is_whole() && self.conversation.pauses() {
+            return Step::ForwardAndWait;
+        }
+        Step::Forward
+    }
+
+    /// A message that the server may have to understand otherwise than its client.
+    fn other_message<'a>(
         &mut self,
         server: &mut Server,
         message: &Message<'a>,
         edits: &mut Edits<'a>,
     ) -> Result<Step, Violation> {
         if server.ledger.is_skipping() || server.ledger.is_in_copy() {
-            // Whatever it is, it is discarded, or fails the COPY; but a round may end with it.
-            let ends_round = message.tag == frontend::SYNC && server.ledger.is_skipping();
-            if ends_round && let Some(statements) = self.statements {
-                statements.round_sent();
-            }
-            // A `Query` with a COPY in it goes on behind that.
+            // Whatever it is, it is discarded, or fails the COPY. A `Query` with a COPY in it goes on behind that.
             let is_behind_copy = message.tag == frontend::COPY_DONE
                 && server.ledger.is_in_copy()
                 && !server.ledger.is_open();
@@ -87,7 +98,7 @@ impl Observer for View<'_> {
             self.conversation.leave_name();
         }
         let is_sent = !matches!(step, Step::NeedMore | Step::Wait);
-        let ends_round = is_sent && matches!(message.tag, frontend::QUERY | frontend::SYNC);
+        let ends_round = is_sent && message.tag == frontend::QUERY;
         if ends_round && let Some(statements) = self.statements {
             statements.round_sent();
         }
@@ -96,6 +107,23 @@ impl Observer for View<'_> {
             return Ok(Step::ForwardAndWait);
         }
         Ok(step)
+    }
+}
+
+impl Observer for View<'_> {
+    #[inline]
+    fn client_message<'a>(
+        &mut self,
+        server: &mut Server,
+        message: &Message<'a>,
+        edits: &mut Edits<'a>,
+    ) -> Result<Step, Violation> {
+        match message.tag {
+            // They name no statement, and no round ends with them: they go on, whatever is under way.
+            frontend::EXECUTE | frontend::FLUSH | frontend::COPY_DATA => Ok(Step::Forward),
+            frontend::SYNC => Ok(self.sync(server, message)),
+            _ => self.other_message(server, message, edits),
+        }
     }
 
     fn client_body(&mut self, piece: &[u8], is_last: bool) -> bool {
@@ -109,6 +137,10 @@ impl Observer for View<'_> {
     }
 
     fn command_complete(&mut self, server: &mut Server, tag: &[u8]) {
+        if !matches!(tag, [b'A' | b'C' | b'D', ..]) {
+            // None of those below.
+            return;
+        }
         let is_discarded = tag.starts_with(DISCARD_ALL);
         if is_discarded || tag.starts_with(DEALLOCATE_ALL) {
             match self.statements {

@@ -37,6 +37,7 @@ use crate::session::statements::Statements;
 use crate::session::statements::Unnamed;
 use crate::session::statements::cut;
 use crate::session::statements::wire::Injection;
+use crate::session::statements::wire::Name;
 use crate::session::statements::wire::put;
 use crate::session::statements::wire::put_header;
 use crate::sql::Leaves;
@@ -224,7 +225,7 @@ impl Translation<'_, '_> {
         }
         let is_exposed = self.expose(mentions)?;
         let at = self.message.at;
-        let own = self.injection().name(known.number);
+        let own = Name::new(self.server.pool.home.statement_prefix(), known.number);
         let body_bytes = self.message.body_bytes - (name.len() + 1) + own.len();
         let out = self.edits.before(at);
         put_header(out, self.message.tag, body_bytes);

@@ -200,7 +200,7 @@ pub(super) struct Name {
 }
 
 impl Name {
-    fn new(prefix: &str, number: u32) -> Self {
+    pub(super) fn new(prefix: &str, number: u32) -> Self {
         let mut name = Self {
             bytes: [0; OWN_NAME_BYTES_MAX],
             length: 0,
