@@ -35,14 +35,14 @@ pub enum Protection {
 
 /// Who wants in, gathered before the authentication begins.
 #[derive(Debug, Clone)]
-pub struct Identity {
+pub struct Identity<'a> {
     /// The tenant, which decides over the salt that an unknown user sees.
-    pub tenant: Box<str>,
+    pub tenant: &'a str,
     /// The user of the tenant.
-    pub user: Box<str>,
+    pub user: &'a str,
     /// The user as the client wrote it, which may be `user.tenant`. A client hashes this name into
     /// an md5 answer, and is told this name when it fails.
-    pub name_sent: Box<str>,
+    pub name_sent: &'a str,
     /// What is known of that user.
     pub credentials: Credentials,
     /// How the connection is kept from others; with TLS the binding of our own certificate.

@@ -92,7 +92,7 @@ impl ClientAuthentication {
     /// `cert` admit only users that exist, and say so for others as for a wrong proof.
     pub fn begin(
         auth_type: AuthType,
-        identity: Identity,
+        identity: Identity<'_>,
         policy: &ClientPolicy,
         randomness: Randomness,
     ) -> ClientStep {
@@ -181,7 +181,7 @@ impl From<PasswordStep> for ClientStep {
 }
 
 fn begin_md5(
-    identity: Identity,
+    identity: Identity<'_>,
     policy: &ClientPolicy,
     salt: Md5Salt,
 ) -> Result<ClientStep, AuthError> {
@@ -192,7 +192,7 @@ fn begin_md5(
 }
 
 fn begin_password(
-    identity: Identity,
+    identity: Identity<'_>,
     kind: SecretKind,
     policy: &ClientPolicy,
 ) -> Result<ClientStep, AuthError> {
@@ -205,15 +205,15 @@ fn begin_password(
     Ok(ClientStep::Ask { message, next })
 }
 
-fn is_certified(identity: &Identity, policy: &ClientPolicy) -> bool {
+fn is_certified(identity: &Identity<'_>, policy: &ClientPolicy) -> bool {
     let Some(name) = identity.certificate_name.as_deref() else {
         return false;
     };
     let names_both = name
-        .strip_prefix(&*identity.user)
+        .strip_prefix(identity.user)
         .and_then(|rest| rest.strip_prefix('.'))
-        .is_some_and(|tenant| tenant == &*identity.tenant);
-    let names_user = policy.bare_common_name && name == &*identity.user;
+        .is_some_and(|tenant| tenant == identity.tenant);
+    let names_user = policy.bare_common_name && name == identity.user;
     (names_both || names_user) && !matches!(identity.credentials, Credentials::Unknown)
 }
 

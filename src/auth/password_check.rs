@@ -34,7 +34,11 @@ pub(in crate::auth) struct Md5Check {
 }
 
 impl Md5Check {
-    pub(in crate::auth) fn new(identity: Identity, policy: &ClientPolicy, salt: Md5Salt) -> Self {
+    pub(in crate::auth) fn new(
+        identity: Identity<'_>,
+        policy: &ClientPolicy,
+        salt: Md5Salt,
+    ) -> Self {
         let name = identity.name_sent.as_bytes();
         let (secret, doomed) = match identity.credentials {
             Credentials::Secret(Secret::Md5(secret)) => (secret, false),
@@ -90,7 +94,7 @@ pub(in crate::auth) enum PasswordStep {
 impl PasswordCheck {
     /// `kind` is that of the user's secret, or of the tenant's usual ones.
     pub(in crate::auth) fn new(
-        identity: Identity,
+        identity: Identity<'_>,
         kind: SecretKind,
         policy: &ClientPolicy,
     ) -> Result<Self, AuthError> {
@@ -101,7 +105,7 @@ impl PasswordCheck {
             let measure = match kind {
                 SecretKind::Password => Measure::Password(Password::new(&mock)),
                 SecretKind::Md5 => {
-                    Measure::Md5(Md5Secret::from_password(&mock, user), identity.user)
+                    Measure::Md5(Md5Secret::from_password(&mock, user), identity.user.into())
                 },
                 SecretKind::Scram => Measure::Scram(
                     nobodys_secret(&mock, policy.usual_iterations)?,
@@ -115,7 +119,7 @@ impl PasswordCheck {
         };
         let measure = match secret {
             Secret::Password(password) => Measure::Password(password),
-            Secret::Md5(secret) => Measure::Md5(secret, identity.user),
+            Secret::Md5(secret) => Measure::Md5(secret, identity.user.into()),
             Secret::Scram(secret) => Measure::Scram(secret, iterations_max),
         };
         Ok(Self {

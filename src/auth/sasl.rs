@@ -4,6 +4,7 @@
 //! See <https://www.postgresql.org/docs/current/sasl-authentication.html>.
 
 use tidegate_proto::backend::Authentication;
+use tidegate_proto::frame::FRAME_HEADER_BYTES;
 use tidegate_proto::frontend::SaslInitialResponse;
 use tidegate_proto::frontend::SaslResponse;
 use tidegate_proto::scram::ChannelBindingData;
@@ -25,6 +26,12 @@ use crate::auth::credentials::Protection;
 use crate::auth::derivation::Derivation;
 use crate::auth::error::AuthError;
 use crate::auth::secret::Secret;
+
+/// What stands before the data of `AuthenticationSASLContinue` and `AuthenticationSASLFinal`.
+const PREFIX_BYTES: usize = FRAME_HEADER_BYTES + size_of::<u32>();
+
+/// Room for `AuthenticationSASL` with both mechanisms.
+const OFFER_BYTES: usize = PREFIX_BYTES + 36;
 
 /// A SASL exchange that waits for the client.
 #[derive(Debug)]
@@ -59,7 +66,7 @@ pub(in crate::auth) enum SaslStep {
 impl Sasl {
     /// Offers what can be offered.
     pub(in crate::auth) fn begin(
-        identity: Identity,
+        identity: Identity<'_>,
         policy: &ClientPolicy,
         nonce: RawNonce,
     ) -> Result<SaslStep, AuthError> {
@@ -72,7 +79,7 @@ impl Sasl {
             Mechanism::ScramSha256Plus.as_str(),
             Mechanism::ScramSha256.as_str(),
         );
-        let mut message = Vec::new();
+        let mut message = Vec::with_capacity(OFFER_BYTES);
         match binding {
             Some(_) => Authentication::encode_sasl(&[plus, plain], &mut message)?,
             None => Authentication::encode_sasl(&[plain], &mut message)?,
@@ -125,7 +132,7 @@ enum Source {
 }
 
 impl Source {
-    fn of(identity: &Identity, policy: &ClientPolicy) -> Self {
+    fn of(identity: &Identity<'_>, policy: &ClientPolicy) -> Self {
         let (tenant, user) = (identity.tenant.as_bytes(), identity.user.as_bytes());
         match &identity.credentials {
             Credentials::Secret(Secret::Scram(secret)) => Self::Stored(secret.clone()),
@@ -216,7 +223,7 @@ fn challenge(
 }
 
 fn ask(data: &[u8], next: State) -> Result<SaslStep, AuthError> {
-    let mut message = Vec::new();
+    let mut message = Vec::with_capacity(PREFIX_BYTES + data.len());
     Authentication::SaslContinue { data }.encode(&mut message)?;
     Ok(SaslStep::Ask {
         message,
@@ -236,7 +243,8 @@ impl Challenged {
         let Verdict::Verified { server_final, keys } = self.server.client_final(message)? else {
             return Err(AuthError::PasswordRefused);
         };
-        let mut message = Vec::new();
+        // `AuthenticationOk` comes behind it.
+        let mut message = Vec::with_capacity(2 * PREFIX_BYTES + server_final.len());
         Authentication::SaslFinal {
             data: &server_final,
         }

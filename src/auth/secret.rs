@@ -11,6 +11,7 @@ use tidegate_proto::scram::ScramError;
 use tidegate_proto::scram::ScramSecret;
 use zeroize::Zeroizing;
 
+use crate::config::SecretText;
 use crate::limits::SECRET_BYTES_MAX;
 
 /// A password in the clear, wiped when dropped.
@@ -63,6 +64,17 @@ impl Secret {
             length if length > SECRET_BYTES_MAX => Err(SecretError::TooLong),
             _ if text.contains('\0') => Err(SecretError::ZeroByte),
             _ => Ok(Self::Password(Password::new(text.as_bytes()))),
+        }
+    }
+
+    /// The same of the text of a configuration, which has read it before if it is a verifier.
+    ///
+    /// # Errors
+    /// As [`Secret::parse`].
+    pub fn of(text: &SecretText) -> Result<Self, SecretError> {
+        match text.verifier() {
+            Some(verifier) => Ok(Self::Scram(verifier.clone())),
+            None => Self::parse(text.reveal()),
         }
     }
 
@@ -130,6 +142,18 @@ mod tests {
         ] {
             assert_eq!(Secret::parse(text).unwrap().kind(), kind, "{text}");
         }
+    }
+
+    #[test]
+    fn the_text_of_a_configuration_is_read_as_any_other() {
+        for text in ["pencil", MD5, SCRAM] {
+            let kind = Secret::parse(text).unwrap().kind();
+            let text = SecretText::new(text.to_owned());
+            assert_eq!(text.verifier().is_some(), kind == SecretKind::Scram);
+            assert_eq!(Secret::of(&text).unwrap().kind(), kind);
+        }
+        let broken = SecretText::new(SCRAM.replace("4096", "0"));
+        assert!(matches!(Secret::of(&broken), Err(SecretError::Scram(_))));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! overwritten when the last copy goes.
 
 use std::fmt;
+use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 use tidegate_proto::scram::ScramSecret;
@@ -18,17 +19,33 @@ use crate::limits::SECRET_BYTES_MAX;
 
 /// A password, a SCRAM verifier or a key, read from the value itself, a file or the environment.
 #[derive(Clone)]
-pub struct SecretText(Zeroizing<String>);
+pub struct SecretText {
+    text: Zeroizing<String>,
+    /// What the text stands for, if it is a SCRAM verifier: read once, and not at every login.
+    verifier: Option<Arc<ScramSecret>>,
+}
 
 impl SecretText {
     /// Takes the text over.
     pub fn new(text: String) -> Self {
-        Self(Zeroizing::new(text))
+        Self::from(Zeroizing::new(text))
     }
 
     /// The text itself; the caller must not print or keep it.
     pub fn reveal(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// The SCRAM verifier that the text is; `None` if it is something else, or a broken one.
+    pub fn verifier(&self) -> Option<&ScramSecret> {
+        self.verifier.as_deref()
+    }
+}
+
+impl From<Zeroizing<String>> for SecretText {
+    fn from(text: Zeroizing<String>) -> Self {
+        let verifier = ScramSecret::parse(&text).ok().map(Arc::new);
+        Self { text, verifier }
     }
 }
 
@@ -40,7 +57,7 @@ impl fmt::Debug for SecretText {
 
 impl PartialEq for SecretText {
     fn eq(&self, other: &Self) -> bool {
-        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+        self.text.as_bytes().ct_eq(other.text.as_bytes()).into()
     }
 }
 
@@ -63,7 +80,7 @@ impl SettingValue for SecretText {
         };
         match problem {
             Some(problem) => written.refuse(problem),
-            None => Some(Self(text)),
+            None => Some(Self::from(text)),
         }
     }
 

@@ -131,7 +131,7 @@ async fn look_up(
 
 /// The configuration was checked when it was loaded; what is no secret all the same lets nobody in.
 fn read(secret: &SecretText) -> Credentials {
-    match Secret::parse(secret.reveal()) {
+    match Secret::of(secret) {
         Ok(secret) => Credentials::Secret(secret),
         Err(error) => {
             tracing::error!(%error, "a configured secret cannot be read");
@@ -140,16 +140,16 @@ fn read(secret: &SecretText) -> Credentials {
     }
 }
 
-fn identity(candidate: &Candidate, credentials: Credentials) -> Identity {
+fn identity(candidate: &Candidate, credentials: Credentials) -> Identity<'_> {
     let origin = candidate.line.origin();
     let certificate_name = candidate
         .tls
         .as_ref()
         .and_then(|tls| tls.client_name.clone());
     Identity {
-        tenant: candidate.standing.tenant_name().into(),
-        user: candidate.claim.user.as_str().into(),
-        name_sent: candidate.claim.name_sent.as_str().into(),
+        tenant: candidate.standing.tenant_name(),
+        user: &candidate.claim.user,
+        name_sent: &candidate.claim.name_sent,
         credentials,
         protection: match &candidate.tls {
             Some(tls) => Protection::Tls {
@@ -192,7 +192,7 @@ fn usual(config: &Arc<config::Tenant>) -> (SecretKind, NonZeroU32) {
         .values()
         .filter_map(|user| user.secret.as_ref());
     let (kind, iterations) = USUAL;
-    match secrets.find_map(|secret| Secret::parse(secret.reveal()).ok()) {
+    match secrets.find_map(|secret| Secret::of(secret).ok()) {
         Some(Secret::Scram(secret)) => (SecretKind::Scram, secret.iterations()),
         Some(secret) => (secret.kind(), iterations),
         None if config.auth_query.is_some() => (SecretKind::Scram, iterations),

@@ -47,7 +47,7 @@ pub(super) async fn prove(
     loop {
         step = match step {
             ClientStep::Ask { message, next } => {
-                line.outgoing().extend_from_slice(&message);
+                line.say(message);
                 next.receive(line.ask().await?)
             },
             ClientStep::Derive { derivation, next } => {

@@ -65,7 +65,7 @@ enum Refused {
 }
 
 fn name(
-    wish: Wish,
+    mut wish: Wish,
     listener: &Listener,
     server_name: Option<&str>,
     origin: &Origin,
@@ -86,7 +86,7 @@ fn name(
         .map_err(|error| Refused::Denied(error.into()))?;
     let (tenant, user) = (named.tenant.into(), named.user.to_owned());
     let options = named.options.map(std::borrow::Cow::into_owned);
-    let database = wish.database.clone().unwrap_or_else(|| user.clone());
+    let database = wish.database.take().unwrap_or_else(|| user.clone());
     let claim = claim(wish, user, database, options.as_deref())?;
     Ok((claim, Place::Tenant(tenant)))
 }

@@ -81,6 +81,15 @@ impl Line {
         &mut self.outgoing
     }
 
+    /// Puts a message behind what goes out with the next write.
+    pub(super) fn say(&mut self, message: Vec<u8>) {
+        if self.outgoing.is_empty() {
+            self.outgoing = message;
+        } else {
+            self.outgoing.extend_from_slice(&message);
+        }
+    }
+
     /// The socket, and what is to be sent before anything else. What the client said too early is
     /// read again.
     pub(super) fn into_parts(self) -> (Socket, Vec<u8>) {
@@ -148,17 +157,21 @@ impl Line {
         }
     }
 
-    /// Reads a packet of `length` bytes, its opening included.
+    /// Reads a packet of `length` bytes, its opening included; gives it and where an answer goes.
     ///
     /// # Errors
     /// [`EdgeError::Late`], or [`EdgeError::Io`] also when the connection ends before.
-    pub(super) async fn read_packet(&mut self, length: u32) -> Result<Vec<u8>, EdgeError> {
+    pub(super) async fn read_packet(
+        &mut self,
+        length: u32,
+    ) -> Result<(&[u8], &mut Vec<u8>), EdgeError> {
         let length = length.min(STARTUP_BYTES_MAX) as usize;
         let length = length.max(OPENING_BYTES);
         self.await_bytes(length).await?;
-        let packet = self.ahead().get(..length).unwrap_or_default().to_vec();
+        let start = self.taken;
         self.taken += length;
-        Ok(packet)
+        let packet = self.received.get(start..self.taken).unwrap_or_default();
+        Ok((packet, &mut self.outgoing))
     }
 
     /// Sends what is outgoing.

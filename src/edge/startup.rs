@@ -37,16 +37,16 @@ pub(super) async fn read(secured: Secured) -> Result<Opening, EdgeError> {
     let request = Request::classify(&opening).map_err(EdgeError::Startup)?;
     match request {
         Some(Request::Startup { length, .. }) => {
-            let packet = line.read_packet(length).await?;
-            let wish = match wish(&packet, line.outgoing()) {
+            let (packet, outgoing) = line.read_packet(length).await?;
+            let wish = match wish(packet, outgoing) {
                 Ok(wish) => wish,
                 Err(error) => return Err(line.refuse(error).await),
             };
             Ok(Opening::Startup(Started { line, tls, wish }))
         },
         Some(Request::Cancel { length }) => {
-            let packet = line.read_packet(length).await?;
-            let request = CancelRequest::decode(&packet).map_err(EdgeError::Startup)?;
+            let (packet, _) = line.read_packet(length).await?;
+            let request = CancelRequest::decode(packet).map_err(EdgeError::Startup)?;
             let key = SessionKey {
                 process_id: request.process_id,
                 secret: request.key.as_bytes().into(),

@@ -87,9 +87,9 @@ fn converse(
     credentials: Credentials,
 ) -> Result<(), AuthError> {
     let identity = Identity {
-        tenant: Box::from("acme"),
-        user: Box::from("alice"),
-        name_sent: Box::from("alice.acme"),
+        tenant: "acme",
+        user: "alice",
+        name_sent: "alice.acme",
         credentials,
         protection: wire.protection.clone(),
         certificate_name: None,

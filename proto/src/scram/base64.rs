@@ -12,9 +12,23 @@ pub(super) fn encode(bytes: impl AsRef<[u8]>) -> String {
     STANDARD.encode(bytes)
 }
 
+/// Puts `bytes` as base64 behind `out`.
+pub(super) fn append(bytes: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.resize(start + text_bytes(bytes.len()), 0);
+    let room = out.get_mut(start..).unwrap_or_default();
+    let written = STANDARD.encode_slice(bytes, room);
+    debug_assert!(written.is_ok(), "the room is the length of the text");
+}
+
+/// How long the text of so many bytes is, padding included.
+pub(super) const fn text_bytes(bytes: usize) -> usize {
+    bytes.div_ceil(3).saturating_mul(4)
+}
+
 /// The bytes that `text` stands for, if they are 1 to `bytes_max`.
 pub(super) fn decode(text: &[u8], bytes_max: usize) -> Option<Vec<u8>> {
-    if text.len() > bytes_max.div_ceil(3).saturating_mul(4) {
+    if text.len() > text_bytes(bytes_max) {
         return None;
     }
     let bytes = STANDARD.decode(text).ok()?;
@@ -23,7 +37,7 @@ pub(super) fn decode(text: &[u8], bytes_max: usize) -> Option<Vec<u8>> {
 
 /// The `N` bytes that `text` stands for, if it stands for exactly so many.
 pub(super) fn decode_exactly<const N: usize>(text: &[u8]) -> Option<Zeroizing<[u8; N]>> {
-    if text.len() != N.div_ceil(3).saturating_mul(4) {
+    if text.len() != text_bytes(N) {
         return None;
     }
     let mut bytes = Zeroizing::new([0; N]);
@@ -49,6 +63,16 @@ mod tests {
             b"====",
         ] {
             assert_eq!(decode(text, 64), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_goes_behind_what_is_there() {
+        for length in 0..9 {
+            let bytes = vec![0xa5; length];
+            let mut out = b"v=".to_vec();
+            append(&bytes, &mut out);
+            assert_eq!(out, format!("v={}", encode(&bytes)).as_bytes());
         }
     }
 

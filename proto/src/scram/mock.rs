@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use sha2::Digest as _;
 use sha2::Sha256;
@@ -54,7 +55,7 @@ impl MockKey {
     pub fn secret(&self, tenant: &[u8], user: &[u8], iterations: NonZeroU32) -> MockSecret {
         MockSecret(ScramSecret {
             iterations,
-            salt: Box::from(self.salt(tenant, user)),
+            salt: Arc::from(self.salt(tenant, user)),
             // As PostgreSQL: no proof is ever measured by these, the exchange is doomed.
             stored_key: StoredKey::from_bytes([0; KEY_BYTES]),
             server_key: ServerKey::from_bytes([0; KEY_BYTES]),

@@ -15,6 +15,11 @@ pub(super) fn text(raw: &RawNonce) -> String {
     base64::encode(raw)
 }
 
+/// Puts the same text behind `out`.
+pub(super) fn append(raw: &RawNonce, out: &mut Vec<u8>) {
+    base64::append(raw, out);
+}
+
 /// Demands that `nonce` is what the grammar allows. Its length is bounded by the message's.
 pub(super) fn check(nonce: &[u8]) -> Result<(), Defect> {
     let printable = nonce

@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -30,7 +31,8 @@ const SCHEME: &str = "SCRAM-SHA-256$";
 pub struct ScramSecret {
     pub(super) iterations: NonZeroU32,
     /// `1 <= salt.len() <= SCRAM_SALT_BYTES_MAX`, which every constructor sees to.
-    pub(super) salt: Box<[u8]>,
+    /// Shared, so that a login copies the keys and nothing else.
+    pub(super) salt: Arc<[u8]>,
     pub(super) stored_key: StoredKey,
     pub(super) server_key: ServerKey,
 }
@@ -71,7 +73,7 @@ impl ScramSecret {
             base64::decode_exactly(server_key.as_bytes()).ok_or(malformed(Defect::Base64('v')))?;
         Ok(Self {
             iterations,
-            salt: salt.into_boxed_slice(),
+            salt: salt.into(),
             stored_key: StoredKey::from_bytes(*stored_key),
             server_key: ServerKey::from_bytes(*server_key),
         })
@@ -92,7 +94,7 @@ impl ScramSecret {
         }
         Ok(Self {
             iterations,
-            salt: Box::from(salt),
+            salt: Arc::from(salt),
             stored_key: keys.client.stored_key(),
             server_key: keys.server.clone(),
         })

@@ -7,9 +7,12 @@
 //! Three things that `PostgreSQL` lets pass are malformed here, as they are in RFC 5802: an empty
 //! nonce, a comma at the end, and a proof whose base64 has bits left over.
 
+use std::io::Write as _;
+
 use subtle::Choice;
 
 use crate::limits::SCRAM_CLIENT_MESSAGE_BYTES_MAX;
+use crate::limits::SCRAM_RAW_NONCE_BYTES;
 
 use super::attributes::Attributes;
 use super::attributes::split_at_comma;
@@ -29,6 +32,16 @@ use super::nonce::RawNonce;
 use super::secret::ScramSecret;
 
 const TLS_SERVER_END_POINT: &[u8] = b"tls-server-end-point";
+
+/// `n,,` and `y,,` in base64, as `c=` repeats them.
+const UNSUPPORTED: &str = "biws";
+const NOT_OFFERED: &str = "eSws";
+
+/// Room for `r=`, `,s=`, `,i=` and the longest count.
+const SERVER_FIRST_BYTES: usize = 8 + 10;
+
+/// Room for `c=`, `,r=` and a channel binding with SHA-256 in `client-final-message-without-proof`.
+const CLIENT_FINAL_BYTES: usize = 5 + 76;
 
 /// Before `client-first-message`.
 ///
@@ -89,17 +102,28 @@ impl ServerFirst {
         let client_first = ClientFirstMessage::parse(message)?;
         let channel_binding = self.expected_binding(mechanism, client_first.flag)?;
 
-        let mut nonce = client_first.nonce.to_vec();
-        nonce.extend_from_slice(nonce::text(&self.nonce).as_bytes());
+        let nonce_bytes = client_first.nonce.len() + base64::text_bytes(SCRAM_RAW_NONCE_BYTES);
+        let mut nonce = Vec::with_capacity(nonce_bytes);
+        nonce.extend_from_slice(client_first.nonce);
+        nonce::append(&self.nonce, &mut nonce);
 
-        let mut server_first = b"r=".to_vec();
+        let salt_bytes = base64::text_bytes(self.secret.salt.len());
+        let mut server_first = Vec::with_capacity(SERVER_FIRST_BYTES + nonce_bytes + salt_bytes);
+        server_first.extend_from_slice(b"r=");
         server_first.extend_from_slice(&nonce);
         server_first.extend_from_slice(b",s=");
-        server_first.extend_from_slice(base64::encode(&self.secret.salt).as_bytes());
-        server_first.extend_from_slice(b",i=");
-        server_first.extend_from_slice(self.secret.iterations.to_string().as_bytes());
+        base64::append(&self.secret.salt, &mut server_first);
+        // Writing to memory cannot fail.
+        write!(server_first, ",i={}", self.secret.iterations).ok();
 
-        let auth_message = [client_first.bare, &server_first, b""].join(&b',');
+        // The client's last message comes behind it.
+        let client_final_bytes = CLIENT_FINAL_BYTES + nonce_bytes;
+        let auth_bytes = client_first.bare.len() + server_first.len() + 2 + client_final_bytes;
+        let mut auth_message = Vec::with_capacity(auth_bytes);
+        for part in [client_first.bare, &server_first] {
+            auth_message.extend_from_slice(part);
+            auth_message.push(b',');
+        }
         let next = ServerFinal {
             secret: self.secret,
             doomed: self.doomed,
@@ -130,12 +154,16 @@ impl ServerFirst {
             (Mechanism::ScramSha256Plus, Some(_), Flag::Requested(_)) => {
                 Err(ScramError::ChannelBindingType)
             },
-            (Mechanism::ScramSha256, _, Flag::Unsupported) => Ok(ExpectedBinding::Flag("n,,")),
+            (Mechanism::ScramSha256, _, Flag::Unsupported) => {
+                Ok(ExpectedBinding::Flag(UNSUPPORTED))
+            },
             // Somebody in between may have taken SCRAM-SHA-256-PLUS off the list.
             (Mechanism::ScramSha256, Some(_), Flag::NotOffered) => {
                 Err(ScramError::ChannelBindingDowngrade)
             },
-            (Mechanism::ScramSha256, None, Flag::NotOffered) => Ok(ExpectedBinding::Flag("y,,")),
+            (Mechanism::ScramSha256, None, Flag::NotOffered) => {
+                Ok(ExpectedBinding::Flag(NOT_OFFERED))
+            },
             (Mechanism::ScramSha256, _, Flag::Requested(_)) => {
                 Err(ScramError::ChannelBindingUnexpected)
             },
@@ -182,7 +210,9 @@ impl ServerFinal {
         if !bool::from(is_right & !Choice::from(u8::from(self.doomed))) {
             return Ok(Verdict::Refused);
         }
-        let server_final = format!("v={}", base64::encode(signature.as_slice())).into_bytes();
+        let mut server_final = Vec::with_capacity(2 + base64::text_bytes(KEY_BYTES));
+        server_final.extend_from_slice(b"v=");
+        base64::append(signature.as_slice(), &mut server_final);
         let keys = ScramKeys {
             client,
             server: self.secret.server_key,
@@ -218,7 +248,7 @@ enum ExpectedBinding {
 impl ExpectedBinding {
     fn check(&self, found: &[u8]) -> Result<(), ScramError> {
         match self {
-            Self::Flag(flag) if found == base64::encode(flag).as_bytes() => Ok(()),
+            Self::Flag(text) if found == text.as_bytes() => Ok(()),
             Self::Certificate(text) if found == text.as_bytes() => Ok(()),
             Self::Flag(_) => {
                 Err(ScramMessage::ClientFinal.malformed(Defect::ChannelBindingAttribute))
@@ -332,7 +362,7 @@ mod tests {
         ServerFinal {
             secret: ScramSecret::from_password(b"pencil", &salt, iterations).unwrap(),
             doomed: false,
-            channel_binding: ExpectedBinding::Flag("n,,"),
+            channel_binding: ExpectedBinding::Flag(UNSUPPORTED),
             nonce: b"rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0".to_vec(),
             auth_message: b"n=user,r=rOprNGfwEbeRWgbNEkqO,\
                 r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
@@ -357,6 +387,12 @@ mod tests {
             server_final,
             b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
         );
+    }
+
+    #[test]
+    fn the_flags_are_repeated_in_base64() {
+        assert_eq!(UNSUPPORTED, base64::encode("n,,"));
+        assert_eq!(NOT_OFFERED, base64::encode("y,,"));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //!
 //! See "`StartupMessage`", <https://www.postgresql.org/docs/current/protocol-message-formats.html>.
 
+use std::ops::Range;
+
 use super::ProtocolVersion;
 use super::Replication;
 use crate::error::EncodeError;
@@ -16,6 +18,9 @@ const NAME: &str = "StartupMessage";
 
 /// Names that begin so are options of the protocol, not settings of the server.
 const PROTOCOL_OPTION: &[u8] = b"_pq_.";
+
+/// What is no setting of the session, and asked for by each login.
+const KNOWN: [&[u8]; 4] = [b"user", b"database", b"options", b"replication"];
 
 /// What a client says first.
 ///
@@ -32,6 +37,8 @@ pub struct StartupMessage {
     /// Names and values in turn, each terminated, without the 0 that ends the list; `decode` has
     /// walked them.
     parameters: Box<[u8]>,
+    /// Where in `parameters` the last value of each of [`KNOWN`] is.
+    known: [Option<Range<usize>>; KNOWN.len()],
 }
 
 impl StartupMessage {
@@ -53,13 +60,19 @@ impl StartupMessage {
             return Err(cursor.violation("version", kind));
         }
         let mut start = cursor.clone();
-        let mut length = 0;
+        let (mut length, mut known) = (0, KNOWN.map(|_| None));
         loop {
-            let name_bytes = cursor.cstr("parameter name")?.len();
-            if name_bytes == 0 {
+            let name = cursor.cstr("parameter name")?;
+            if name.is_empty() {
                 break;
             }
-            length += name_bytes + 1 + cursor.cstr("parameter value")?.len() + 1;
+            let value = length + name.len() + 1;
+            let value = value..value + cursor.cstr("parameter value")?.len();
+            length = value.end + 1;
+            let mut places = KNOWN.iter().zip(&mut known);
+            if let Some((_, place)) = places.find(|(known, _)| **known == name) {
+                *place = Some(value);
+            }
         }
         let end = cursor.clone();
         cursor.finish()?;
@@ -67,6 +80,7 @@ impl StartupMessage {
         let message = Self {
             version,
             parameters,
+            known,
         };
         if message.user().is_empty() {
             return Err(end.violation("user", ViolationKind::NoUser));
@@ -106,6 +120,10 @@ impl StartupMessage {
 
     /// The value of one parameter: the last one with exactly this name.
     pub fn parameter(&self, name: &[u8]) -> Option<&[u8]> {
+        let mut known = KNOWN.iter().zip(&self.known);
+        if let Some((_, place)) = known.find(|(known, _)| **known == name) {
+            return self.parameters.get(place.clone()?);
+        }
         let mut last = None;
         for (found, value) in self.parameters() {
             if found == name {
@@ -125,10 +143,8 @@ impl StartupMessage {
     /// `replication` and the protocol options, in the order in which they take effect. A later one
     /// overrides an earlier one.
     pub fn settings(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
-        self.parameters().filter(|(name, _)| {
-            !matches!(*name, b"user" | b"database" | b"options" | b"replication")
-                && !name.starts_with(PROTOCOL_OPTION)
-        })
+        self.parameters()
+            .filter(|(name, _)| !KNOWN.contains(name) && !name.starts_with(PROTOCOL_OPTION))
     }
 
     /// The names of the protocol options (`_pq_.…`) asked for. Tidegate knows none, so all of them

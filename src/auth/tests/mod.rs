@@ -37,11 +37,11 @@ fn policy(usual_kind: SecretKind) -> ClientPolicy {
 }
 
 /// `alice` of `acme`, who wrote `alice.acme`, on a connection with TLS.
-fn alice(credentials: Credentials) -> Identity {
+fn alice(credentials: Credentials) -> Identity<'static> {
     Identity {
-        tenant: Box::from("acme"),
-        user: Box::from("alice"),
-        name_sent: Box::from("alice.acme"),
+        tenant: "acme",
+        user: "alice",
+        name_sent: "alice.acme",
         credentials,
         protection: tls(),
         certificate_name: None,
