@@ -8,9 +8,12 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use tidegate_proto::error::EncodeError;
+
 use crate::limits::WELCOMES_COUNT_MAX;
 use crate::pool::Notices;
 use crate::pool::Settings;
+use crate::pool::Told;
 
 /// Parameters as a server reports them, in its order.
 pub type Reported = Vec<(Box<str>, Box<str>)>;
@@ -21,18 +24,22 @@ pub struct Welcome {
     /// The settings of the session, in the server's spelling.
     pub settings: Rc<Settings>,
     /// Every parameter that the client must be told.
-    pub reported: Rc<Reported>,
+    pub told: Rc<Told>,
 }
 
 /// What one pool has learnt. Bounded: the set that was used longest ago is forgotten.
 #[derive(Debug, Default)]
 pub struct Welcomes {
     server: Option<Rc<Reported>>,
+    /// The same as it is told to clients, once one has asked.
+    told: Option<Rc<Told>>,
     /// The next servers may say something else. Clients that are here still live by what was said.
     is_past: bool,
     /// What the last server raised at its login.
     notices: Rc<Notices>,
     known: VecDeque<(Settings, Welcome)>,
+    /// Those of a client that has set nothing.
+    bare: Rc<Settings>,
     /// Settings of clients that have logged in: those who have the same share them.
     shared: VecDeque<Rc<Settings>>,
 }
@@ -50,19 +57,42 @@ impl Welcomes {
         found.map(|(_, value)| &**value)
     }
 
+    /// The settings of a client that has set nothing, which all such clients share.
+    pub fn bare(&self) -> Rc<Settings> {
+        Rc::clone(&self.bare)
+    }
+
     /// What the asked-for settings come to, if that is known.
-    pub fn known(&mut self, asked: &Settings) -> Option<Welcome> {
+    ///
+    /// # Errors
+    ///
+    /// What a server said at login cannot be told.
+    pub fn known(&mut self, asked: &Settings) -> Result<Option<Welcome>, EncodeError> {
         if asked.is_empty() {
-            return self.server().map(|reported| Welcome {
-                settings: Rc::default(),
-                reported,
-            });
+            return self.unasked();
         }
-        let at = self.known.iter().position(|(known, _)| known == asked)?;
-        let found = self.known.remove(at)?;
+        let at = self.known.iter().position(|(known, _)| known == asked);
+        let Some(found) = at.and_then(|at| self.known.remove(at)) else {
+            return Ok(None);
+        };
         let welcome = found.1.clone();
         self.known.push_front(found);
-        Some(welcome)
+        Ok(Some(welcome))
+    }
+
+    /// What a client hears that asks for nothing.
+    fn unasked(&mut self) -> Result<Option<Welcome>, EncodeError> {
+        let Some(reported) = self.server() else {
+            return Ok(None);
+        };
+        let told = match &self.told {
+            Some(told) => Rc::clone(told),
+            None => Rc::clone(self.told.insert(Rc::new(Told::of(&reported)?))),
+        };
+        Ok(Some(Welcome {
+            settings: self.bare(),
+            told,
+        }))
     }
 
     /// The same settings, as another client has them if one was seen lately: they take no room of
@@ -94,6 +124,7 @@ impl Welcomes {
         self.known.clear();
         let reported = Rc::new(reported);
         self.server = Some(Rc::clone(&reported));
+        self.told = None;
         reported
     }
 
@@ -155,5 +186,20 @@ mod tests {
         assert!(welcomes.reports("timezone"));
         welcomes.learn(reported());
         assert!(welcomes.server().is_some());
+    }
+
+    #[test]
+    fn what_the_last_server_said_is_told_and_nothing_of_those_before_it() {
+        let reported = |zone: &str| vec![("TimeZone".into(), Box::from(zone))];
+        let mut welcomes = Welcomes::default();
+        let asked = Settings::default();
+        assert_eq!(welcomes.known(&asked), Ok(None));
+        for zone in ["UTC", "Europe/Vienna"] {
+            welcomes.learn(reported(zone));
+            let first = welcomes.known(&asked).unwrap().unwrap().told;
+            assert_eq!(Ok(&*first), Told::of(&reported(zone)).as_ref());
+            let again = welcomes.known(&asked).unwrap().unwrap().told;
+            assert!(Rc::ptr_eq(&first, &again), "it is written once");
+        }
     }
 }

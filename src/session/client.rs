@@ -102,6 +102,7 @@ impl Client {
     /// A client that has just proven who it is.
     pub(super) fn new(facts: Facts, permit: ClientPermit, now: Instant) -> Rc<Self> {
         facts.pool.clients.set(facts.pool.clients.get() + 1);
+        let bare = facts.pool.welcomes.borrow().bare();
         Rc::new(Self {
             id: facts.pool.home.next_id(),
             pool: facts.pool,
@@ -112,8 +113,8 @@ impl Client {
             route: facts.route,
             tls: facts.tls,
             connected_at: facts.connected_at,
-            settings: RefCell::default(),
-            startup_settings: RefCell::default(),
+            settings: RefCell::new(Rc::clone(&bare)),
+            startup_settings: RefCell::new(bare),
             statements: Cell::new(0),
             server: Cell::default(),
             routed: Cell::default(),

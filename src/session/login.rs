@@ -9,7 +9,6 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use tidegate_proto::backend::BackendKeyData;
-use tidegate_proto::backend::ParameterStatus;
 use tidegate_proto::backend::ReadyForQuery;
 use tidegate_proto::backend::TransactionStatus;
 use tidegate_proto::backend::tag;
@@ -21,10 +20,12 @@ use crate::config::PoolMode;
 use crate::pool;
 use crate::pool::APPLICATION_NAME;
 use crate::pool::Checkout;
+use crate::pool::IN_HOT_STANDBY;
 use crate::pool::Lease;
 use crate::pool::Notices;
 use crate::pool::Reported;
 use crate::pool::Settings;
+use crate::pool::Told;
 use crate::pool::Welcome;
 use crate::pool::injected;
 use crate::session::Client;
@@ -128,23 +129,21 @@ impl Settled {
         }
         *client.startup_settings.borrow_mut() = Rc::clone(&settings);
         *client.settings.borrow_mut() = settings;
-        // Growing step by step would copy it again and again.
-        out.reserve(WELCOME_BYTES);
+        // Growing step by step would copy it again and again, and to grow once costs the allocator more
+        // than another place.
+        let mut words = Vec::with_capacity(out.len() + WELCOME_BYTES);
+        words.append(out);
+        *out = words;
         out.extend_from_slice(self.notices.opening());
         let is_told_of_standby = client.is_told_of_standby();
-        for (name, value) in self.welcome.reported.iter() {
-            let value = match &self.application_name {
-                Some(own) if name.eq_ignore_ascii_case(APPLICATION_NAME) => own.as_str(),
-                // Drivers look for it: `target_session_attrs`.
-                _ if is_told_of_standby && **name == *"in_hot_standby" => "on",
-                _ => value,
-            };
-            ParameterStatus {
-                name: name.as_bytes(),
-                value: value.as_bytes(),
+        let own = |name: &str| {
+            if name.eq_ignore_ascii_case(IN_HOT_STANDBY) {
+                is_told_of_standby.then_some("on")
+            } else {
+                self.application_name.as_deref()
             }
-            .encode(out)?;
-        }
+        };
+        self.welcome.told.tell(own, out)?;
         if let Some(secret) = key.secret() {
             BackendKeyData {
                 process_id: key.process_id(),
@@ -186,7 +185,7 @@ fn split(parameters: &[(String, String)]) -> Result<(Settings, Option<String>), 
 
 async fn learn(client: &Client, line: &mut Line<'_>, asked: &Settings) -> Result<Welcome, End> {
     loop {
-        if let Some(known) = client.pool.welcomes.borrow_mut().known(asked) {
+        if let Some(known) = client.pool.welcomes.borrow_mut().known(asked)? {
             return Ok(known);
         }
         let mut lease = server(client, line).await?;
@@ -288,13 +287,10 @@ async fn try_out(lease: &mut Lease, asked: &Settings, baseline: &Reported) -> Re
         let value = settings.value(name).unwrap_or(value);
         (name.clone(), value.into())
     });
-    let told = Rc::new(told.collect());
+    let told = Rc::new(Told::of(&told.collect())?);
     let settings = Rc::new(settings);
     lease.settings = Rc::clone(&settings);
-    Ok(Welcome {
-        settings,
-        reported: told,
-    })
+    Ok(Welcome { settings, told })
 }
 
 fn find<'a>(reported: &'a Reported, name: &str) -> Option<&'a str> {
