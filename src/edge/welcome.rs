@@ -22,6 +22,7 @@ use crate::edge::accepted::TenantPlace;
 use crate::edge::line::Line;
 use crate::edge::outcome::Outcome;
 use crate::edge::refusal;
+use crate::pool::PoolKey;
 use crate::session::Arrival;
 
 /// Lets a client in.
@@ -41,7 +42,7 @@ pub(super) async fn welcome(
         seat,
         message,
     } = proven;
-    line.outgoing().extend_from_slice(&message);
+    line.say(message);
     match seat {
         Seat::Console(role) => {
             let origin = Arc::clone(line.origin());
@@ -73,7 +74,7 @@ pub(super) async fn welcome(
                 local,
                 tenant: Arc::clone(place.permit.tenant()),
                 user: destination.user,
-                database: destination.database,
+                key: destination.key,
                 database_label: claim.database,
                 parameters: claim.parameters,
                 replication: claim.replication,
@@ -98,8 +99,7 @@ fn say_ok(line: &mut Line) -> Result<(), EdgeError> {
 /// Where in its tenant a client is going.
 struct Destination {
     user: Arc<config::User>,
-    /// By its name on the server.
-    database: String,
+    key: PoolKey,
     pool_mode: PoolMode,
 }
 
@@ -111,11 +111,10 @@ impl Destination {
     ) -> Result<Self, EdgeError> {
         let config = &place.config;
         let database = match &config.databases {
-            None => claim.database.clone(),
+            None => &claim.database,
             Some(databases) => databases
                 .get(&claim.database)
-                .ok_or_else(|| EdgeError::NoDatabase(claim.database.as_str().into()))?
-                .clone(),
+                .ok_or_else(|| EdgeError::NoDatabase(claim.database.as_str().into()))?,
         };
         let user = config.user(&claim.user);
         let pool_mode = match listener_mode {
@@ -127,8 +126,8 @@ impl Destination {
             return Err(EdgeError::Refused(Box::new(report)));
         }
         Ok(Self {
+            key: PoolKey::new(place.permit.tenant(), database, &user.name),
             user,
-            database,
             pool_mode,
         })
     }

@@ -193,8 +193,20 @@ impl Home {
         database: &str,
         user: &Arc<config::User>,
     ) -> Rc<Pool> {
-        let key = PoolKey::new(tenant, database, &user.name);
-        self.pool_with(key, tenant, user, ServerSession::default())
+        self.pool_named(&PoolKey::new(tenant, database, &user.name), tenant, user)
+    }
+
+    /// The same by its key, which is of that tenant and user.
+    pub fn pool_named(
+        self: &Rc<Self>,
+        key: &PoolKey,
+        tenant: &Arc<Tenant>,
+        user: &Arc<config::User>,
+    ) -> Rc<Pool> {
+        if let Some(pool) = self.pools.borrow().get(key) {
+            return Rc::clone(pool);
+        }
+        self.pool_with(key.clone(), tenant, user, ServerSession::default())
     }
 
     /// A pool for one client alone, whose servers are logged in to with settings of that client:

@@ -11,6 +11,7 @@ use crate::config;
 use crate::config::PoolMode;
 use crate::config::Route;
 use crate::net::Socket;
+use crate::pool::PoolKey;
 use crate::tenancy::ClientPermit;
 use crate::tenancy::Origin;
 use crate::tenancy::Tenant;
@@ -30,8 +31,9 @@ pub struct Arrival {
     pub tenant: Arc<Tenant>,
     /// The user: a row of the configuration, or one made from what `auth_query` found.
     pub user: Arc<config::User>,
-    /// The database, by its name on the server.
-    pub database: String,
+    /// The pool that its servers come from, if it replicates nothing: the database is in it by its
+    /// name on the server.
+    pub key: PoolKey,
     /// The database, by the name that the client gave.
     pub database_label: String,
     /// The startup parameters in their order, `options` split, without user, database,

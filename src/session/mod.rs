@@ -225,7 +225,7 @@ pub async fn begin(
 fn pool_for(arrival: &mut Arrival, home: &Rc<Home>) -> Rc<Pool> {
     let word = match arrival.replication {
         Replication::None => {
-            let pool = home.pool(&arrival.tenant, &arrival.database, &arrival.user);
+            let pool = home.pool_named(&arrival.key, &arrival.tenant, &arrival.user);
             return reads::pool_of_session(pool, arrival);
         },
         Replication::Physical => "true",
@@ -235,7 +235,8 @@ fn pool_for(arrival: &mut Arrival, home: &Rc<Home>) -> Rc<Pool> {
     let asked = std::mem::take(&mut arrival.parameters).into_iter();
     let asked = asked.map(|(name, value)| (name.into(), value.into()));
     let session = std::iter::once(own).chain(asked).collect();
-    home.dedicated_pool(&arrival.tenant, &arrival.database, &arrival.user, session)
+    let database = arrival.key.database();
+    home.dedicated_pool(&arrival.tenant, database, &arrival.user, session)
 }
 
 async fn say_goodbye(socket: &mut Socket, words: &[u8]) {

@@ -11,7 +11,6 @@ use crate::edge::Closed;
 use crate::edge::ClosedReason;
 use crate::edge::ListenerRuntime;
 use crate::edge::Outcome;
-use crate::pool::PoolKey;
 use crate::session;
 use crate::session::Arrival;
 use crate::session::Ending;
@@ -19,9 +18,11 @@ use crate::session::HomeSeat;
 use crate::session::Letter;
 use crate::worker::thread::Place;
 
-/// Takes a connection from accept to the end of its session, here or at its home.
+/// Takes a connection from accept to its session, here or at its home.
+///
+/// The future is large, and that of all that a login takes: the caller boxes it, once.
 pub(super) async fn receive(accepted: Accepted, listener: Arc<ListenerRuntime>, place: Rc<Place>) {
-    let outcome = Box::pin(edge::serve(accepted, &listener, &place.node.gate)).await;
+    let outcome = edge::serve(accepted, &listener, &place.node.gate).await;
     match outcome {
         Outcome::Session(arrival) => bring_home(arrival, place).await,
         Outcome::Operator(operator) => {
@@ -33,9 +34,8 @@ pub(super) async fn receive(accepted: Accepted, listener: Arc<ListenerRuntime>, 
 }
 
 async fn bring_home(mut arrival: Box<Arrival>, place: Rc<Place>) {
-    let key = PoolKey::new(&arrival.tenant, &arrival.database, &arrival.user.name);
     let pool_size = arrival.user.pool.pool_size;
-    let seat = place.node.homes.assign(key, pool_size);
+    let seat = place.node.homes.assign(arrival.key.clone(), pool_size);
     if seat.worker == place.home.worker {
         return welcome(arrival, seat, place).await;
     }
@@ -59,7 +59,7 @@ async fn bring_home(mut arrival: Box<Arrival>, place: Rc<Place>) {
     }
 }
 
-/// A client that comes from another worker.
+/// A client that comes from another worker. The caller boxes the future.
 pub(super) async fn arrive(mut arrival: Box<Arrival>, seat: HomeSeat, place: Rc<Place>) {
     match arrival.socket.transport_mut().unpark() {
         Ok(()) => welcome(arrival, seat, place).await,
@@ -88,7 +88,7 @@ async fn welcome(arrival: Box<Arrival>, seat: HomeSeat, place: Rc<Place>) {
     }
     let registry = Rc::clone(&place.registry);
     let keys = Arc::clone(&place.node.cancel_keys);
-    let begun = Box::pin(session::begin(*arrival, Rc::clone(&home), registry, keys)).await;
+    let begun = session::begin(*arrival, Rc::clone(&home), registry, keys).await;
     match begun {
         Some(live) => {
             live.sit(seat);

@@ -161,7 +161,8 @@ fn accept_on(
             let options = place.node.config.load().node.socket_options();
             let accepted = socket.accept(&options).await;
             let (listener, place) = (Arc::clone(&listener), Rc::clone(&place));
-            tokio::task::spawn_local(home_coming::receive(accepted, listener, place));
+            let received = home_coming::receive(accepted, listener, place);
+            tokio::task::spawn_local(Box::pin(received));
         }
     }))
 }
@@ -177,7 +178,8 @@ fn tick(place: &Place) {
 fn read(letter: Letter, place: &Rc<Place>) {
     match letter {
         Letter::Arrival(arrival, seat) => {
-            tokio::task::spawn_local(home_coming::arrive(arrival, seat, Rc::clone(place)));
+            let arrived = home_coming::arrive(arrival, seat, Rc::clone(place));
+            tokio::task::spawn_local(Box::pin(arrived));
         },
         Letter::Cancel(id, requester) => {
             if let Some(client) = place.registry.client(id) {

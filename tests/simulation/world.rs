@@ -20,6 +20,7 @@ use tidegate::net::Transport;
 use tidegate::pool;
 use tidegate::pool::Home;
 use tidegate::pool::Pool;
+use tidegate::pool::PoolKey;
 use tidegate::pool::Surroundings;
 use tidegate::pool::statement_prefix;
 use tidegate::session;
@@ -162,8 +163,8 @@ impl World {
             local: None,
             origin: Arc::new(Origin::direct(PeerAddress::from_socket(address))),
             user: tenant.config().users.get(user).cloned()?,
+            key: PoolKey::new(&tenant, database, user),
             tenant,
-            database: database.clone(),
             database_label: database.clone(),
             parameters: client.parameters.clone(),
             replication: client.place.replication,

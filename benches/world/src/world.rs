@@ -21,6 +21,7 @@ use tidegate::pool::Dial;
 use tidegate::pool::Dialing;
 use tidegate::pool::Home;
 use tidegate::pool::Pool;
+use tidegate::pool::PoolKey;
 use tidegate::pool::Surroundings;
 use tidegate::routing::Look;
 use tidegate::routing::Lsn;
@@ -239,8 +240,8 @@ impl World {
             origin: Arc::new(Origin::direct(PeerAddress::from_socket(address))),
             user: Arc::clone(&tenant.config().users["app"]),
             permit: ClientPermit::try_acquire(&self.node, &tenant, "app").unwrap(),
+            key: PoolKey::new(&tenant, "app", "app"),
             tenant,
-            database: "app".to_owned(),
             database_label: "app".to_owned(),
             parameters: vec![("application_name".to_owned(), name.to_owned())],
             replication: Replication::None,

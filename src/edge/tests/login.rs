@@ -67,7 +67,7 @@ async fn a_user_with_its_password_arrives() {
         ("acme", "app")
     );
     assert_eq!(
-        (&*arrival.database, &*arrival.database_label),
+        (arrival.key.database(), &*arrival.database_label),
         ("app_on_server", "app")
     );
     let name = ("application_name".to_owned(), "test".to_owned());
