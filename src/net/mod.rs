@@ -13,7 +13,6 @@ mod transport;
 
 pub use agreed_tls::AgreedTls;
 pub use client_tls::ClientTls;
-pub use client_tls::Hello;
 pub use outgoing::Outgoing;
 pub use pipes::LentPipe;
 pub use pipes::Pipes;

@@ -14,6 +14,8 @@ use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
 
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::Interest;
@@ -124,6 +126,19 @@ impl Transport {
             Self::Tcp(stream) => stream.local_addr().ok(),
             Self::Replayed(replay) => replay.rest.local_address(),
             Self::Unix(_) | Self::Memory(_) | Self::Parked(_) => None,
+        }
+    }
+
+    /// Holds back what is sent from here on for the end of the stream, which must follow: a packet
+    /// less. Where the system cannot, the end has a packet of its own.
+    pub(super) fn send_with_end(&self) {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Tcp(stream) => drop(SockRef::from(stream).set_tcp_cork(true)),
+            #[cfg(not(target_os = "linux"))]
+            Self::Tcp(_) => {},
+            Self::Replayed(replay) => replay.rest.send_with_end(),
+            Self::Unix(_) | Self::Memory(_) | Self::Parked(_) => {},
         }
     }
 

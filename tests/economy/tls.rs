@@ -14,7 +14,7 @@ use rustls::SupportedProtocolVersion;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::ServerName;
-use tidegate::net::Hello;
+use tidegate::net::ClientTls;
 use tidegate::net::Socket;
 use tidegate::net::Transport;
 use tokio::io::AsyncReadExt as _;
@@ -66,8 +66,9 @@ impl Line {
             records: vec![0; 2 * ROOM_BYTES],
         };
         let accepting = async {
-            let hello = Hello::read(Transport::in_memory(transport)).await.unwrap();
-            hello.handshake(Arc::new(server)).await.unwrap()
+            let transport = Transport::in_memory(transport);
+            let accepted = ClientTls::accept(transport, Arc::new(server)).await;
+            accepted.unwrap()
         };
         let (stream, ()) = tokio::join!(accepting, caller.shake_hands());
         Self {

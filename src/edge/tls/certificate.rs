@@ -1,25 +1,19 @@
 //! One certificate of a listener, with everything that follows from it.
-//!
-//! Each has a `ServerConfig` of its own, so that whoever chose it knows which one was shown.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::ServerConfig;
 use rustls::SignatureScheme;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::server::NoServerSessionStorage;
 use rustls::sign::CertifiedKey;
-use rustls::sign::SingleCertAndKey;
 use tidegate_proto::scram::ChannelBindingData;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::prelude::X509Certificate;
 
 use crate::auth;
 use crate::config::CertificateFiles;
-use crate::edge::tls::ALPN_POSTGRESQL;
 use crate::edge::tls::TlsError;
 use crate::edge::tls::front::Policy;
 use crate::edge::tls::server_names::Fit;
@@ -30,7 +24,6 @@ use crate::edge::tls::server_names::ServerNames;
 pub(super) struct Certificate {
     names: ServerNames,
     key: Arc<CertifiedKey>,
-    config: Arc<ServerConfig>,
     binding: Option<ChannelBindingData>,
 }
 
@@ -51,24 +44,16 @@ impl Certificate {
             .map_err(|error| TlsError::File(files.key.clone(), error))?;
         let key = CertifiedKey::from_der(chain, key, policy.provider())
             .map_err(|error| TlsError::Key(files.certificate.clone(), error))?;
-        let key = Arc::new(key);
-        let resolver = SingleCertAndKey::from(Arc::clone(&key));
-        let mut config = policy.builder()?.with_cert_resolver(Arc::new(resolver));
-        config.alpn_protocols = vec![ALPN_POSTGRESQL.to_vec()];
-        config.ignore_client_order = true;
-        config.send_tls13_tickets = 0;
-        config.session_storage = Arc::new(NoServerSessionStorage {});
         Ok(Self {
             names,
-            key,
-            config: Arc::new(config),
+            key: Arc::new(key),
             binding,
         })
     }
 
-    /// What rustls needs for the handshake.
-    pub(super) const fn config(&self) -> &Arc<ServerConfig> {
-        &self.config
+    /// What rustls needs of it.
+    pub(super) const fn key(&self) -> &Arc<CertifiedKey> {
+        &self.key
     }
 
     /// `tls-server-end-point`; `None` if the certificate's signature names no hash.

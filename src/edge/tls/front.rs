@@ -5,31 +5,31 @@
 use std::sync::Arc;
 
 use rustls::CipherSuite;
-use rustls::ConfigBuilder;
 use rustls::RootCertStore;
 use rustls::ServerConfig;
 use rustls::SupportedProtocolVersion;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs;
-use rustls::server::ClientHello;
-use rustls::server::WantsServerCert;
+use rustls::server::NoServerSessionStorage;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 
 use crate::config::ClientCertificate;
 use crate::config::Listener;
 use crate::config::TlsVersion;
+use crate::edge::tls::ALPN_POSTGRESQL;
 use crate::edge::tls::TlsError;
 use crate::edge::tls::certificate::Certificate;
 use crate::edge::tls::certificate::read_certificates;
-use crate::edge::tls::server_names::Fit;
+use crate::edge::tls::choice::Certificates;
+use crate::edge::tls::choice::Choice;
 
 /// The certificates of a listener, loaded.
 #[derive(Debug)]
 pub(in crate::edge) struct TlsFront {
-    /// The one for clients without SNI, or with one that no certificate is for.
-    default: Certificate,
-    others: Vec<Certificate>,
+    certificates: Arc<Certificates>,
+    /// What all handshakes have in common.
+    config: ServerConfig,
 }
 
 impl TlsFront {
@@ -44,29 +44,24 @@ impl TlsFront {
             .iter()
             .map(|files| Certificate::load(files, &policy));
         let default = certificates.next().ok_or(TlsError::NoCertificates)??;
-        Ok(Self {
+        let certificates = Arc::new(Certificates {
             default,
             others: certificates.collect::<Result<_, _>>()?,
+        });
+        let config = policy.config(Choice::new(Arc::clone(&certificates)))?;
+        Ok(Self {
+            certificates,
+            config,
         })
     }
 
-    /// The certificate for a client: of those whose key it can verify, the one that fits its server
-    /// name best; the first of equals.
-    pub(super) fn choose(&self, hello: &ClientHello<'_>) -> &Certificate {
-        let schemes = hello.signature_schemes();
-        let fit = |certificate: &Certificate| {
-            let fit = |name| certificate.fit(name);
-            let fit = hello.server_name().map_or(Fit::None, fit);
-            (certificate.can_sign(schemes), fit)
-        };
-        let mut best = (&self.default, fit(&self.default));
-        for certificate in &self.others {
-            let fit = fit(certificate);
-            if fit > best.1 {
-                best = (certificate, fit);
-            }
-        }
-        best.0
+    /// What one handshake needs, and what it will have chosen.
+    pub(super) fn begin(&self) -> (Arc<ServerConfig>, Arc<Choice>) {
+        let choice = Arc::new(Choice::new(Arc::clone(&self.certificates)));
+        let mut config = self.config.clone();
+        let resolver = Arc::clone(&choice);
+        config.cert_resolver = resolver;
+        (Arc::new(config), choice)
     }
 }
 
@@ -102,13 +97,17 @@ impl Policy {
         &self.provider
     }
 
-    pub(super) fn builder(&self) -> Result<ConfigBuilder<ServerConfig, WantsServerCert>, TlsError> {
-        Ok(
-            ServerConfig::builder_with_provider(Arc::clone(&self.provider))
-                .with_protocol_versions(self.versions)
-                .map_err(TlsError::Versions)?
-                .with_client_cert_verifier(Arc::clone(&self.verifier)),
-        )
+    fn config(&self, choice: Choice) -> Result<ServerConfig, TlsError> {
+        let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_protocol_versions(self.versions)
+            .map_err(TlsError::Versions)?
+            .with_client_cert_verifier(Arc::clone(&self.verifier))
+            .with_cert_resolver(Arc::new(choice));
+        config.alpn_protocols = vec![ALPN_POSTGRESQL.to_vec()];
+        config.ignore_client_order = true;
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        Ok(config)
     }
 }
 

@@ -1,17 +1,16 @@
 //! Step 3: TLS towards clients.
 //!
-//! The certificate is chosen by the client's SNI before the handshake goes on, so that what a SCRAM
-//! proof is bound to is known. Nothing here depends on a process-wide default: the cryptography is
+//! The certificate is chosen by the client's SNI, and which it was is remembered, so that what a
+//! SCRAM proof is bound to is known. Nothing here depends on a process-wide default: the cryptography is
 //! aws-lc-rs by name. No session is ever resumed: a resumed one would skip the client's certificate.
 //!
 //! See <https://www.postgresql.org/docs/current/protocol-flow.html>, "SSL Session Encryption".
 
 mod certificate;
+mod choice;
 mod error;
 mod front;
 mod server_names;
-
-use std::sync::Arc;
 
 use tidegate_proto::scram::ChannelBindingData;
 
@@ -20,7 +19,7 @@ pub use error::TlsError;
 pub(super) use front::TlsFront;
 
 use crate::auth;
-use crate::net::Hello;
+use crate::net::ClientTls;
 use crate::net::Socket;
 use crate::net::Transport;
 
@@ -57,15 +56,8 @@ pub(super) async fn accept(
     transport: Transport,
     alpn: Alpn,
 ) -> Result<(Socket, TlsFacts), HandshakeError> {
-    let hello = Hello::read(transport)
-        .await
-        .map_err(HandshakeError::from_io)?;
-    let (certificate, server_name) = {
-        let said = hello.client_hello();
-        (front.choose(&said), said.server_name().map(Box::from))
-    };
-    let stream = hello
-        .handshake(Arc::clone(certificate.config()))
+    let (config, choice) = front.begin();
+    let stream = ClientTls::accept(transport, config)
         .await
         .map_err(HandshakeError::from_io)?;
 
@@ -74,8 +66,8 @@ pub(super) async fn accept(
         return Err(HandshakeError::NoAlpn);
     }
     let facts = TlsFacts {
-        server_name,
-        binding: certificate.binding().cloned(),
+        server_name: choice.server_name().map(Box::from),
+        binding: choice.certificate().binding().cloned(),
         client_name: match agreed.peer_certificates() {
             Some([own, ..]) => auth::common_name(own),
             Some([]) | None => None,

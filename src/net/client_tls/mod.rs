@@ -10,7 +10,6 @@
 //! caller's bytes ── encrypted ──▶ thread's buffer ──▶ transport
 //! ```
 
-mod hello;
 mod kept;
 mod reading;
 mod scratch;
@@ -20,5 +19,4 @@ mod writing;
 #[cfg(test)]
 mod tests;
 
-pub use self::hello::Hello;
 pub use self::stream::ClientTls;

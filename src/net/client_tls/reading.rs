@@ -17,7 +17,6 @@ use tokio::io::ReadBuf;
 use crate::limits::EDGE_BUFFER_BYTES;
 use crate::limits::TLS_FRUITLESS_BYTES_MAX;
 use crate::net::ClientTls;
-use crate::net::client_tls::hello::invalid;
 use crate::net::client_tls::kept::Kept;
 use crate::net::client_tls::scratch::with_scratch;
 use crate::net::client_tls::writing::encode;
@@ -128,11 +127,6 @@ impl ClientTls {
         })
     }
 
-    /// Takes in what was received before this connection was made.
-    pub(super) fn begin_with(&mut self, bytes: &mut [u8]) {
-        self.take_in(bytes, &mut ReadBuf::new(&mut []));
-    }
-
     /// Takes in all whole records, and keeps the rest; what they say goes into `buffer` as far as
     /// there is room.
     fn take_in(&mut self, bytes: &mut [u8], buffer: &mut ReadBuf<'_>) {
@@ -198,6 +192,11 @@ impl ClientTls {
             && self.incoming == Incoming::Open
             && !self.transport.may_have_input()
     }
+}
+
+/// As an error of the connection.
+pub(super) fn invalid(error: rustls::Error) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 /// Fills `buffer`, and keeps what does not fit.

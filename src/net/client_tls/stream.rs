@@ -1,6 +1,7 @@
 //! One connection to a client under TLS.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::task::Context;
@@ -14,6 +15,7 @@ use rustls::server::UnbufferedServerConnection;
 use crate::net::Transport;
 use crate::net::client_tls::kept::Kept;
 use crate::net::client_tls::reading::Incoming;
+use crate::net::client_tls::reading::invalid;
 
 /// A connection to a client under TLS, our side being TLS's server.
 pub struct ClientTls {
@@ -28,22 +30,27 @@ pub struct ClientTls {
 }
 
 impl ClientTls {
-    pub(super) fn new(
-        transport: Transport,
-        config: Arc<ServerConfig>,
-    ) -> Result<Box<Self>, rustls::Error> {
-        Ok(Box::new(Self {
+    /// Does our side of the handshake.
+    ///
+    /// # Errors
+    ///
+    /// The transport's, also when it ends too early; or a [`rustls::Error`] within an
+    /// [`io::ErrorKind::InvalidData`]: the client's fault, it was sent an alert.
+    pub async fn accept(transport: Transport, config: Arc<ServerConfig>) -> io::Result<Box<Self>> {
+        let mut stream = Box::new(Self {
             transport,
-            connection: UnbufferedServerConnection::new(config)?,
+            connection: UnbufferedServerConnection::new(config).map_err(invalid)?,
             kept: Kept::default(),
             incoming: Incoming::Open,
             fruitless_bytes: 0,
             is_shut: false,
-        }))
+        });
+        poll_fn(|context| stream.poll_handshake(context)).await?;
+        Ok(stream)
     }
 
     /// Goes on with the handshake until it is done, and all that belongs to it is sent.
-    pub(super) fn poll_handshake(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_handshake(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             // If it has failed, the alert is what is to be sent.
             let flushed = ready!(self.poll_flush(context));

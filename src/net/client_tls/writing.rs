@@ -143,6 +143,7 @@ impl ClientTls {
                     let mut record = [0; TLS_CLOSE_BYTES_MAX];
                     if let Ok(count) = traffic.queue_close_notify(&mut record) {
                         let record = record.get(..count).unwrap_or_default();
+                        self.transport.send_with_end();
                         self.kept.append_unsent(record);
                         return;
                     }

@@ -1,5 +1,6 @@
 //! What a reader and a writer may rely on: when they are woken, what waits, what is kept.
 
+use std::future::poll_fn;
 use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
@@ -25,7 +26,7 @@ use crate::limits::EDGE_BUFFER_BYTES;
 use crate::limits::TLS_FRUITLESS_BYTES_MAX;
 use crate::limits::TLS_OUTGOING_BYTES;
 use crate::limits::TLS_RECORD_BYTES_MAX;
-use crate::net::Hello;
+use crate::net::ClientTls;
 use crate::net::Socket;
 use crate::net::Transport;
 
@@ -214,6 +215,28 @@ async fn what_was_agreed_on_can_be_told() {
     assert!(!format!("{socket:?}").contains("key"));
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_end_of_tls_waits_for_the_end_of_the_stream_and_both_arrive() {
+    let (mut far, mut socket) = connected().await;
+    let is_corked = |socket: &Socket| {
+        let Transport::Tcp(stream) = socket.transport() else {
+            panic!("it is no TCP connection");
+        };
+        socket2::SockRef::from(stream).tcp_cork().unwrap()
+    };
+    socket.write_all(b"words").await.unwrap();
+    assert_eq!(far.hears(5).await, b"words");
+    assert!(!is_corked(&socket), "words are sent at once");
+    poll_fn(|context| socket.poll_shutdown(context))
+        .await
+        .unwrap();
+    assert!(is_corked(&socket));
+    let mut rest = Vec::new();
+    far.wire.read_to_end(&mut rest).await.unwrap();
+    assert!(!rest.is_empty(), "the alert is there, and the end");
+}
+
 async fn something_has_come(socket: &Socket) {
     let Transport::Tcp(stream) = socket.transport() else {
         panic!("it is no TCP connection");
@@ -239,8 +262,8 @@ async fn connected() -> (Caller, Socket) {
         wire,
     };
     let accepting = async {
-        let hello = Hello::read(transport).await.unwrap();
-        hello.handshake(EASY.server()).await.unwrap()
+        let accepted = ClientTls::accept(transport, EASY.server()).await;
+        accepted.unwrap()
     };
     let both = async { tokio::join!(accepting, caller.shake_hands()) };
     let (near, ()) = timeout(Duration::from_secs(20), both).await.unwrap();

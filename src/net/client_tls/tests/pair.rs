@@ -13,7 +13,6 @@ use super::Setup;
 use super::far::Far;
 use super::text;
 use crate::net::ClientTls;
-use crate::net::Hello;
 use crate::net::Transport;
 
 /// What is read at once, at most.
@@ -57,10 +56,7 @@ pub(super) fn altered_handshake(
     mut alter: impl FnMut(usize, &mut Vec<u8>),
 ) -> Option<io::Result<Box<ClientTls>>> {
     let mut context = Context::from_waker(Waker::noop());
-    let mut accepting = pin!(async {
-        let hello = Hello::read(transport).await?;
-        hello.handshake(setup.server()).await
-    });
+    let mut accepting = pin!(ClientTls::accept(transport, setup.server()));
     let (mut flight, mut idle) = (0, 0);
     alter(flight, &mut far.outgoing);
     for piece in pieces.iter().cycle() {
