@@ -51,6 +51,7 @@ pub(super) enum Received {
 }
 
 /// Looks up whose a message is, and tells of it. `words` are those for a message that is told in others.
+#[inline]
 pub(super) fn receive(
     server: &mut Server,
     header: FrameHeader,
@@ -136,6 +137,7 @@ fn receive_error(
 }
 
 impl From<Verdict> for Received {
+    #[inline]
     fn from(verdict: Verdict) -> Self {
         match verdict {
             Verdict::Forward => Self::Forward,

@@ -172,6 +172,11 @@ impl Reading {
 /// Whether a text asks for what its client must not fall behind.
 pub(super) fn is_wish(text: &[u8]) -> bool {
     let text = text.trim_ascii();
+    let begins = |beginning: &[u8]| beginning.eq_ignore_ascii_case(b"show");
+    if !text.get(..4).is_some_and(begins) {
+        // As of nearly all.
+        return false;
+    }
     let text = text.strip_suffix(b";").unwrap_or(text).trim_ascii_end();
     let mut words = text
         .split(u8::is_ascii_whitespace)
