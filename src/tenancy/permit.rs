@@ -11,16 +11,16 @@ use crate::tenancy::Tenant;
 use crate::tenancy::UserCounts;
 use crate::tenancy::occupancy::Side;
 
-/// One client, counted.
+/// One client, counted. One word, because a node has many.
 #[derive(Debug)]
 #[must_use = "dropping the permit gives the connection back"]
-pub struct ClientPermit(Seat);
+pub struct ClientPermit(Arc<UserCounts>);
 
 /// One server, counted.
 #[derive(Debug)]
 #[must_use = "dropping the permit gives the connection back"]
 pub struct ServerPermit {
-    seat: Seat,
+    user: Arc<UserCounts>,
     pool: Arc<PoolCounts>,
 }
 
@@ -65,17 +65,23 @@ impl ClientPermit {
             tenant: config.max_client_conn,
             reserved: Reserved::default(),
         };
-        Seat::try_take(Side::Client, node, tenant, user, limits).map(Self)
+        try_take(Side::Client, node, tenant, user, limits).map(Self)
     }
 
     /// The tenant of the client.
-    pub const fn tenant(&self) -> &Arc<Tenant> {
+    pub fn tenant(&self) -> &Arc<Tenant> {
         &self.0.tenant
     }
 
     /// The user of the client and what it holds.
     pub const fn user(&self) -> &Arc<UserCounts> {
-        &self.0.user
+        &self.0
+    }
+}
+
+impl Drop for ClientPermit {
+    fn drop(&mut self) {
+        give_back(Side::Client, &self.0);
     }
 }
 
@@ -100,30 +106,32 @@ impl ServerPermit {
             tenant: config.max_db_connections,
             reserved,
         };
-        let seat = Seat::try_take(Side::Server, node, tenant, user, limits)?;
+        let user = try_take(Side::Server, node, tenant, user, limits)?;
         Ok(Self {
-            seat,
+            user,
             pool: Arc::clone(pool),
         })
     }
 
     /// The tenant that the server is for.
-    pub const fn tenant(&self) -> &Arc<Tenant> {
-        &self.seat.tenant
+    pub fn tenant(&self) -> &Arc<Tenant> {
+        &self.user.tenant
     }
 }
 
 impl Drop for ServerPermit {
     fn drop(&mut self) {
         self.pool.servers.give_back();
+        give_back(Side::Server, &self.user);
     }
 }
 
+/// The limits that a connection is held against, but for the node's.
 #[derive(Clone, Copy)]
-struct Limits {
-    user: u32,
+pub(super) struct Limits {
+    pub(super) user: u32,
     tenant: u32,
-    reserved: Reserved,
+    pub(super) reserved: Reserved,
 }
 
 /// Connections of each limit that are left to others.
@@ -134,55 +142,38 @@ pub(super) struct Reserved {
     pub(super) node: u32,
 }
 
-#[derive(Debug)]
-struct Seat {
+fn try_take(
     side: Side,
-    node: Arc<NodeCounts>,
-    tenant: Arc<Tenant>,
-    user: Arc<UserCounts>,
+    node: &Arc<NodeCounts>,
+    tenant: &Arc<Tenant>,
+    user: &str,
+    limits: Limits,
+) -> Result<Arc<UserCounts>, LimitReached> {
+    let reached = |scope, limit| LimitReached { scope, side, limit };
+    // From the narrowest to the widest: who is above their own limit never takes from what others
+    // share, not even for a moment.
+    let reserved = limits.reserved;
+    let Some(counts) = tenant.take_for_user(node, user, side, limits) else {
+        return Err(reached(LimitScope::User, limits.user));
+    };
+    let of_tenant = tenant.occupancy.of(side);
+    if !of_tenant.take(limits.tenant, reserved.tenant) {
+        tenant.give_back_for_user(&counts, side);
+        return Err(reached(LimitScope::Tenant, limits.tenant));
+    }
+    let node_limit = node.limit(side);
+    if !node.occupancy.of(side).take(node_limit, reserved.node) {
+        of_tenant.give_back();
+        tenant.give_back_for_user(&counts, side);
+        return Err(reached(LimitScope::Node, node_limit));
+    }
+    Ok(counts)
 }
 
-impl Seat {
-    fn try_take(
-        side: Side,
-        node: &Arc<NodeCounts>,
-        tenant: &Arc<Tenant>,
-        user: &str,
-        limits: Limits,
-    ) -> Result<Self, LimitReached> {
-        let reached = |scope, limit| LimitReached { scope, side, limit };
-        // From the narrowest to the widest: who is above their own limit never takes from what
-        // others share, not even for a moment.
-        let reserved = limits.reserved;
-        let Some(counts) = tenant.take_for_user(user, side, limits.user, reserved.user) else {
-            return Err(reached(LimitScope::User, limits.user));
-        };
-        let of_tenant = tenant.occupancy.of(side);
-        if !of_tenant.take(limits.tenant, reserved.tenant) {
-            tenant.give_back_for_user(&counts, side);
-            return Err(reached(LimitScope::Tenant, limits.tenant));
-        }
-        let node_limit = node.limit(side);
-        if !node.occupancy.of(side).take(node_limit, reserved.node) {
-            of_tenant.give_back();
-            tenant.give_back_for_user(&counts, side);
-            return Err(reached(LimitScope::Node, node_limit));
-        }
-        Ok(Self {
-            side,
-            node: Arc::clone(node),
-            tenant: Arc::clone(tenant),
-            user: counts,
-        })
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.node.occupancy.of(self.side).give_back();
-        self.tenant.occupancy.of(self.side).give_back();
-        self.tenant.give_back_for_user(&self.user, self.side);
-    }
+fn give_back(side: Side, user: &UserCounts) {
+    user.node.occupancy.of(side).give_back();
+    user.tenant.occupancy.of(side).give_back();
+    user.tenant.give_back_for_user(user, side);
 }
 
 #[cfg(test)]
@@ -245,6 +236,17 @@ mod tests {
         drop(held);
         assert_eq!((node.clients(), tenant.clients()), (0, 0));
         assert!(tenant.users().is_empty());
+    }
+
+    #[test]
+    fn a_tenant_is_held_by_its_connections_and_not_by_itself() {
+        let (node, tenant) = (node(0), tenant(0, None));
+        let held = ClientPermit::try_acquire(&node, &tenant, "app").unwrap();
+        let left = Arc::downgrade(&tenant);
+        drop(tenant);
+        assert_eq!(left.upgrade().unwrap().clients(), 1);
+        drop(held);
+        assert!(left.upgrade().is_none());
     }
 
     #[test]

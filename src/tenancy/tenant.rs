@@ -4,6 +4,7 @@
 //! replaced. It never decides who may enter.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -16,9 +17,11 @@ use arc_swap::ArcSwap;
 
 use crate::config;
 use crate::telemetry::TenantSlot;
+use crate::tenancy::NodeCounts;
 use crate::tenancy::PoolCounts;
 use crate::tenancy::occupancy::Occupancy;
 use crate::tenancy::occupancy::Side;
+use crate::tenancy::permit::Limits;
 
 /// One tenant, shared by all workers.
 #[derive(Debug)]
@@ -38,11 +41,23 @@ pub struct Tenant {
 
 type PoolName = (Box<str>, Box<str>, Option<Box<str>>);
 
-/// What one user of a tenant holds.
-#[derive(Debug)]
+/// What one user of a tenant holds. It is known to its tenant while that is anything, so that a
+/// reference to it is all that whoever is counted must keep.
 pub struct UserCounts {
     name: Arc<str>,
     pub(super) occupancy: Occupancy,
+    pub(super) tenant: Arc<Tenant>,
+    pub(super) node: Arc<NodeCounts>,
+}
+
+/// Its tenant knows it in turn.
+impl fmt::Debug for UserCounts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut user = formatter.debug_struct("UserCounts");
+        user.field("name", &self.name)
+            .field("occupancy", &self.occupancy)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Tenant {
@@ -125,15 +140,16 @@ impl Tenant {
         self.is_gone.store(true, Ordering::Release);
     }
 
-    /// Counts one more connection of a user, unless `limit` are held already, or all but those
-    /// `reserved`.
+    /// Counts one more connection of a user, unless as many as its limit are held already, or all
+    /// but those that are reserved.
     pub(super) fn take_for_user(
-        &self,
+        self: &Arc<Self>,
+        node: &Arc<NodeCounts>,
         user: &str,
         side: Side,
-        limit: u32,
-        reserved: u32,
+        limits: Limits,
     ) -> Option<Arc<UserCounts>> {
+        let (limit, reserved) = (limits.user, limits.reserved.user);
         let mut users = self.lock_users();
         if let Some(counts) = users.get(user) {
             let count = counts.occupancy.of(side);
@@ -142,6 +158,8 @@ impl Tenant {
         let counts = Arc::new(UserCounts {
             name: user.into(),
             occupancy: Occupancy::default(),
+            tenant: Arc::clone(self),
+            node: Arc::clone(node),
         });
         if !counts.occupancy.of(side).take(limit, reserved) {
             return None;
