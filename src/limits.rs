@@ -247,6 +247,10 @@ pub const TICK_INTERVAL: Duration = Duration::from_millis(250);
 /// turn within some ticks. A million idle clients must not cost what a transaction does.
 pub const CLIENTS_PER_TICK_COUNT: usize = 5_000;
 
+/// How many ways to come in, each an address of ours and a name of a database, a worker knows that
+/// clients share. Whoever comes in by another one has a note of its own.
+pub const ENTRANCES_COUNT_MAX: usize = 16;
+
 /// How long a session may take to send its last words.
 pub const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -1,7 +1,5 @@
 //! An operator that has proven who it is: what the edge hands to the console.
 
-use std::sync::Arc;
-
 use crate::admin::access::Role;
 use crate::net::Socket;
 use crate::tenancy::Origin;
@@ -12,7 +10,7 @@ pub struct Operator {
     /// The connection; `AuthenticationOk` is the last thing that was sent.
     pub socket: Socket,
     /// Where it comes from: this machine.
-    pub origin: Arc<Origin>,
+    pub origin: Origin,
     /// The user name.
     pub name: String,
     /// What it may do.

@@ -34,7 +34,7 @@ pub struct Enrolled {
     /// The user name.
     pub name: String,
     /// Where it comes from.
-    pub origin: Arc<Origin>,
+    pub origin: Origin,
     /// Our end of the connection; `None` on a unix socket.
     pub local: Option<SocketAddr>,
     /// What TLS was agreed on.
@@ -76,7 +76,7 @@ impl Roster {
         let enrolled = Arc::new(Enrolled {
             id,
             name: operator.name.clone(),
-            origin: Arc::clone(&operator.origin),
+            origin: operator.origin.clone(),
             local: operator.socket.transport().local_address(),
             tls: operator.socket.tls(),
             application_name: operator.application_name().to_owned(),

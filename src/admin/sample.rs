@@ -125,7 +125,7 @@ fn client(id: u64, state: ClientState, server: Option<u64>) -> ClientView {
         database: "shop".to_owned(),
         replication: Replication::None,
         state,
-        origin: Arc::new(Origin::proxied(peer, source, None, None)),
+        origin: Origin::proxied(peer, source, None, None),
         local: Some("10.0.0.2:6432".parse().unwrap()),
         age: Duration::from_hours(1),
         since: Duration::from_micros(1_500_250),
@@ -235,7 +235,7 @@ pub(super) fn operator_over(role: Role, held_bytes_max: usize) -> (Operator, Dup
     let origin = Origin::direct(PeerAddress::from_unix(peer));
     let operator = Operator {
         socket: Socket::Plain(Transport::in_memory(near)),
-        origin: Arc::new(origin),
+        origin,
         name: "olga".to_owned(),
         role,
         database: "pgbouncer".to_owned(),

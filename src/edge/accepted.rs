@@ -30,7 +30,7 @@ use crate::tenancy::Origin;
 pub(super) struct Introduced {
     /// The client's own bytes come next.
     pub(super) transport: Transport,
-    pub(super) origin: Arc<Origin>,
+    pub(super) origin: Origin,
     pub(super) deadline: Deadline,
 }
 

@@ -56,7 +56,7 @@ pub(super) async fn authenticate(
         (settled, standing) => {
             let words = Denial::Authentication {
                 user: claim.user.into(),
-                seen: Seen::from(&**line.origin()),
+                seen: Seen::from(line.origin()),
             };
             line.tell(&words.report(refusals)).await;
             return Err(EdgeError::Denied(Box::new(reason(
@@ -79,7 +79,7 @@ fn begin(candidate: &Candidate, gate: &Gate) -> Result<Attempt, Denial> {
     gate.throttle
         .begin(origin.client(), tenant, now)
         .map_err(|throttled| Denial::Throttled {
-            seen: Seen::from(&**origin),
+            seen: Seen::from(origin),
             throttled,
         })
 }

@@ -73,7 +73,7 @@ impl CancelArrival {
     /// that the key is right who have canceled something by it.
     pub(super) fn hand_on(self, gate: &Gate) -> ClosedReason {
         let Self { line, key } = self;
-        let origin = Arc::clone(line.origin());
+        let origin = line.origin().clone();
         ClosedReason::Cancel(match gate.cancels.tenant_of(&key) {
             None => Canceled::NoSession,
             Some(tenant) => match gate.admission.check_network(&tenant, &origin) {

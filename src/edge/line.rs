@@ -4,7 +4,6 @@
 //! login goes back into the socket, for whoever reads it next.
 
 use std::io;
-use std::sync::Arc;
 
 use tidegate_proto::error::Sender;
 use tidegate_proto::error::Violation;
@@ -36,7 +35,7 @@ pub(super) const OPENING_BYTES: usize = 8;
 #[derive(Debug)]
 pub(super) struct Line {
     socket: Socket,
-    origin: Arc<Origin>,
+    origin: Origin,
     deadline: Deadline,
     outgoing: Vec<u8>,
     /// What has come. A password may be in it: it is overwritten when dropped.
@@ -50,7 +49,7 @@ impl Line {
     pub(super) fn new(
         socket: Socket,
         received: Vec<u8>,
-        origin: Arc<Origin>,
+        origin: Origin,
         deadline: Deadline,
     ) -> Self {
         Self {
@@ -64,7 +63,7 @@ impl Line {
     }
 
     /// Where the client is.
-    pub(super) const fn origin(&self) -> &Arc<Origin> {
+    pub(super) const fn origin(&self) -> &Origin {
         &self.origin
     }
 

@@ -8,7 +8,6 @@
 //! See <https://www.postgresql.org/docs/current/protocol-flow.html>, "SSL Session Encryption".
 
 use std::io;
-use std::sync::Arc;
 
 use tidegate_proto::startup::GssencRequest;
 use tidegate_proto::startup::Request;
@@ -128,7 +127,7 @@ impl Opening {
         self,
         front: &TlsFront,
         alpn: Alpn,
-        origin: Arc<Origin>,
+        origin: Origin,
     ) -> Result<Secured, EdgeError> {
         let Self {
             transport,
@@ -149,7 +148,7 @@ impl Opening {
         })
     }
 
-    fn without_tls(self, origin: Arc<Origin>) -> Secured {
+    fn without_tls(self, origin: Origin) -> Secured {
         let socket = Socket::Plain(self.transport);
         Secured {
             line: Line::new(socket, self.received, origin, self.deadline),

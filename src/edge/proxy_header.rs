@@ -6,8 +6,6 @@
 //!
 //! Spec: <https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt>.
 
-use std::sync::Arc;
-
 use ipnet::IpNet;
 use tidegate_proto::proxy;
 use tidegate_proto::proxy::Command;
@@ -46,7 +44,7 @@ pub(super) async fn read(
     let Some(versions) = versions(listener.proxy_protocol) else {
         return Ok(Introduced {
             transport,
-            origin: Arc::new(Origin::direct(peer)),
+            origin: Origin::direct(peer),
             deadline,
         });
     };
@@ -60,7 +58,7 @@ pub(super) async fn read(
         .map_err(|_late| EdgeError::ProxyLate)??;
     Ok(Introduced {
         transport: transport.replaying(&received.rest),
-        origin: Arc::new(origin(peer, received.header)?),
+        origin: origin(peer, received.header)?,
         deadline,
     })
 }

@@ -25,7 +25,7 @@ use crate::tenancy::Tenant;
 #[derive(Debug)]
 pub(super) struct Trail {
     peer: PeerAddress,
-    origin: Option<Arc<Origin>>,
+    origin: Option<Origin>,
     tenant: Option<Box<str>>,
     user: Option<Box<str>>,
 }
@@ -42,8 +42,8 @@ impl Trail {
     }
 
     /// The client's address is known.
-    pub(super) fn comes_from(&mut self, origin: &Arc<Origin>) {
-        self.origin = Some(Arc::clone(origin));
+    pub(super) fn comes_from(&mut self, origin: &Origin) {
+        self.origin = Some(origin.clone());
     }
 
     /// The client has said where it wants to go.
@@ -74,7 +74,7 @@ impl Trail {
 impl Trail {
     fn log(&self, reason: &ClosedReason, tenant: Option<&Tenant>) {
         let peer = self.peer;
-        let origin = self.origin.as_deref();
+        let origin = self.origin.as_ref();
         let client = origin.map(|origin| tracing::field::display(origin.client()));
         let unique_id = origin.and_then(Origin::unique_id).map(Untrusted::new);
         let unique_id = unique_id.as_ref().map(tracing::field::display);

@@ -45,7 +45,7 @@ pub(super) async fn welcome(
     line.say(message);
     match seat {
         Seat::Console(role) => {
-            let origin = Arc::clone(line.origin());
+            let origin = line.origin().clone();
             say_ok(&mut line)?;
             line.send().await?;
             let (socket, _) = line.into_parts();
@@ -63,7 +63,7 @@ pub(super) async fn welcome(
                 Ok(destination) => destination,
                 Err(error) => return Err(line.refuse(error).await),
             };
-            let origin = Arc::clone(line.origin());
+            let origin = line.origin().clone();
             say_ok(&mut line)?;
             let (socket, greeting) = line.into_parts();
             let local = local.or_else(|| socket.transport().local_address());

@@ -24,7 +24,7 @@ pub struct Arrival {
     /// What is to be sent first: the end of the exchange, `AuthenticationOk` last.
     pub greeting: Vec<u8>,
     /// Its two addresses, and what the PROXY header said.
-    pub origin: Arc<Origin>,
+    pub origin: Origin,
     /// Our end of the connection; `None` on a unix socket.
     pub local: Option<SocketAddr>,
     /// Whose client it is.

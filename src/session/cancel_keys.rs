@@ -4,6 +4,7 @@
 //! and is never answered.
 
 use std::fmt;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use dashmap::DashMap;
@@ -18,13 +19,23 @@ const SECRET_BYTES: [usize; 2] = [4, 32];
 /// The longest key that is given out, in bytes of both fields.
 const KEY_BYTES: usize = 36;
 
-/// What a client was given in its `BackendKeyData`. Kept as the bytes of both fields, once for the
-/// session and whoever looks it up.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct CancelKey(Arc<KeyBytes>);
+/// The usual key: a process id and a secret of protocol 3.0.
+type ShortKey = [u8; 8];
 
-#[derive(PartialEq, Eq, Hash)]
-struct KeyBytes {
+/// What a client was given in its `BackendKeyData`: the bytes of both fields.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CancelKey(KeyBytes);
+
+/// Most keys are short, and take no memory of their own.
+#[derive(Clone, PartialEq, Eq)]
+enum KeyBytes {
+    Short(ShortKey),
+    /// Once for the session and whoever looks it up.
+    Long(Arc<LongKey>),
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct LongKey {
     /// A key longer than [`KEY_BYTES`] is cut, and nobody's.
     length: usize,
     /// Zero behind the length.
@@ -52,14 +63,8 @@ pub struct CancelTarget {
 /// All keys of the node.
 #[derive(Debug, Default)]
 pub struct CancelKeys {
-    targets: DashMap<CancelKey, CancelTarget>,
-}
-
-/// A key while its session lives.
-#[derive(Debug)]
-pub(super) struct Granted {
-    keys: Arc<CancelKeys>,
-    pub(super) key: CancelKey,
+    short: DashMap<ShortKey, CancelTarget>,
+    long: DashMap<Arc<LongKey>, CancelTarget>,
 }
 
 impl CancelKey {
@@ -71,49 +76,61 @@ impl CancelKey {
         for (place, byte) in bytes.iter_mut().zip(key) {
             *place = byte;
         }
-        Self(Arc::new(KeyBytes {
-            length: 4 + secret.len(),
-            bytes,
-        }))
+        let length = 4 + secret.len();
+        let short = bytes.first_chunk().filter(|short| short.len() == length);
+        Self(match short {
+            Some(short) => KeyBytes::Short(*short),
+            None => KeyBytes::Long(Arc::new(LongKey { length, bytes })),
+        })
     }
 
     pub(super) fn process_id(&self) -> u32 {
-        let word = self.0.bytes.first_chunk();
+        let word = match &self.0 {
+            KeyBytes::Short(bytes) => bytes.first_chunk(),
+            KeyBytes::Long(long) => long.bytes.first_chunk(),
+        };
         word.map_or(0, |word| u32::from_be_bytes(*word))
     }
 
     /// The secret, as `BackendKeyData` carries it; `None` for a length that no key has.
     pub(super) fn secret(&self) -> Option<WireKey<'_>> {
-        WireKey::new(self.0.bytes.get(4..self.0.length)?)
+        let bytes = match &self.0 {
+            KeyBytes::Short(bytes) => bytes.get(4..),
+            KeyBytes::Long(long) => long.bytes.get(4..long.length),
+        };
+        WireKey::new(bytes?)
     }
 }
 
 impl CancelKeys {
     /// The session that a key belongs to.
     pub fn target(&self, key: &CancelKey) -> Option<CancelTarget> {
-        self.targets.get(key).map(|target| target.clone())
+        match &key.0 {
+            KeyBytes::Short(short) => self.short.get(short).map(|target| target.clone()),
+            KeyBytes::Long(long) => self.long.get(long).map(|target| target.clone()),
+        }
     }
 
     /// How many sessions have one.
     pub fn len(&self) -> usize {
-        self.targets.len()
+        self.short.len() + self.long.len()
     }
 
     /// Whether no session has one.
     pub fn is_empty(&self) -> bool {
-        self.targets.is_empty()
+        self.len() == 0
     }
 
     /// Makes a key for a session; a long one for protocol 3.2. Its process id is the one of the
     /// session's server if that is given: other sessions may show the same one, on other servers or
     /// by chance, and differ in the secret.
     pub(super) fn grant(
-        self: &Arc<Self>,
+        &self,
         target: &CancelTarget,
         server: Option<u32>,
         is_long: bool,
         random: Randomness,
-    ) -> Granted {
+    ) -> CancelKey {
         let [short, long] = SECRET_BYTES;
         loop {
             let mut bytes = [0; KEY_BYTES];
@@ -126,20 +143,36 @@ impl CancelKeys {
                 .map_or(0, |word| u32::from_be_bytes(*word) >> 1);
             let process_id = server.unwrap_or(own);
             let key = CancelKey::new(process_id, bytes.get(4..).unwrap_or_default());
-            if let dashmap::Entry::Vacant(vacant) = self.targets.entry(key.clone()) {
-                vacant.insert(target.clone());
-                return Granted {
-                    keys: Arc::clone(self),
-                    key,
-                };
+            let is_new = match &key.0 {
+                KeyBytes::Short(short) => insert(&self.short, short, target),
+                KeyBytes::Long(long) => insert(&self.long, long, target),
+            };
+            if is_new {
+                return key;
             }
+        }
+    }
+
+    /// The session is over.
+    pub(super) fn revoke(&self, key: &CancelKey) {
+        match &key.0 {
+            KeyBytes::Short(short) => drop(self.short.remove(short)),
+            KeyBytes::Long(long) => drop(self.long.remove(long)),
         }
     }
 }
 
-impl Drop for Granted {
-    fn drop(&mut self) {
-        self.keys.targets.remove(&self.key);
+fn insert<K: Clone + Eq + Hash>(
+    targets: &DashMap<K, CancelTarget>,
+    key: &K,
+    target: &CancelTarget,
+) -> bool {
+    match targets.entry(key.clone()) {
+        dashmap::Entry::Vacant(vacant) => {
+            vacant.insert(target.clone());
+            true
+        },
+        dashmap::Entry::Occupied(_) => false,
     }
 }
 
@@ -174,15 +207,32 @@ mod tests {
         assert_eq!(key(&[1; 256]).secret(), None);
     }
 
-    #[test]
-    fn sessions_with_the_same_process_id_have_keys_of_their_own() {
+    fn target(client: u64) -> CancelTarget {
         let tenant = config::Tenant::default();
-        let tenant = Arc::new(Tenant::new(TenantSlot::new(0), Arc::new(tenant)));
-        let target = |client| CancelTarget {
+        let tenant = Tenant::new(TenantSlot::new(0), Arc::new(tenant));
+        CancelTarget {
             worker: 0,
             client,
-            tenant: Arc::clone(&tenant),
-        };
+            tenant: Arc::new(tenant),
+        }
+    }
+
+    #[test]
+    fn a_key_of_either_length_is_found_until_it_is_revoked() {
+        let keys = CancelKeys::default();
+        for is_long in [false, true] {
+            let key = keys.grant(&target(7), None, is_long, hardly_random);
+            let secret = key.secret().unwrap().as_bytes().to_vec();
+            assert_eq!(secret.len(), SECRET_BYTES[usize::from(is_long)]);
+            let shown = CancelKey::new(key.process_id(), &secret);
+            assert_eq!((keys.target(&shown).unwrap().client, keys.len()), (7, 1));
+            keys.revoke(&key);
+            assert!(keys.target(&shown).is_none() && keys.is_empty());
+        }
+    }
+
+    #[test]
+    fn sessions_with_the_same_process_id_have_keys_of_their_own() {
         let keys = Arc::new(CancelKeys::default());
         let granted: Vec<_> = [Some(7), Some(7), None, None, Some(7)]
             .into_iter()
@@ -196,16 +246,18 @@ mod tests {
             .collect();
         assert_eq!(keys.len(), granted.len());
         for (client, granted) in &granted {
-            assert_eq!(keys.target(&granted.key).unwrap().client, *client);
+            assert_eq!(keys.target(granted).unwrap().client, *client);
         }
         let shown: Vec<_> = granted
             .iter()
-            .map(|(_, granted)| granted.key.process_id())
+            .map(|(_, granted)| granted.process_id())
             .collect();
         assert_eq!((shown[0], shown[1], shown[4]), (7, 7, 7));
         // Nor does a log line show what cancels them.
-        assert_eq!(format!("{:?}", granted[0].1.key), "CancelKey");
-        drop(granted);
+        assert_eq!(format!("{:?}", granted[0].1), "CancelKey");
+        for (_, granted) in &granted {
+            keys.revoke(granted);
+        }
         assert!(keys.is_empty());
     }
 }

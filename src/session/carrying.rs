@@ -64,7 +64,7 @@ impl Session {
         match question.learn(&self.client, &lease.settings)? {
             Some(learnt) => {
                 lease.settings = learnt.server;
-                *self.client.settings.borrow_mut() = learnt.client;
+                self.client.set(learnt.client);
                 if !learnt.told.is_empty() {
                     Outgoing::append(&mut self.to_client, &learnt.told);
                 }
@@ -101,9 +101,8 @@ pub(super) fn carry_settings(
     lease: &mut Lease,
     injected: &mut Vec<u8>,
 ) -> Result<(), End> {
-    let settings = client.settings.borrow();
+    let settings = client.settings();
     if !Rc::ptr_eq(&settings, &lease.settings) {
-        let settings = Rc::clone(&settings);
         let pool = Rc::clone(&lease.pool);
         let mut sql = pool.home.sql();
         if lease.settings.transition(&settings, &mut sql, injected)? {

@@ -3,11 +3,8 @@
 
 use std::cell::Cell;
 use std::cell::OnceCell;
-use std::cell::RefCell;
 use std::fmt;
-use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Waker;
 
 use tokio::time::Instant;
@@ -18,11 +15,10 @@ use crate::net::AgreedTls;
 use crate::pool::Pool;
 use crate::pool::ServerCard;
 use crate::pool::Settings;
+use crate::session::CancelKey;
 use crate::session::Ending;
+use crate::session::Entrance;
 use crate::session::HomeSeat;
-use crate::session::Registry;
-use crate::session::cancel_keys::Granted;
-use crate::session::routed::Routed;
 use crate::tenancy::ClientPermit;
 use crate::tenancy::Origin;
 
@@ -39,98 +35,147 @@ pub enum ClientState {
     Waiting,
 }
 
-/// One client.
+/// One client: what changes while its session lasts.
+///
+/// A node has many that are idle, and this is most of what each takes here. So it comes in two blocks,
+/// [`Client`] and [`Facts`], for two holes: the runtime has two blocks for each client that it aligns
+/// to 128 bytes, and behind each a general allocator has room for `HOLE_BYTES` that it can give to
+/// nothing larger.
 pub struct Client {
-    /// A number unique in this process.
-    pub id: u64,
     /// Where its servers come from.
     pub pool: Rc<Pool>,
+    /// What does not change.
+    pub facts: Box<Facts>,
+    /// What its session has set; follows it from server to server. `None` is nothing.
+    settings: Cell<Option<Rc<Settings>>>,
+    server: Cell<Option<Rc<ServerCard>>>,
+    /// When the state, or the statement within it, began; then, when its session began to close.
+    pub since: Cell<Instant>,
+    /// When its transaction began; `None` between transactions, even if it keeps its server.
+    pub transaction_since: Cell<Option<Instant>>,
+    /// Of the task that it lives in.
+    waker: Cell<Option<Waker>>,
+    /// How many prepared statements it has names for.
+    pub statements: Cell<u32>,
+    /// Its state.
+    pub state: Cell<ClientState>,
+    /// Whether its transaction waits for it to say something.
+    pub is_idle_in_transaction: Cell<bool>,
+    closing: Cell<Closing>,
+    ending: Cell<Option<Ending>>,
+}
+
+/// What is known of a client from its login on.
+pub struct Facts {
+    /// A number unique in this process.
+    pub id: u64,
     /// Its two addresses, and what the PROXY header said.
-    pub origin: Arc<Origin>,
-    /// Our end of the connection; `None` on a unix socket.
-    pub local: Option<SocketAddr>,
-    /// The database, by the name that it gave.
-    pub database_label: Box<str>,
+    pub origin: Origin,
+    /// Our end of the connection, what it calls its database, and where it is registered.
+    pub entrance: Rc<Entrance>,
     /// When its server goes back.
     pub mode: PoolMode,
     /// Where its listener sends what it says.
-    route: Route,
+    pub(super) route: Route,
     /// What TLS was agreed on.
     pub tls: Option<AgreedTls>,
     /// When it was accepted.
     pub connected_at: Instant,
-    /// What its session has set; follows it from server to server.
-    pub settings: RefCell<Rc<Settings>>,
     /// What its startup packet set: what a reset falls back to.
-    pub startup_settings: RefCell<Rc<Settings>>,
-    /// How many prepared statements it has names for.
-    pub statements: Cell<usize>,
-    server: Cell<Option<Rc<ServerCard>>>,
-    /// Where its transactions went.
-    pub(super) routed: Cell<Routed>,
-    /// Its state.
-    pub state: Cell<ClientState>,
-    /// When the state, or the statement within it, began.
-    pub since: Cell<Instant>,
-    /// When its transaction began; `None` between transactions, even if it keeps its server.
-    pub transaction_since: Cell<Option<Instant>>,
-    /// Whether its transaction waits for it to say something.
-    pub is_idle_in_transaction: Cell<bool>,
-    /// When its session began to close.
-    closing_since: Cell<Option<Instant>>,
-    is_abandoned: Cell<bool>,
-    ending: Cell<Option<Ending>>,
-    /// Of the task that it lives in.
-    waker: RefCell<Option<Waker>>,
-    /// Where it is found by its number.
-    pub(super) registry: Rc<Registry>,
+    pub(super) startup_settings: OnceCell<Rc<Settings>>,
     /// What it was given to cancel with.
-    pub(super) key: OnceCell<Granted>,
+    pub(super) key: OnceCell<CancelKey>,
     /// Where it is counted; a client in memory may be nowhere.
-    seat: Cell<Option<HomeSeat>>,
-    _permit: ClientPermit,
+    pub(super) seat: Cell<Option<HomeSeat>>,
+    pub(super) _permit: ClientPermit,
+}
+
+/// What glibc's allocator has room for between two blocks of 256 bytes that are aligned to 128.
+const HOLE_BYTES: usize = 104;
+
+const _: () = assert!(size_of::<Facts>() <= HOLE_BYTES);
+const _: () = assert!(size_of::<Client>() + 2 * size_of::<usize>() <= HOLE_BYTES);
+
+/// How far the end of a session has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    Not,
+    Begun,
+    /// Whether the client hears why is nobody's concern any more.
+    Abandoned,
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut client = formatter.debug_struct("Client");
-        client.field("id", &self.id).finish_non_exhaustive()
+        client.field("id", &self.id()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Facts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut facts = formatter.debug_struct("Facts");
+        facts.field("id", &self.id).finish_non_exhaustive()
     }
 }
 
 impl Client {
     /// A client that has just proven who it is.
-    pub(super) fn new(facts: Facts, permit: ClientPermit, now: Instant) -> Rc<Self> {
-        facts.pool.clients.set(facts.pool.clients.get() + 1);
-        let bare = facts.pool.welcomes.borrow().bare();
+    pub(super) fn new(pool: Rc<Pool>, facts: Facts, now: Instant) -> Rc<Self> {
+        pool.clients.set(pool.clients.get() + 1);
+        let bare = pool.welcomes.borrow().bare();
         Rc::new(Self {
-            id: facts.pool.home.next_id(),
-            pool: facts.pool,
-            origin: facts.origin,
-            local: facts.local,
-            database_label: facts.database_label,
-            mode: facts.mode,
-            route: facts.route,
-            tls: facts.tls,
-            connected_at: facts.connected_at,
-            settings: RefCell::new(Rc::clone(&bare)),
-            startup_settings: RefCell::new(bare),
-            statements: Cell::new(0),
+            pool,
+            facts: Box::new(facts),
+            settings: Cell::new(Some(bare)),
             server: Cell::default(),
-            routed: Cell::default(),
-            state: Cell::new(ClientState::Login),
             since: Cell::new(now),
             transaction_since: Cell::new(None),
+            waker: Cell::default(),
+            statements: Cell::new(0),
+            state: Cell::new(ClientState::Login),
             is_idle_in_transaction: Cell::new(false),
-            closing_since: Cell::new(None),
-            is_abandoned: Cell::new(false),
+            closing: Cell::new(Closing::Not),
             ending: Cell::new(None),
-            waker: RefCell::default(),
-            registry: facts.registry,
-            key: OnceCell::new(),
-            seat: Cell::default(),
-            _permit: permit,
         })
+    }
+
+    /// A number unique in this process.
+    pub fn id(&self) -> u64 {
+        self.facts.id
+    }
+
+    /// The database, by the name that it gave.
+    pub(super) fn database(&self) -> &str {
+        let alias = self.facts.entrance.alias.as_deref();
+        alias.unwrap_or_else(|| self.pool.key.database())
+    }
+
+    /// When its server goes back.
+    #[inline]
+    pub(super) fn mode(&self) -> PoolMode {
+        self.facts.mode
+    }
+
+    /// What its session has set.
+    #[inline]
+    pub(super) fn settings(&self) -> Rc<Settings> {
+        let settings = self.settings.take().unwrap_or_default();
+        self.settings.set(Some(Rc::clone(&settings)));
+        settings
+    }
+
+    /// Its session has set these instead.
+    pub(super) fn set(&self, settings: Rc<Settings>) {
+        self.settings.set(Some(settings));
+    }
+
+    /// What its startup packet set: what a reset falls back to.
+    pub(super) fn startup_settings(&self) -> Rc<Settings> {
+        self.facts
+            .startup_settings
+            .get()
+            .map_or_else(Rc::default, Rc::clone)
     }
 
     /// Asks the session to end, for this reason, at the next moment it can say so. The first
@@ -165,28 +210,30 @@ impl Client {
     }
 
     pub(super) fn begin_closing(&self, now: Instant) {
-        self.closing_since.set(Some(now));
-        self.pool.home.closing.borrow_mut().push(self.id);
+        self.since.set(now);
+        self.closing.set(Closing::Begun);
+        self.pool.home.closing.borrow_mut().push(self.id());
     }
 
     /// When the session began to close, if it has.
     pub(super) fn closing_since(&self) -> Option<Instant> {
-        self.closing_since.get()
+        (self.closing.get() != Closing::Not).then(|| self.since.get())
     }
 
     /// Gives up on telling the client anything more.
     pub(super) fn abandon(&self) {
-        self.is_abandoned.set(true);
+        self.closing.set(Closing::Abandoned);
         self.wake();
     }
 
     pub(super) fn is_abandoned(&self) -> bool {
-        self.is_abandoned.get()
+        self.closing.get() == Closing::Abandoned
     }
 
     fn wake(&self) {
-        if let Some(waker) = self.waker.borrow().as_ref() {
+        if let Some(waker) = self.waker.take() {
             waker.wake_by_ref();
+            self.waker.set(Some(waker));
         }
     }
 
@@ -194,13 +241,12 @@ impl Client {
     #[inline]
     pub(super) fn may_route(&self) -> bool {
         // In session mode it has its server from its login on.
-        self.mode != PoolMode::Session && self.route != Route::Primary
+        self.mode() != PoolMode::Session && self.facts.route != Route::Primary
     }
 
-    /// Where its transactions went, if that depended on what they did.
-    pub(super) fn routed(&self) -> Option<Routed> {
-        let is_routed = self.may_route() && self.pool.has_reads();
-        is_routed.then(|| self.routed.get())
+    /// Whether where its transactions went depended on what they did.
+    pub(super) fn is_routed(&self) -> bool {
+        self.may_route() && self.pool.has_reads()
     }
 
     /// Whether it is told that it talks with a standby, wherever its server may be.
@@ -210,7 +256,7 @@ impl Client {
 
     /// Where what it says goes, unless it says that itself.
     pub(super) fn route(&self) -> Route {
-        match self.route {
+        match self.facts.route {
             Route::Auto => self.pool.user().pool.route,
             route @ (Route::Primary | Route::Replica) => route,
         }
@@ -224,18 +270,17 @@ impl Client {
 
     /// Counts it at its home until it is gone.
     pub(super) fn sit(&self, seat: HomeSeat) {
-        self.seat.set(Some(seat));
+        self.facts.seat.set(Some(seat));
     }
 
     /// Keeps the waker of the session's task, which never changes.
     pub(super) fn listen(&self, waker: &Waker) {
-        *self.waker.borrow_mut() = Some(waker.clone());
+        self.waker.set(Some(waker.clone()));
     }
 
     /// The application's name for itself.
     pub fn application_name(&self) -> String {
-        let settings = self.settings.borrow();
-        settings
+        self.settings()
             .value("application_name")
             .unwrap_or_default()
             .to_owned()
@@ -243,7 +288,7 @@ impl Client {
 
     /// What `look` makes of the value that the server last reported for a parameter.
     pub(super) fn reported_value(&self, name: &str, look: impl FnOnce(&str) -> bool) -> bool {
-        if let Some(value) = self.settings.borrow().value(name) {
+        if let Some(value) = self.settings().value(name) {
             return look(value);
         }
         let welcomes = self.pool.welcomes.borrow();
@@ -261,23 +306,9 @@ impl Drop for Client {
         let clients = &self.pool.clients;
         clients.set(clients.get().saturating_sub(1));
         self.pool.left();
-        if let Some(seat) = self.seat.take() {
+        if let Some(seat) = self.facts.seat.take() {
             // A client that replicates has had a pool of its own.
             seat.leave(|key| !self.pool.home.has_pool(key));
         }
     }
-}
-
-/// What is known of a client before it is one.
-#[derive(Debug)]
-pub(super) struct Facts {
-    pub(super) pool: Rc<Pool>,
-    pub(super) registry: Rc<Registry>,
-    pub(super) origin: Arc<Origin>,
-    pub(super) local: Option<SocketAddr>,
-    pub(super) database_label: Box<str>,
-    pub(super) mode: PoolMode,
-    pub(super) route: Route,
-    pub(super) tls: Option<AgreedTls>,
-    pub(super) connected_at: Instant,
 }

@@ -61,7 +61,7 @@ impl Session {
         if let Some(mut lease) = self.lease.take() {
             lease.is_broken |= end.fault() == Fault::Server;
             let leaves_state =
-                self.client.mode == PoolMode::Session || self.conversation.needs_reset();
+                self.client.mode() == PoolMode::Session || self.conversation.needs_reset();
             self.left_server(now);
             if leaves_state {
                 pool::release_after_reset(lease, now);

@@ -211,7 +211,7 @@ impl Conversation {
         }
         let mut touched = self.touched().iter();
         let has_reset = touched.any(|touched| touched.touch.is_reset);
-        has_reset && !client.startup_settings.borrow().is_empty()
+        has_reset && !client.startup_settings().is_empty()
     }
 
     pub(super) fn is_asking(&self) -> bool {
@@ -268,10 +268,10 @@ impl Conversation {
         }
         let is_reset = effects.discards || self.touched().iter().any(|known| known.touch.is_reset);
         let is_reset = is_reset || touches.iter().any(|touch| touch.is_reset);
-        self.resets |= is_reset && !client.startup_settings.borrow().is_empty();
+        self.resets |= is_reset && !client.startup_settings().is_empty();
         for touch in touches {
             // Whoever keeps its server only has to know what a parameter falls back to.
-            if client.mode != PoolMode::Session || touch.is_reset {
+            if client.mode() != PoolMode::Session || touch.is_reset {
                 self.touch(touch.clone());
             }
         }
@@ -282,7 +282,7 @@ impl Conversation {
 
     /// `RESET ALL`: all that the client has set falls back to what it was at its login.
     fn touch_all(&mut self, client: &Client) {
-        let (settings, at_first) = (client.settings.borrow(), client.startup_settings.borrow());
+        let (settings, at_first) = (client.settings(), client.startup_settings());
         let names = settings.iter().chain(at_first.iter()).map(|(name, _)| name);
         for name in names {
             self.touch(Touch {
@@ -300,7 +300,7 @@ impl Conversation {
     pub(super) fn reported_in_part(&mut self, client: &Client, body: &[u8]) {
         let mut strings = body.split(|byte| *byte == 0);
         match strings.next().map(std::str::from_utf8) {
-            Some(Ok(name)) if client.mode != PoolMode::Session => self.touch(Touch {
+            Some(Ok(name)) if client.mode() != PoolMode::Session => self.touch(Touch {
                 name: name.into(),
                 is_reset: false,
             }),
@@ -313,7 +313,7 @@ impl Conversation {
     pub(super) fn reported_of_user(&mut self, client: &Client, name: &str) {
         match name {
             "session_authorization" => self.pin(),
-            "is_superuser" if client.mode != PoolMode::Session => self.touch(Touch {
+            "is_superuser" if client.mode() != PoolMode::Session => self.touch(Touch {
                 name: "role".into(),
                 is_reset: false,
             }),
@@ -419,8 +419,9 @@ impl Conversation {
             }
         }
         if std::mem::take(&mut self.has_discarded) {
-            let at_first = Rc::clone(&client.startup_settings.borrow());
-            let reported = client.settings.replace(Rc::clone(&at_first));
+            let at_first = client.startup_settings();
+            let reported = client.settings();
+            client.set(Rc::clone(&at_first));
             for (name, own) in at_first.iter() {
                 learning::tell(client, name, own, reported.value(name), &mut told)?;
             }

@@ -5,6 +5,7 @@
 //! clients, is at home on several workers.
 
 use std::sync::Arc;
+use std::sync::Weak;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
@@ -23,18 +24,22 @@ pub struct Homes {
 /// One worker's part in a pool.
 #[derive(Debug)]
 struct Shard {
-    worker: usize,
+    part: Arc<Part>,
     clients: usize,
 }
 
-/// A client counted at its home. Dropping it takes it off.
+/// Which part that is, for all its clients.
 #[derive(Debug)]
-pub struct HomeSeat {
-    homes: Arc<Homes>,
+struct Part {
+    /// The parts are theirs.
+    homes: Weak<Homes>,
     key: PoolKey,
-    /// The home.
-    pub worker: usize,
+    worker: usize,
 }
+
+/// A client counted at its home. Dropping it takes it off. One word, because a node has many.
+#[derive(Debug)]
+pub struct HomeSeat(Arc<Part>);
 
 impl Homes {
     /// No pool has a home yet.
@@ -58,29 +63,32 @@ impl Homes {
         let is_room = emptiest.is_some_and(|shard| shard.clients < POOL_SHARD_SERVERS as usize);
         if !is_room && shards.len() < self.shards_max(pool_size) {
             let worker = self.least_loaded(&shards);
-            shards.push(Shard { worker, clients: 0 });
+            let part = Arc::new(self.part(key.clone(), worker));
+            shards.push(Shard { part, clients: 0 });
         }
         let emptiest = shards.iter_mut().min_by_key(|shard| shard.clients);
-        let worker = emptiest.map_or(0, |shard| {
+        let part = emptiest.map(|shard| {
             shard.clients += 1;
-            shard.worker
+            Arc::clone(&shard.part)
         });
         drop(shards);
-        if let Some(clients) = self.clients.get(worker) {
+        let part = part.unwrap_or_else(|| Arc::new(self.part(key, 0)));
+        if let Some(clients) = self.clients.get(part.worker) {
             clients.fetch_add(1, Ordering::Relaxed);
         }
-        HomeSeat {
-            homes: Arc::clone(self),
-            key,
-            worker,
-        }
+        HomeSeat(part)
+    }
+
+    fn part(self: &Arc<Self>, key: PoolKey, worker: usize) -> Part {
+        let homes = Arc::downgrade(self);
+        Part { homes, key, worker }
     }
 
     /// A worker has forgotten its part of a pool: the next client may be at home elsewhere. A client
     /// that has been assigned meanwhile keeps the home.
     pub fn forget(&self, key: &PoolKey, worker: usize) {
         self.assigned.remove_if_mut(key, |_, shards| {
-            shards.retain(|shard| shard.worker != worker || shard.clients > 0);
+            shards.retain(|shard| shard.part.worker != worker || shard.clients > 0);
             shards.is_empty()
         });
     }
@@ -104,32 +112,43 @@ impl Homes {
             .map(|clients| clients.load(Ordering::Relaxed));
         loads
             .enumerate()
-            .filter(|(worker, _)| shards.iter().all(|shard| shard.worker != *worker))
+            .filter(|(worker, _)| shards.iter().all(|shard| shard.part.worker != *worker))
             .min_by_key(|(_, load)| *load)
             .map_or(0, |(worker, _)| worker)
     }
 }
 
 impl HomeSeat {
+    /// The home.
+    pub fn worker(&self) -> usize {
+        self.0.worker
+    }
+
     /// The client goes. If `is_left` says that nothing of its pool is left there, the next may be at
     /// home elsewhere.
     pub fn leave(self, is_left: impl FnOnce(&PoolKey) -> bool) {
-        let (homes, key, worker) = (Arc::clone(&self.homes), self.key.clone(), self.worker);
+        let part = Arc::clone(&self.0);
         drop(self);
-        if is_left(&key) {
-            homes.forget(&key, worker);
+        if is_left(&part.key)
+            && let Some(homes) = part.homes.upgrade()
+        {
+            homes.forget(&part.key, part.worker);
         }
     }
 }
 
 impl Drop for HomeSeat {
     fn drop(&mut self) {
-        if let Some(mut shards) = self.homes.assigned.get_mut(&self.key)
-            && let Some(shard) = shards.iter_mut().find(|shard| shard.worker == self.worker)
+        let Part { homes, key, worker } = &*self.0;
+        let Some(homes) = homes.upgrade() else {
+            return;
+        };
+        if let Some(mut shards) = homes.assigned.get_mut(key)
+            && let Some(shard) = shards.iter_mut().find(|shard| shard.part.worker == *worker)
         {
             shard.clients = shard.clients.saturating_sub(1);
         }
-        if let Some(clients) = self.homes.clients.get(self.worker) {
+        if let Some(clients) = homes.clients.get(*worker) {
             clients.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -151,7 +170,7 @@ mod tests {
     fn homes_of(seats: &[HomeSeat]) -> Vec<usize> {
         let mut counts = vec![0; 4];
         for seat in seats {
-            counts[seat.worker] += 1;
+            counts[seat.worker()] += 1;
         }
         counts
     }
@@ -161,10 +180,10 @@ mod tests {
         let homes = Homes::new(2);
         let first = homes.assign(key("a"), 10);
         let second = homes.assign(key("b"), 10);
-        assert_ne!(first.worker, second.worker);
+        assert_ne!(first.worker(), second.worker());
         let again: Vec<_> = (0..25).map(|_| homes.assign(key("a"), 10)).collect();
-        assert!(again.iter().all(|seat| seat.worker == first.worker));
-        assert_eq!(homes.assign(key("c"), 10).worker, second.worker);
+        assert!(again.iter().all(|seat| seat.worker() == first.worker()));
+        assert_eq!(homes.assign(key("c"), 10).worker(), second.worker());
     }
 
     #[test]
@@ -185,9 +204,9 @@ mod tests {
     fn a_home_with_clients_is_not_forgotten() {
         let homes = Homes::new(2);
         let seat = homes.assign(key("a"), 10);
-        homes.forget(&key("a"), seat.worker);
+        homes.forget(&key("a"), seat.worker());
         assert!(homes.assigned.contains_key(&key("a")));
-        let worker = seat.worker;
+        let worker = seat.worker();
         drop(seat);
         assert!(
             homes.assigned.contains_key(&key("a")),
@@ -214,18 +233,18 @@ mod tests {
         let homes = Homes::new(2);
         let mut seats: Vec<_> = (0..11).map(|_| homes.assign(key("a"), 20)).collect();
         let other = seats.pop().unwrap();
-        assert_ne!(other.worker, seats[0].worker);
-        let worker = other.worker;
+        assert_ne!(other.worker(), seats[0].worker());
+        let worker = other.worker();
         drop(other);
         homes.forget(&key("a"), worker);
-        homes.forget(&key("a"), seats[0].worker);
+        homes.forget(&key("a"), seats[0].worker());
         let shards: Vec<_> = homes
             .assigned
             .get(&key("a"))
             .unwrap()
             .iter()
-            .map(|shard| shard.worker)
+            .map(|shard| shard.part.worker)
             .collect();
-        assert_eq!(shards, [seats[0].worker]);
+        assert_eq!(shards, [seats[0].worker()]);
     }
 }

@@ -95,8 +95,8 @@ impl Question {
         let Some(answers) = &self.answers else {
             return Ok(None);
         };
-        let before = Rc::clone(&client.settings.borrow());
-        let at_first = Rc::clone(&client.startup_settings.borrow());
+        let before = client.settings();
+        let at_first = client.startup_settings();
         let mut mine = Settings::clone(&before);
         let mut actual = Settings::clone(server);
         let mut told = Vec::new();

@@ -135,13 +135,13 @@ impl Session {
         injected: &mut Vec<u8>,
         now: Instant,
     ) -> Result<(), End> {
-        lease.card.client.set(Some(self.client.id));
+        lease.card.client.set(Some(self.client.id()));
         carry_settings(&self.client, &mut lease, injected)?;
         if self.reading.is_some() {
             self.place_position(&mut lease, injected)?;
             self.begin_again(&mut lease, injected)?;
         }
-        if self.client.mode == PoolMode::Session {
+        if self.client.mode() == PoolMode::Session {
             drop_what_is_unnamed(&mut lease, injected)?;
         }
         self.client.has(Some(&lease.card));
@@ -182,7 +182,7 @@ impl Session {
     /// Whether the client must keep the server that it has.
     pub(super) fn keeps_server(&self) -> bool {
         let statements = self.statements.as_ref();
-        self.client.mode == PoolMode::Session
+        self.client.mode() == PoolMode::Session
             || self.conversation.keeps_server()
             || statements.is_some_and(|statements| statements.keeps_server())
     }
@@ -224,7 +224,7 @@ impl Session {
 
     fn parted(&mut self, now: Instant) {
         if let Some(reading) = &mut self.reading {
-            reading.left_server(&self.client.routed);
+            reading.left_server();
         }
         if let Some(statements) = &mut self.statements {
             statements.left_server();

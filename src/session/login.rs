@@ -61,7 +61,7 @@ pub(super) async fn settle(
     line: &mut Line<'_>,
     parameters: &[(String, String)],
 ) -> Result<Settled, End> {
-    if client.mode == PoolMode::Session {
+    if client.mode() == PoolMode::Session {
         return settle_on_one(client, line, parameters).await;
     }
     let (asked, application_name) = split(parameters)?;
@@ -93,7 +93,7 @@ async fn settle_on_one(
             return Err(end);
         },
     };
-    lease.card.client.set(Some(client.id));
+    lease.card.client.set(Some(client.id()));
     client.has(Some(&lease.card));
     client.pool.counters.add(Count::ServerAssignments, 1);
     Ok(Settled {
@@ -127,8 +127,8 @@ impl Settled {
             Rc::make_mut(&mut settings).set(APPLICATION_NAME, name)?;
             settings = client.pool.welcomes.borrow_mut().shared(settings);
         }
-        *client.startup_settings.borrow_mut() = Rc::clone(&settings);
-        *client.settings.borrow_mut() = settings;
+        let at_first = &client.facts.startup_settings;
+        client.set(Rc::clone(at_first.get_or_init(|| settings)));
         // Growing step by step would copy it again and again, and to grow once costs the allocator more
         // than another place.
         let mut words = Vec::with_capacity(out.len() + WELCOME_BYTES);
@@ -151,7 +151,7 @@ impl Settled {
             }
             .encode(out)?;
         }
-        let settings = client.settings.borrow();
+        let settings = client.settings();
         let least = settings.value("client_min_messages");
         self.notices.closing(least, out);
         ReadyForQuery {

@@ -89,7 +89,7 @@ impl View<'_> {
         edits: &mut Edits<'a>,
         leaves: &Leaves,
     ) -> Result<(), Violation> {
-        if self.client.mode == PoolMode::Session || leaves.mentions.is_empty() {
+        if self.client.mode() == PoolMode::Session || leaves.mentions.is_empty() {
             return Ok(());
         }
         let is_failed = server.ledger.status() == TransactionStatus::Failed;
@@ -204,7 +204,7 @@ impl View<'_> {
         let Some(first) = message.body.first() else {
             return Ok(Step::NeedMore);
         };
-        let is_pooled = self.client.mode != PoolMode::Session;
+        let is_pooled = self.client.mode() != PoolMode::Session;
         let is_unnamed = *first == 0;
         let is_translated = is_pooled
             && message.body_bytes <= STATEMENT_BYTES_MAX

@@ -34,12 +34,13 @@ mod statements;
 mod view;
 mod weighing;
 
+use std::cell::Cell;
+use std::cell::OnceCell;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
@@ -55,6 +56,7 @@ pub use self::cancel_keys::CancelKeys;
 pub use self::cancel_keys::CancelTarget;
 pub use self::client::Client;
 pub use self::client::ClientState;
+pub use self::client::Facts;
 pub use self::end::End;
 pub use self::ending::Ending;
 pub use self::homes::HomeSeat;
@@ -64,6 +66,7 @@ pub use self::mailbox::Mailboxes;
 pub use self::mailbox::Requester;
 pub use self::reads::Explained;
 pub use self::reads::explain;
+pub use self::registry::Entrance;
 pub use self::registry::Registry;
 pub use self::snapshot::ClientView;
 pub use self::snapshot::Depth;
@@ -71,8 +74,8 @@ pub use self::snapshot::PoolView;
 pub use self::snapshot::ServerView;
 pub use self::snapshot::WorkerView;
 
-use self::client::Facts;
 use self::line::Line;
+use self::routed::Routed;
 use self::run::Session;
 use crate::config::Refusals;
 use crate::net::Outgoing;
@@ -103,7 +106,7 @@ impl Live {
 
 impl fmt::Debug for Live {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Live({})", self.0.client.id)
+        write!(formatter, "Live({})", self.0.client.id())
     }
 }
 
@@ -114,7 +117,7 @@ impl Future for Live {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         // It counts its steps itself.
         let end = ready!(pin!(unconstrained(&mut self.0)).poll(context));
-        log_end(&self.0.client, &end);
+        log_end(&self.0.client, self.0.routed(), &end);
         Poll::Ready(())
     }
 }
@@ -160,33 +163,31 @@ async fn bow_out(arrival: Arrival, report: &Report, reason: &str) {
 
 /// Logs a client in to where its pool lives. The socket must be registered with this worker's
 /// runtime. `None` if there will be no session: the client has been told why.
-pub async fn begin(
-    mut arrival: Arrival,
-    home: Rc<Home>,
-    registry: Rc<Registry>,
-    keys: Arc<CancelKeys>,
-) -> Option<Live> {
+pub async fn begin(mut arrival: Arrival, home: Rc<Home>, registry: Rc<Registry>) -> Option<Live> {
     let pool = pool_for(&mut arrival, &home);
     if let Some(proven) = arrival.client_keys {
         *pool.client_keys.borrow_mut() = Some(proven);
     }
     let mut socket = arrival.socket;
+    let alias = Some(&*arrival.database_label).filter(|label| *label != pool.key.database());
     let facts = Facts {
-        pool,
-        registry: Rc::clone(&registry),
+        id: home.next_id(),
         origin: arrival.origin,
-        local: arrival.local,
-        database_label: arrival.database_label.into(),
+        entrance: registry.entrance(arrival.local, alias),
         mode: arrival.pool_mode,
         route: arrival.route,
         tls: socket.tls(),
         connected_at: arrival.accepted_at,
+        startup_settings: OnceCell::new(),
+        key: OnceCell::new(),
+        seat: Cell::default(),
+        _permit: arrival.permit,
     };
-    let client = Client::new(facts, arrival.permit, Instant::now());
+    let client = Client::new(pool, facts, Instant::now());
     let client = registry.register(client);
     let target = CancelTarget {
         worker: home.worker,
-        client: client.id,
+        client: client.id(),
         tenant: arrival.tenant,
     };
     let mut line = Line::new(&mut socket, arrival.greeting);
@@ -194,10 +195,13 @@ pub async fn begin(
     let (early, mut outgoing) = line.into_parts();
     let begun = settled.and_then(|settled| {
         let (process_id, is_long) = (settled.process_id(), arrival.protocol_minor >= 2);
-        let granted = keys.grant(&target, process_id, is_long, home.random);
+        let grant = || {
+            let keys = &registry.keys;
+            keys.grant(&target, process_id, is_long, home.random)
+        };
+        let key = client.facts.key.get_or_init(grant);
         let words = Outgoing::bytes(&mut outgoing);
-        let granted = client.key.get_or_init(|| granted);
-        settled.words(&client, &granted.key, words)?;
+        settled.words(&client, key, words)?;
         Ok(settled.lease)
     });
     match begun {
@@ -213,7 +217,8 @@ pub async fn begin(
                 refusal::encode(&report, &mut words);
                 say_goodbye(&mut socket, &words).await;
             }
-            log_end(&client, &end);
+            let routed = client.is_routed().then(Routed::default);
+            log_end(&client, routed, &end);
             None
         },
     }
@@ -250,19 +255,20 @@ async fn say_goodbye(socket: &mut Socket, words: &[u8]) {
 }
 
 /// One line per session, at its end.
-fn log_end(client: &Client, end: &End) {
-    let unique_id = client.origin.unique_id().map(Untrusted::new);
+fn log_end(client: &Client, routed: Option<Routed>, end: &End) {
+    let origin = &client.facts.origin;
+    let unique_id = origin.unique_id().map(Untrusted::new);
     tracing::info!(
         target: "tidegate::connection",
         tenant = client.pool.tenant.name(),
         user = client.pool.key.user(),
-        database = %Untrusted::new(&*client.database_label),
-        client = %client.origin.client(),
+        database = %Untrusted::new(client.database()),
+        client = %origin.client(),
         unique_id = unique_id.as_ref().map(tracing::field::display),
         reason = end.label(),
         cause = std::error::Error::source(end).map(tracing::field::display),
-        route = client.routed().map(tracing::field::display),
-        seconds = end::seconds(client.connected_at.elapsed()),
+        route = routed.map(tracing::field::display),
+        seconds = end::seconds(client.facts.connected_at.elapsed()),
         "session ended"
     );
 }

@@ -4,16 +4,21 @@
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::rc::Rc;
+use std::rc::Weak;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::limits::CLIENTS_PER_TICK_COUNT;
 use crate::limits::CLOSING_TIMEOUT;
+use crate::limits::ENTRANCES_COUNT_MAX;
 use crate::pool::Home;
 use crate::pool::ServerCard;
+use crate::session::CancelKeys;
 use crate::session::Client;
 use crate::session::ClientState;
 use crate::session::Ending;
@@ -22,6 +27,10 @@ use crate::session::Ending;
 #[derive(Debug, Default)]
 pub struct Registry {
     clients: RefCell<BTreeMap<u64, Rc<Client>>>,
+    /// What they are canceled by.
+    pub(super) keys: Arc<CancelKeys>,
+    /// How they came in.
+    entrances: RefCell<Vec<Rc<Entrance>>>,
     /// The clients before this number have had their turn.
     turn: Cell<u64>,
 }
@@ -30,12 +39,56 @@ pub struct Registry {
 #[derive(Debug)]
 pub(super) struct Registered(Rc<Client>);
 
+/// How clients came in: one for all that came in alike.
+#[derive(Debug)]
+pub struct Entrance {
+    registry: Weak<Registry>,
+    /// Our end of the connection; `None` on a unix socket.
+    pub local: Option<SocketAddr>,
+    /// The database, by the name that the client gave, if that is not its name on the server.
+    pub(super) alias: Option<Box<str>>,
+}
+
 impl Registry {
-    /// Registers a client that names this registry as its own.
+    /// Nobody is there yet. `keys` are those of the node.
+    pub fn new(keys: Arc<CancelKeys>) -> Self {
+        Self {
+            keys,
+            ..Self::default()
+        }
+    }
+
+    /// Registers a client.
     pub(super) fn register(&self, client: Rc<Client>) -> Registered {
         let mut clients = self.clients.borrow_mut();
-        clients.insert(client.id, Rc::clone(&client));
+        clients.insert(client.id(), Rc::clone(&client));
         Registered(client)
+    }
+
+    /// How a client came in whose connection ends at this address of ours, and who calls its database
+    /// so.
+    pub(super) fn entrance(
+        self: &Rc<Self>,
+        local: Option<SocketAddr>,
+        alias: Option<&str>,
+    ) -> Rc<Entrance> {
+        let mut entrances = self.entrances.borrow_mut();
+        let is_alike =
+            |known: &&Rc<Entrance>| known.local == local && known.alias.as_deref() == alias;
+        if let Some(known) = entrances.iter().find(is_alike) {
+            return Rc::clone(known);
+        }
+        if entrances.len() == ENTRANCES_COUNT_MAX {
+            // Whoever came in by one of them keeps it.
+            entrances.clear();
+        }
+        let entrance = Rc::new(Entrance {
+            registry: Rc::downgrade(self),
+            local,
+            alias: alias.map(Box::from),
+        });
+        entrances.push(Rc::clone(&entrance));
+        entrance
     }
 
     /// The client with this number, if it is still there.
@@ -109,7 +162,7 @@ fn overdue(client: &Client, now: Instant) -> Option<Ending> {
     let settings = &user.pool;
     let is_over =
         |limit: Duration, since: Instant| !limit.is_zero() && now.duration_since(since) >= limit;
-    if is_over(settings.client_lifetime, client.connected_at) {
+    if is_over(settings.client_lifetime, client.facts.connected_at) {
         return Some(Ending::LifetimeOver);
     }
     let since = client.since.get();
@@ -154,8 +207,50 @@ impl Deref for Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        let registered = self.registry.clients.borrow_mut().remove(&self.id);
+        let Some(registry) = self.facts.entrance.registry.upgrade() else {
+            return;
+        };
+        if let Some(key) = self.facts.key.get() {
+            registry.keys.revoke(key);
+        }
+        let registered = registry.clients.borrow_mut().remove(&self.id());
         // Not while the registry is borrowed: with its client a pool may end.
         drop(registered);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(port: u16) -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, 1], port))
+    }
+
+    #[test]
+    fn clients_that_came_in_alike_share_what_is_known_of_that() {
+        let registry = Rc::new(Registry::default());
+        let first = registry.entrance(Some(at(6432)), None);
+        assert!(Rc::ptr_eq(&first, &registry.entrance(Some(at(6432)), None)));
+        for (local, alias) in [
+            (None, None),
+            (Some(at(6433)), None),
+            (Some(at(6432)), Some("shop")),
+        ] {
+            let other = registry.entrance(local, alias);
+            assert!(!Rc::ptr_eq(&first, &other));
+            assert_eq!((other.local, other.alias.as_deref()), (local, alias));
+        }
+    }
+
+    #[test]
+    fn a_worker_does_not_remember_every_address_that_was_ever_used() {
+        let registry = Rc::new(Registry::default());
+        let first = registry.entrance(Some(at(0)), None);
+        for port in 1..1000 {
+            registry.entrance(Some(at(port)), None);
+            assert!(registry.entrances.borrow().len() <= ENTRANCES_COUNT_MAX);
+        }
+        assert_eq!(first.local, Some(at(0)));
     }
 }

@@ -34,6 +34,7 @@ use crate::session::carrying::drop_what_is_unnamed;
 use crate::session::conversation::Conversation;
 use crate::session::reads::Reading;
 use crate::session::registry::Registered;
+use crate::session::routed::Routed;
 use crate::session::statements::Statements;
 
 /// One session, from the first query on.
@@ -78,6 +79,13 @@ impl Session {
             is_server_watched: false,
             client,
         }
+    }
+
+    /// Where its transactions went, if that depended on what they did.
+    pub(super) fn routed(&self) -> Option<Routed> {
+        let routed = || self.reading.as_ref().map(|reading| reading.routed);
+        let is_routed = self.client.is_routed();
+        is_routed.then(|| routed().unwrap_or_default())
     }
 
     /// Its server if it has one already, the first words to the client, and what it said early.
@@ -291,7 +299,7 @@ impl Session {
             self.conversation.ends_pause();
         }
         let is_in_block = lease.ledger.status() != TransactionStatus::Idle;
-        if self.client.mode == PoolMode::Statement && is_in_block && !lease.ledger.is_busy() {
+        if self.client.mode() == PoolMode::Statement && is_in_block && !lease.ledger.is_busy() {
             return Err(End::TransactionInStatementMode);
         }
         if !lease.can_be_told() {
@@ -331,7 +339,7 @@ impl Session {
             && let Some(settings) = self.conversation.take_changed()
         {
             lease.settings = Rc::clone(&settings);
-            *self.client.settings.borrow_mut() = settings;
+            self.client.set(settings);
         }
     }
 

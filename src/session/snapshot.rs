@@ -120,7 +120,7 @@ pub struct ClientView {
     /// Its state.
     pub state: ClientState,
     /// Its two addresses.
-    pub origin: Arc<Origin>,
+    pub origin: Origin,
     /// Our end of the connection; `None` on a unix socket.
     pub local: Option<std::net::SocketAddr>,
     /// How long it has been connected.
@@ -215,19 +215,19 @@ impl ServerView {
 impl ClientView {
     fn of(client: &Client, now: Instant) -> Self {
         Self {
-            id: client.id,
+            id: client.id(),
             tenant: client.pool.tenant.name().into(),
             user: client.pool.key.user().to_owned(),
             database: client.pool.key.database().to_owned(),
             replication: client.pool.replication(),
             state: client.state.get(),
-            origin: Arc::clone(&client.origin),
-            local: client.local,
-            age: now.duration_since(client.connected_at),
+            origin: client.facts.origin.clone(),
+            local: client.facts.entrance.local,
+            age: now.duration_since(client.facts.connected_at),
             since: now.duration_since(client.since.get()),
             server: client.server().map(|card| card.id),
-            tls: client.tls,
-            statements: client.statements.get(),
+            tls: client.facts.tls,
+            statements: client.statements.get() as usize,
             application_name: client.application_name(),
         }
     }

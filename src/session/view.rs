@@ -79,7 +79,7 @@ impl View<'_> {
         let step = match message.tag {
             frontend::QUERY => self.query(server, message, edits)?,
             frontend::PARSE => self.parse(server, message, edits)?,
-            _ if self.client.mode == PoolMode::Session => Step::Forward,
+            _ if self.client.mode() == PoolMode::Session => Step::Forward,
             frontend::BIND => self.bind(server, message, edits)?,
             frontend::DESCRIBE | frontend::CLOSE if !message.is_whole() => Step::NeedMore,
             frontend::DESCRIBE if message.body.starts_with(b"S") => {
@@ -172,7 +172,7 @@ impl Observer for View<'_> {
         }
         let mut settings = match self.conversation.changed() {
             Some(settings) => Settings::clone(settings),
-            None => Settings::clone(&self.client.settings.borrow()),
+            None => Settings::clone(&self.client.settings()),
         };
         // A server reports a dozen parameters at most; one that reports more is not believed.
         if settings.set(name, value).is_ok() {
@@ -181,7 +181,8 @@ impl Observer for View<'_> {
     }
 
     fn notification(&mut self) -> bool {
-        let may_listen = self.client.mode == PoolMode::Session || self.conversation.keeps_server();
+        let may_listen =
+            self.client.mode() == PoolMode::Session || self.conversation.keeps_server();
         // Whoever made the server listen, unseen, is perhaps not this client.
         self.conversation.needs_reset |= !may_listen;
         may_listen
@@ -315,7 +316,8 @@ impl Observer for View<'_> {
             return;
         };
         let settled = statements.settle(server, outcome);
-        self.client.statements.set(statements.len());
+        let count = u32::try_from(statements.len());
+        self.client.statements.set(count.unwrap_or(u32::MAX));
         server.card.statements.set(server.prepared.len());
         self.conversation.is_answered |= settled == Settled::Answered;
         if settled == Settled::Unplaced

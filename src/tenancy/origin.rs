@@ -3,32 +3,36 @@
 //! It is made once, when the PROXY header has been read (or none is due), and never changes.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tidegate_proto::proxy::PrivateEndpoint;
 
 use crate::tenancy::ClientAddress;
 use crate::tenancy::PeerAddress;
 
-/// The origin of one connection.
+/// The origin of one connection. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
+pub struct Origin(Kind);
+
+/// Of many idle clients each has one: what only a header tells takes memory only where there was one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    Direct(PeerAddress),
+    Proxied(Arc<Proxied>),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Proxied {
     peer: PeerAddress,
     client: ClientAddress,
-    is_proxied: bool,
     private_endpoint: Option<PrivateEndpoint>,
     unique_id: Option<Box<[u8]>>,
 }
 
 impl Origin {
     /// A connection on a listener without PROXY: the client is the peer.
-    pub fn direct(peer: PeerAddress) -> Self {
-        Self {
-            peer,
-            client: peer.into(),
-            is_proxied: false,
-            private_endpoint: None,
-            unique_id: None,
-        }
+    pub const fn direct(peer: PeerAddress) -> Self {
+        Self(Kind::Direct(peer))
     }
 
     /// A connection whose PROXY header names a client. The peer must be a trusted proxy; a header
@@ -39,38 +43,50 @@ impl Origin {
         private_endpoint: Option<PrivateEndpoint>,
         unique_id: Option<Box<[u8]>>,
     ) -> Self {
-        Self {
+        Self(Kind::Proxied(Arc::new(Proxied {
             peer,
             client: ClientAddress::from_proxy_source(source),
-            is_proxied: true,
             private_endpoint,
             unique_id,
-        }
+        })))
     }
 
     /// The other end of the socket, for privileges.
-    pub const fn peer(&self) -> PeerAddress {
-        self.peer
+    pub fn peer(&self) -> PeerAddress {
+        match &self.0 {
+            Kind::Direct(peer) => *peer,
+            Kind::Proxied(proxied) => proxied.peer,
+        }
     }
 
     /// The client, for restrictions.
-    pub const fn client(&self) -> ClientAddress {
-        self.client
+    pub fn client(&self) -> ClientAddress {
+        match &self.0 {
+            Kind::Direct(peer) => (*peer).into(),
+            Kind::Proxied(proxied) => proxied.client,
+        }
     }
 
     /// Whether a PROXY header named the client.
     pub const fn is_proxied(&self) -> bool {
-        self.is_proxied
+        matches!(self.0, Kind::Proxied(_))
     }
 
     /// The cloud's private endpoint through which the connection came.
-    pub const fn private_endpoint(&self) -> Option<&PrivateEndpoint> {
-        self.private_endpoint.as_ref()
+    pub fn private_endpoint(&self) -> Option<&PrivateEndpoint> {
+        self.header()?.private_endpoint.as_ref()
     }
 
     /// The balancer's id of the connection: opaque bytes, with which its log names it, too.
     pub fn unique_id(&self) -> Option<&[u8]> {
-        self.unique_id.as_deref()
+        self.header()?.unique_id.as_deref()
+    }
+
+    fn header(&self) -> Option<&Proxied> {
+        match &self.0 {
+            Kind::Direct(_) => None,
+            Kind::Proxied(proxied) => Some(proxied),
+        }
     }
 }
 

@@ -36,12 +36,12 @@ pub(super) async fn receive(accepted: Accepted, listener: Arc<ListenerRuntime>, 
 async fn bring_home(mut arrival: Box<Arrival>, place: Rc<Place>) {
     let pool_size = arrival.user.pool.pool_size;
     let seat = place.node.homes.assign(arrival.key.clone(), pool_size);
-    if seat.worker == place.home.worker {
+    if seat.worker() == place.home.worker {
         return welcome(arrival, seat, place).await;
     }
     match arrival.socket.transport_mut().park() {
         Ok(()) => {
-            let home = seat.worker;
+            let home = seat.worker();
             if !place
                 .node
                 .mailboxes
@@ -87,8 +87,7 @@ async fn welcome(arrival: Box<Arrival>, seat: HomeSeat, place: Rc<Place>) {
         return Box::pin(session::dismiss(*arrival, Ending::UserGone)).await;
     }
     let registry = Rc::clone(&place.registry);
-    let keys = Arc::clone(&place.node.cancel_keys);
-    let begun = session::begin(*arrival, Rc::clone(&home), registry, keys).await;
+    let begun = session::begin(*arrival, Rc::clone(&home), registry).await;
     match begun {
         Some(live) => {
             live.sit(seat);

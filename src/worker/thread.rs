@@ -80,10 +80,11 @@ async fn live(equipment: Equipment) {
         region: node.config.load().node.region.as_str().into(),
     };
     let home = Home::new(number, Arc::clone(&node.counts), surroundings);
+    let registry = Registry::new(Arc::clone(&node.cancel_keys));
     let place = Rc::new(Place {
         node,
         home,
-        registry: Rc::default(),
+        registry: Rc::new(registry),
     });
     let mut accepting = Vec::new();
     for (bound, listener) in sockets {
@@ -234,7 +235,7 @@ fn look_again(place: &Place) {
             .node
             .gate
             .admission
-            .check_network(tenant, &client.origin)
+            .check_network(tenant, &client.facts.origin)
             .is_err()
         {
             client.end(Ending::NotAllowed);

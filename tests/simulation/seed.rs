@@ -85,7 +85,9 @@ async fn populate(world: &Rc<World>, mut random: Random) {
     };
     if tokio::time::timeout(DEADLINE, all).await.is_err() {
         let clients = world.clients();
-        let clients = clients.iter().map(|client| (client.id, client.state.get()));
+        let clients = clients
+            .iter()
+            .map(|client| (client.id(), client.state.get()));
         let clients: Vec<_> = clients.collect();
         world.nature.find(format!("some clients hang; {clients:?}"));
     }

@@ -109,6 +109,7 @@ impl World {
     pub(crate) fn new(nature: Rc<Nature>, tenants: Tenants) -> Rc<Self> {
         random::seed_keys(nature.random.borrow_mut().number());
         let node = Arc::new(NodeCounts::new(&config::Node::default()));
+        let keys = Arc::<CancelKeys>::default();
         let (mail, prefix) = (Mail::new(&nature), statement_prefix(random::keys));
         let workers = (0..nature.weather.workers).map(|number| {
             let surroundings = Surroundings {
@@ -125,13 +126,13 @@ impl World {
             mail.join(&home);
             Worker {
                 home,
-                registry: Rc::default(),
+                registry: Rc::new(Registry::new(Arc::clone(&keys))),
             }
         });
         Rc::new(Self {
             workers: workers.collect(),
             mail,
-            keys: Arc::default(),
+            keys,
             directory: Directory::new(&tenants),
             is_over: Cell::new(false),
             tenants: RefCell::new(tenants),
@@ -161,7 +162,7 @@ impl World {
             socket: Socket::Plain(Transport::in_memory(near)),
             greeting: Vec::new(),
             local: None,
-            origin: Arc::new(Origin::direct(PeerAddress::from_socket(address))),
+            origin: Origin::direct(PeerAddress::from_socket(address)),
             user: tenant.config().users.get(user).cloned()?,
             key: PoolKey::new(&tenant, database, user),
             tenant,
@@ -177,9 +178,8 @@ impl World {
             accepted_at: Instant::now(),
         };
         let Worker { home, registry } = self.nature.pick(&self.workers).clone();
-        let keys = Arc::clone(&self.keys);
         let session = async move {
-            let begun = session::begin(arrival, home, registry, keys).await;
+            let begun = session::begin(arrival, home, registry).await;
             if let Some(live) = begun {
                 live.await;
             }

@@ -31,7 +31,6 @@ use tidegate::routing::Topologies;
 use tidegate::routing::Watch;
 use tidegate::session;
 use tidegate::session::Arrival;
-use tidegate::session::CancelKeys;
 use tidegate::session::Ending;
 use tidegate::session::Mailboxes;
 use tidegate::session::Registry;
@@ -66,7 +65,6 @@ const LOOKS_AT_FIRST: u32 = 8;
 pub struct World {
     home: Rc<Home>,
     registry: Rc<Registry>,
-    keys: Arc<CancelKeys>,
     node: Arc<NodeCounts>,
     directory: Directory,
     mode: PoolMode,
@@ -156,7 +154,6 @@ impl World {
         Self {
             home: Home::new(0, Arc::clone(&node), surroundings),
             registry: Rc::default(),
-            keys: Arc::default(),
             directory,
             node,
             mode,
@@ -237,7 +234,7 @@ impl World {
             socket: Socket::Plain(Transport::in_memory(near)),
             greeting: Vec::new(),
             local: None,
-            origin: Arc::new(Origin::direct(PeerAddress::from_socket(address))),
+            origin: Origin::direct(PeerAddress::from_socket(address)),
             user: Arc::clone(&tenant.config().users["app"]),
             permit: ClientPermit::try_acquire(&self.node, &tenant, "app").unwrap(),
             key: PoolKey::new(&tenant, "app", "app"),
@@ -252,10 +249,9 @@ impl World {
             accepted_at: Instant::now(),
         };
         let (home, registry) = (Rc::clone(&self.home), Rc::clone(&self.registry));
-        let keys = Arc::clone(&self.keys);
         tokio::task::spawn_local(async move {
             // As a worker does: the session's task has nothing of the login in it.
-            let begun = Box::pin(session::begin(arrival, home, registry, keys)).await;
+            let begun = Box::pin(session::begin(arrival, home, registry)).await;
             tokio::task::spawn_local(begun.unwrap());
         });
         let mut guest = Guest { stream, script };

@@ -29,7 +29,6 @@ mod trial;
 mod waiting;
 mod wishes;
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use tokio::time::Instant;
@@ -59,6 +58,8 @@ use crate::session::routed::Routed;
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     past: Past,
+    /// Where the client's transactions went.
+    pub(super) routed: Routed,
     wishes: Wishes,
     stage: Stage,
     /// The counters of the replica that its last round went to.
@@ -144,7 +145,7 @@ impl Stage {
 impl Reading {
     /// The client's wishes are those of its settings at the moment.
     fn follow(&mut self, client: &Client) {
-        self.wishes.follow(&client.settings.borrow());
+        self.wishes.follow(&client.settings());
         if let Some(lsn) = self.wishes.min_lsn {
             self.past.floor = self.past.floor.max(lsn);
         }
@@ -213,10 +214,10 @@ impl Reading {
 
     /// The client has parted from its server: what it has seen there it will not go back behind.
     #[inline(never)]
-    pub(super) fn left_server(&mut self, routed: &Cell<Routed>) {
+    pub(super) fn left_server(&mut self) {
         match std::mem::take(&mut self.stage) {
             Stage::Primary { has_seen, told, .. } => {
-                routed.set(routed.get().at_primary());
+                self.routed = self.routed.at_primary();
                 if has_seen {
                     self.saw_primary(told);
                 }
@@ -226,7 +227,7 @@ impl Reading {
                 step: Step::Accepted | Step::Block | Step::Free,
                 ..
             } => {
-                routed.set(routed.get().at_replica());
+                self.routed = self.routed.at_replica();
                 // Not the time of the poll, which may have begun before the reply came.
                 self.past.read_at(life, Instant::now());
             },

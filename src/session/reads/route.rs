@@ -51,7 +51,7 @@ impl Session {
     pub(in crate::session) fn way(&mut self, bytes: &[u8], now: Instant) -> Way {
         match self.client.pool.reads() {
             Some(reads) if self.client.may_route() => self.way_among(&reads, bytes, now),
-            Some(reads) if self.client.mode != PoolMode::Session => {
+            Some(reads) if self.client.mode() != PoolMode::Session => {
                 to_primary(&self.client, &reads, RouteRule::DemandedPrimary)
             },
             _ => Way::Primary,
@@ -160,7 +160,7 @@ pub(super) fn note(client: &Client, endpoint: &EndpointCounters, rule: RouteRule
         target: TARGET,
         tenant = client.pool.tenant.name(),
         user = client.pool.key.user(),
-        client = client.id,
+        client = client.id(),
         endpoint = endpoint.name(),
         rule = rule.as_str(),
         "round goes"

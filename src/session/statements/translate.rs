@@ -118,7 +118,7 @@ impl Translation<'_, '_> {
     }
 
     fn make(&self, rest: &[u8], leaves: impl FnOnce() -> Rc<Leaves>) -> Named {
-        let settings = Rc::clone(&self.client.settings.borrow());
+        let settings = self.client.settings();
         let mut statements = self.server.pool.statements.borrow_mut();
         let known = statements.find(rest, &settings);
         let leaves = known.map_or_else(leaves, |known| Rc::clone(&known.leaves));
@@ -130,9 +130,9 @@ impl Translation<'_, '_> {
     }
 
     fn parse_unnamed(&mut self, rest: &[u8], leaves: impl FnOnce() -> Rc<Leaves>) {
-        let settings = self.client.settings.borrow();
+        let settings = self.client.settings();
         let mut statements = self.server.pool.statements.borrow_mut();
-        let settings = (!self.are_settings_open).then_some(&*settings);
+        let settings = (!self.are_settings_open).then_some(&settings);
         let found = settings.and_then(|settings| statements.find_unnamed(rest, settings));
         let found = found.map(Rc::clone);
         let statement = found.unwrap_or_else(|| {
@@ -319,7 +319,7 @@ impl Translation<'_, '_> {
         statement: &Statement,
         work: impl FnOnce(&mut Injection<'_>) -> Result<(), Violation>,
     ) -> Result<(), Violation> {
-        let current = Rc::clone(&self.client.settings.borrow());
+        let current = self.client.settings();
         let mut injection = self.injection();
         let own = statement.settings.as_ref();
         let own = own.filter(|own| !own.mean_the_same_as(&current));

@@ -113,7 +113,7 @@ impl Translation<'_, '_> {
         }
         let pool = Rc::clone(&self.server.pool);
         let statements = pool.statements.borrow();
-        let settings = self.client.settings.borrow();
+        let settings = self.client.settings();
         let Some(statement) = statements.find_unnamed(round.rest, &settings) else {
             return Ok(false);
         };
