@@ -31,6 +31,7 @@ mod run;
 mod snapshot;
 mod statement_text;
 mod statements;
+mod task;
 mod view;
 mod weighing;
 
@@ -73,6 +74,7 @@ pub use self::snapshot::Depth;
 pub use self::snapshot::PoolView;
 pub use self::snapshot::ServerView;
 pub use self::snapshot::WorkerView;
+pub use self::task::Task;
 
 use self::line::Line;
 use self::routed::Routed;
@@ -87,15 +89,10 @@ use crate::restrictions::Report;
 use crate::telemetry::Count;
 use crate::telemetry::Untrusted;
 
-/// A session under way: a future that is over when the session is.
-///
-/// A task of its own holds nothing of the login that led to it.
+/// A session under way: a future that is over when the session is. It holds nothing of the login that
+/// led to it.
 #[must_use = "a session that is dropped ends"]
 pub struct Live(Session);
-
-/// A task takes memory in steps of 128 bytes, of which some are the runtime's own: one byte more
-/// than this costs every client of a worker a step.
-const _: () = assert!(size_of::<Live>() <= 152);
 
 impl Live {
     /// Counts its client at its home until it is gone.

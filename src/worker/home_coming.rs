@@ -16,24 +16,33 @@ use crate::session::Arrival;
 use crate::session::Ending;
 use crate::session::HomeSeat;
 use crate::session::Letter;
+use crate::session::Live;
 use crate::worker::thread::Place;
 
-/// Takes a connection from accept to its session, here or at its home.
+/// Takes a connection from accept to the beginning of its session, if that is here, or to its end.
 ///
 /// The future is large, and that of all that a login takes: the caller boxes it, once.
-pub(super) async fn receive(accepted: Accepted, listener: Arc<ListenerRuntime>, place: Rc<Place>) {
+pub(super) async fn receive(
+    accepted: Accepted,
+    listener: Arc<ListenerRuntime>,
+    place: Rc<Place>,
+) -> Option<Live> {
     let outcome = edge::serve(accepted, &listener, &place.node.gate).await;
     match outcome {
         Outcome::Session(arrival) => bring_home(arrival, place).await,
         Outcome::Operator(operator) => {
             let desk = Arc::clone(&place.node.desk);
             Box::pin(console::converse(*operator, desk)).await;
+            None
         },
-        Outcome::Closed(closed) => count(&closed, &place),
+        Outcome::Closed(closed) => {
+            count(&closed, &place);
+            None
+        },
     }
 }
 
-async fn bring_home(mut arrival: Box<Arrival>, place: Rc<Place>) {
+async fn bring_home(mut arrival: Box<Arrival>, place: Rc<Place>) -> Option<Live> {
     let pool_size = arrival.user.pool.pool_size;
     let seat = place.node.homes.assign(arrival.key.clone(), pool_size);
     if seat.worker() == place.home.worker {
@@ -57,21 +66,27 @@ async fn bring_home(mut arrival: Box<Arrival>, place: Rc<Place>) {
             tracing::warn!(%error, "a client was lost on the way to its home");
         },
     }
+    None
 }
 
 /// A client that comes from another worker. The caller boxes the future.
-pub(super) async fn arrive(mut arrival: Box<Arrival>, seat: HomeSeat, place: Rc<Place>) {
+pub(super) async fn arrive(
+    mut arrival: Box<Arrival>,
+    seat: HomeSeat,
+    place: Rc<Place>,
+) -> Option<Live> {
     match arrival.socket.transport_mut().unpark() {
         Ok(()) => welcome(arrival, seat, place).await,
         Err(error) => {
             seat.leave(|key| !place.home.has_pool(key));
             tracing::warn!(%error, "a client was lost on the way to its home");
+            None
         },
     }
 }
 
-/// The session, in a task of its own; the client is counted at this home until its end.
-async fn welcome(arrival: Box<Arrival>, seat: HomeSeat, place: Rc<Place>) {
+/// The session; the client is counted at this home until its end.
+async fn welcome(arrival: Box<Arrival>, seat: HomeSeat, place: Rc<Place>) -> Option<Live> {
     let home = Rc::clone(&place.home);
     let admission = &place.node.gate.admission;
     // Once more: a reload that came during the login did not find this client among the sessions.
@@ -80,21 +95,21 @@ async fn welcome(arrival: Box<Arrival>, seat: HomeSeat, place: Rc<Place>) {
         let refusals = home.counters.tenant(arrival.tenant.slot());
         refusals.refuse(denial.reason());
         seat.leave(|key| !home.has_pool(key));
-        return Box::pin(session::turn_away(*arrival, &denial)).await;
+        Box::pin(session::turn_away(*arrival, &denial)).await;
+        return None;
     }
     if !arrival.tenant.config().may_have(&arrival.user.name) {
         seat.leave(|key| !home.has_pool(key));
-        return Box::pin(session::dismiss(*arrival, Ending::UserGone)).await;
+        Box::pin(session::dismiss(*arrival, Ending::UserGone)).await;
+        return None;
     }
     let registry = Rc::clone(&place.registry);
     let begun = session::begin(*arrival, Rc::clone(&home), registry).await;
-    match begun {
-        Some(live) => {
-            live.sit(seat);
-            tokio::task::spawn_local(live);
-        },
+    match &begun {
+        Some(live) => live.sit(seat),
         None => seat.leave(|key| !home.has_pool(key)),
     }
+    begun
 }
 
 fn count(closed: &Closed, place: &Place) {

@@ -23,6 +23,7 @@ use crate::session::Ending;
 use crate::session::Letter;
 use crate::session::Registry;
 use crate::session::Requester;
+use crate::session::Task;
 use crate::session::WorkerView;
 use crate::worker::home_coming;
 use crate::worker::node::NodeState;
@@ -162,8 +163,8 @@ fn accept_on(
             let options = place.node.config.load().node.socket_options();
             let accepted = socket.accept(&options).await;
             let (listener, place) = (Arc::clone(&listener), Rc::clone(&place));
-            let received = home_coming::receive(accepted, listener, place);
-            tokio::task::spawn_local(Box::pin(received));
+            let login = home_coming::receive(accepted, listener, place);
+            tokio::task::spawn_local(Task::new(login));
         }
     }))
 }
@@ -179,8 +180,8 @@ fn tick(place: &Place) {
 fn read(letter: Letter, place: &Rc<Place>) {
     match letter {
         Letter::Arrival(arrival, seat) => {
-            let arrived = home_coming::arrive(arrival, seat, Rc::clone(place));
-            tokio::task::spawn_local(Box::pin(arrived));
+            let login = home_coming::arrive(arrival, seat, Rc::clone(place));
+            tokio::task::spawn_local(Task::new(login));
         },
         Letter::Cancel(id, requester) => {
             if let Some(client) = place.registry.client(id) {

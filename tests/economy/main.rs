@@ -1,9 +1,12 @@
-//! What a transaction may cost: no allocation, once its session is under way.
+//! What a transaction may cost: no allocation, once its session is under way. And what a client may
+//! take that does nothing.
 //!
 //! In a world in memory, whose clients and servers need none themselves.
 #![cfg(test)]
 
 mod tls;
+
+use std::ops::Range;
 
 use dhat::HeapStats;
 use dhat::Profiler;
@@ -26,6 +29,9 @@ static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 const TO_WARM_UP: u32 = 200;
 
 const ROUNDS: u32 = 500;
+
+/// Clients that are there first, and with those that are measured. Tables have doubled between both.
+const IDLE_CLIENTS: Range<usize> = 1_000..2_000;
 
 /// How clients take their turns.
 #[derive(Debug, Clone, Copy)]
@@ -128,7 +134,41 @@ const CASES: [Case; 11] = [
 fn a_transaction_allocates_nothing_and_tls_a_block_for_each_record() {
     let _profiler = Profiler::builder().testing().build();
     transactions_allocate_nothing();
+    an_idle_client_takes_little();
     tls_allocates_a_block_for_each_record_and_keeps_none();
+}
+
+/// Blocks of one idle client, in a world in memory: its task, two of its own, and two of the imitation
+/// of a socket.
+const IDLE_BLOCKS_MAX: usize = 5;
+
+/// Their bytes, with its part in the registry and among the keys, whose tables differ with the number of
+/// processors: 717 with two.
+const IDLE_BYTES_MAX: usize = 760;
+
+fn an_idle_client_takes_little() {
+    let runtime = Builder::new_current_thread()
+        .enable_time()
+        .build_local(LocalOptions::default());
+    runtime.unwrap().block_on(async {
+        let world = World::new(PoolMode::Transaction, 2);
+        let mut guests = Vec::with_capacity(IDLE_CLIENTS.end);
+        while guests.len() < IDLE_CLIENTS.start {
+            guests.push(world.connect("app", &Script::SIMPLE).await);
+        }
+        let before = HeapStats::get();
+        while guests.len() < IDLE_CLIENTS.end {
+            guests.push(world.connect("app", &Script::SIMPLE).await);
+        }
+        let after = HeapStats::get();
+        let bytes = (after.curr_bytes - before.curr_bytes) / IDLE_CLIENTS.len();
+        let blocks = (after.curr_blocks - before.curr_blocks) / IDLE_CLIENTS.len();
+        let each = format!("an idle client takes {bytes} bytes in {blocks} blocks");
+        assert!(
+            blocks <= IDLE_BLOCKS_MAX && bytes <= IDLE_BYTES_MAX,
+            "{each}"
+        );
+    });
 }
 
 fn transactions_allocate_nothing() {

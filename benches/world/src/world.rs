@@ -249,11 +249,8 @@ impl World {
             accepted_at: Instant::now(),
         };
         let (home, registry) = (Rc::clone(&self.home), Rc::clone(&self.registry));
-        tokio::task::spawn_local(async move {
-            // As a worker does: the session's task has nothing of the login in it.
-            let begun = Box::pin(session::begin(arrival, home, registry)).await;
-            tokio::task::spawn_local(begun.unwrap());
-        });
+        let begun = session::begin(arrival, home, registry);
+        tokio::task::spawn_local(session::Task::new(begun));
         let mut guest = Guest { stream, script };
         guest.until_ready().await;
         guest.stream.write_all(script.first).await.unwrap();
