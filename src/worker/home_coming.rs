@@ -21,13 +21,14 @@ use crate::worker::thread::Place;
 
 /// Takes a connection from accept to the beginning of its session, if that is here, or to its end.
 ///
-/// The future is large, and that of all that a login takes: the caller boxes it, once.
+/// The login and the beginning of the session are large, and boxed one after the other: what a session
+/// keeps is allocated where the login was, and not beside it.
 pub(super) async fn receive(
     accepted: Accepted,
     listener: Arc<ListenerRuntime>,
     place: Rc<Place>,
 ) -> Option<Live> {
-    let outcome = edge::serve(accepted, &listener, &place.node.gate).await;
+    let outcome = Box::pin(edge::serve(accepted, &listener, &place.node.gate)).await;
     match outcome {
         Outcome::Session(arrival) => bring_home(arrival, place).await,
         Outcome::Operator(operator) => {
@@ -69,7 +70,7 @@ async fn bring_home(mut arrival: Box<Arrival>, place: Rc<Place>) -> Option<Live>
     None
 }
 
-/// A client that comes from another worker. The caller boxes the future.
+/// A client that comes from another worker.
 pub(super) async fn arrive(
     mut arrival: Box<Arrival>,
     seat: HomeSeat,
@@ -104,7 +105,7 @@ async fn welcome(arrival: Box<Arrival>, seat: HomeSeat, place: Rc<Place>) -> Opt
         return None;
     }
     let registry = Rc::clone(&place.registry);
-    let begun = session::begin(*arrival, Rc::clone(&home), registry).await;
+    let begun = Box::pin(session::begin(*arrival, Rc::clone(&home), registry)).await;
     match &begun {
         Some(live) => live.sit(seat),
         None => seat.leave(|key| !home.has_pool(key)),
