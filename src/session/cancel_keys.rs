@@ -34,7 +34,7 @@ enum KeyBytes {
     Long(Arc<LongKey>),
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(PartialEq, Eq, Hash)]
 struct LongKey {
     /// A key longer than [`KEY_BYTES`] is cut, and nobody's.
     length: usize,
@@ -61,10 +61,17 @@ pub struct CancelTarget {
 }
 
 /// All keys of the node.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct CancelKeys {
     short: DashMap<ShortKey, CancelTarget>,
     long: DashMap<Arc<LongKey>, CancelTarget>,
+}
+
+/// How many there are, and none of them.
+impl fmt::Debug for CancelKeys {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "CancelKeys({})", self.len())
+    }
 }
 
 impl CancelKey {
@@ -255,6 +262,7 @@ mod tests {
         assert_eq!((shown[0], shown[1], shown[4]), (7, 7, 7));
         // Nor does a log line show what cancels them.
         assert_eq!(format!("{:?}", granted[0].1), "CancelKey");
+        assert_eq!(format!("{keys:?}"), "CancelKeys(5)");
         for (_, granted) in &granted {
             keys.revoke(granted);
         }

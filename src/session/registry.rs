@@ -43,6 +43,7 @@ pub(super) struct Registered(Rc<Client>);
 #[derive(Debug)]
 pub struct Entrance {
     registry: Weak<Registry>,
+    keys: Arc<CancelKeys>,
     /// Our end of the connection; `None` on a unix socket.
     pub local: Option<SocketAddr>,
     /// The database, by the name that the client gave, if that is not its name on the server.
@@ -84,6 +85,7 @@ impl Registry {
         }
         let entrance = Rc::new(Entrance {
             registry: Rc::downgrade(self),
+            keys: Arc::clone(&self.keys),
             local,
             alias: alias.map(Box::from),
         });
@@ -207,12 +209,14 @@ impl Deref for Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        let Some(registry) = self.facts.entrance.registry.upgrade() else {
+        let entrance = &self.facts.entrance;
+        if let Some(key) = self.facts.key.get() {
+            entrance.keys.revoke(key);
+        }
+        // A worker that ends may be without its registry before its last session goes.
+        let Some(registry) = entrance.registry.upgrade() else {
             return;
         };
-        if let Some(key) = self.facts.key.get() {
-            registry.keys.revoke(key);
-        }
         let registered = registry.clients.borrow_mut().remove(&self.id());
         // Not while the registry is borrowed: with its client a pool may end.
         drop(registered);
