@@ -26,8 +26,9 @@ pub(crate) const PASSWORD: &str = "tide";
 /// More than any process here opens.
 const DESCRIPTORS: u64 = 20_000;
 
-/// Lines of `pg_hba.conf`. Clients come from several addresses of loopback.
-const HBA: &str = "\
+/// Lines of `pg_hba.conf`, for the server and for poolers that read it. Clients come from several
+/// addresses of loopback.
+pub(crate) const HBA: &str = "\
 host all bench 127.0.0.0/8 trust
 host all login 127.0.0.0/8 scram-sha-256
 ";

@@ -184,8 +184,8 @@ impl Scenario {
         match target {
             Target::Tidegate1 | Target::Tidegate2 | Target::PgBouncer => true,
             Target::Odyssey | Target::PgCat | Target::PgDog | Target::PgDoorman => {
-                // Not all of them know SCRAM, and they are configured for one database.
-                self.tenants == 1 && self.way != Way::Scram
+                // They are configured for one database.
+                self.tenants == 1
             },
             Target::Relay => is_small && self.way == Way::Plain,
             Target::Direct => is_small,

@@ -26,7 +26,6 @@ use tidegate_harness::StopSignal;
 use self::peer::Peer;
 pub(crate) use self::routed::login;
 use super::ground::Ground;
-use super::machine;
 use super::programs::Programs;
 use super::regions::Routes;
 use super::scenario::Backend;
@@ -34,6 +33,7 @@ use super::scenario::Disturbance;
 use super::scenario::NOISY;
 use super::scenario::Scenario;
 use super::scenario::Shape;
+use super::scenario::Way;
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 /// Lines of a log that are shown when something went wrong.
@@ -119,16 +119,16 @@ impl Target {
 
     /// Why this version of it cannot take part in a scenario, if so.
     pub(crate) fn cannot(self, stand: &Stand<'_>) -> Option<String> {
-        let prepares = stand.scenario.name.starts_with("prepared");
-        if self != Self::PgBouncer || !prepares {
-            return None;
+        match self {
+            Self::PgBouncer => pgbouncer::cannot(stand),
+            Self::Odyssey if stand.scenario.way == Way::Scram => {
+                Some("it is configured without passwords".to_owned())
+            },
+            Self::PgCat => pgcat::cannot(stand.scenario).map(str::to_owned),
+            Self::Odyssey | Self::PgDog | Self::PgDoorman => None,
+            Self::Tidegate1 | Self::Tidegate2 | Self::Relay | Self::Direct => None,
+            Self::Routed | Self::Unrouted => None,
         }
-        let version = machine::version(stand.programs.pgbouncer.as_deref()?)?;
-        if pgbouncer::has_prepared_statements(&version) {
-            return None;
-        }
-        let why = "keeps no prepared statement over a transaction; name a newer one as PGBOUNCER";
-        Some(format!("{version} {why}"))
     }
 
     /// Starts it for a scenario.
@@ -228,9 +228,10 @@ fn launch(
     command: Command,
     folder: &Path,
     port: u16,
+    stop: StopSignal,
 ) -> Result<ServerProcess, Failure> {
     let log = folder.join("log");
-    let mut process = ServerProcess::start(name, command, &log, StopSignal::Interrupt)?;
+    let mut process = ServerProcess::start(name, command, &log, stop)?;
     let listens = || TcpStream::connect(("127.0.0.1", port)).is_ok();
     process.wait_until_ready(START_LIMIT, listens)?;
     Ok(process)

@@ -1,11 +1,13 @@
 //! Odyssey with one worker: its routes are a database and a user, the default ones for all tenants.
 
 use tidegate_harness::Failure;
+use tidegate_harness::StopSignal;
 
 use super::Peer;
 use super::Running;
 use super::Stand;
 use super::peer;
+use super::peer::Settings;
 
 /// Starts Odyssey.
 ///
@@ -16,15 +18,22 @@ pub(super) fn start(stand: &Stand<'_>) -> Result<Running, Failure> {
         name: "odyssey",
         program: stand.programs.odyssey.as_deref(),
         arguments: &["odyssey.conf"],
+        stop: StopSignal::Interrupt,
     };
-    peer::start(&peer, |port, folder| {
-        vec![("odyssey.conf", configuration(stand, port, folder))]
+    peer::start(stand, &peer, |settings, folder| {
+        vec![("odyssey.conf", configuration(settings, folder))]
     })
 }
 
-fn configuration(stand: &Stand<'_>, port: u16, folder: &str) -> String {
-    let (server, pool_size) = (stand.server_port(0), stand.scenario.pool_size);
-    let [certificate, key] = stand.certificate();
+fn configuration(settings: &Settings, folder: &str) -> String {
+    let Settings {
+        port,
+        server,
+        pool_size,
+        certificate,
+        key,
+        ..
+    } = settings;
     format!(
         r#"daemonize no
 pid_file "{folder}/odyssey.pid"

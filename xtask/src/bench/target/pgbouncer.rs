@@ -4,12 +4,14 @@ use std::fmt::Write;
 use std::process::Command;
 
 use tidegate_harness::Failure;
+use tidegate_harness::StopSignal;
 use tidegate_harness::programs;
 
 use super::Peer;
 use super::Running;
 use super::Stand;
 use super::peer;
+use crate::bench::ground::HBA;
 use crate::bench::ground::PASSWORD;
 use crate::bench::ground::PROVEN;
 use crate::bench::ground::TRUSTED;
@@ -17,11 +19,6 @@ use crate::bench::machine;
 
 /// The account that it runs as if it is started by root, which it refuses to be.
 const ACCOUNT: &str = "nobody";
-
-const HBA: &str = "\
-host all bench 127.0.0.0/8 trust
-host all login 127.0.0.0/8 scram-sha-256
-";
 
 /// Starts PgBouncer.
 ///
@@ -37,20 +34,34 @@ pub(super) fn start(stand: &Stand<'_>) -> Result<Running, Failure> {
         } else {
             &["pgbouncer.ini"]
         },
+        stop: StopSignal::Interrupt,
     };
     let version = program.and_then(machine::version).unwrap_or_default();
     let verifier = stand.ground.verifier_of(PROVEN)?;
     let users = format!("\"{TRUSTED}\" \"{PASSWORD}\"\n\"{PROVEN}\" \"{verifier}\"\n");
-    peer::start(&peer, |port, folder| {
+    peer::start(stand, &peer, |settings, folder| {
         vec![
             (
                 "pgbouncer.ini",
-                configuration(stand, port, folder, &version),
+                configuration(stand, settings.port, folder, &version),
             ),
             ("hba.conf", HBA.to_owned()),
             ("users.txt", users),
         ]
     })
+}
+
+/// Why this version of it cannot take part in a scenario, if so.
+pub(super) fn cannot(stand: &Stand<'_>) -> Option<String> {
+    if !stand.scenario.name.starts_with("prepared") {
+        return None;
+    }
+    let version = machine::version(stand.programs.pgbouncer.as_deref()?)?;
+    if has_prepared_statements(&version) {
+        return None;
+    }
+    let why = "keeps no prepared statement over a transaction; name a newer one as PGBOUNCER";
+    Some(format!("{version} {why}"))
 }
 
 fn configuration(stand: &Stand<'_>, port: u16, folder: &str, version: &str) -> String {
@@ -101,7 +112,7 @@ log_stats = 0
 }
 
 /// Since 1.21 a statement that is prepared outlives a transaction.
-pub(super) fn has_prepared_statements(version: &str) -> bool {
+fn has_prepared_statements(version: &str) -> bool {
     let number = version.split_whitespace().nth(1).unwrap_or_default();
     let mut parts = number.split('.').map(|part| part.parse().unwrap_or(0));
     let version: (u32, u32) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use tidegate_harness::Failure;
 use tidegate_harness::Folder;
+use tidegate_harness::StopSignal;
 use tidegate_harness::free_port;
 
 use super::Running;
@@ -20,7 +21,13 @@ pub(super) fn start(stand: &Stand<'_>) -> Result<Running, Failure> {
     let mut command = Command::new(&stand.programs.rig);
     command.args(["relay", "--listen", &format!("127.0.0.1:{port}")]);
     command.args(["--to", &format!("127.0.0.1:{}", stand.server_port(0))]);
-    let process = launch("the relay", command, folder.path(), port)?;
+    let process = launch(
+        "the relay",
+        command,
+        folder.path(),
+        port,
+        StopSignal::Interrupt,
+    )?;
     Ok(Running {
         process: Some(process),
         _folder: Some(folder),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tidegate_harness::DelayingRelay;
 use tidegate_harness::Failure;
 use tidegate_harness::Folder;
+use tidegate_harness::StopSignal;
 use tidegate_harness::free_port;
 use tidegate_harness::polling;
 use tidegate_harness::wire::Login;
@@ -71,7 +72,13 @@ pub(super) fn start(stand: &Stand<'_>, is_routed: bool) -> Result<Running, Failu
     fs::write(&path, text).map_err(Failure::io("write tidegate.toml"))?;
     let mut command = Command::new(&stand.programs.tidegate);
     command.arg(path).current_dir(folder.path());
-    let process = launch("tidegate", command, folder.path(), plain_port)?;
+    let process = launch(
+        "tidegate",
+        command,
+        folder.path(),
+        plain_port,
+        StopSignal::Interrupt,
+    )?;
     let routes = Routes {
         http_port,
         nearest: regions::name_of(routing.nearest()),

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use tidegate_harness::Failure;
 use tidegate_harness::Folder;
+use tidegate_harness::StopSignal;
 use tidegate_harness::free_port;
 
 use super::Running;
@@ -29,7 +30,13 @@ pub(super) fn start(stand: &Stand<'_>, workers: u32) -> Result<Running, Failure>
     let mut command = Command::new(&stand.programs.tidegate);
     command.arg(path).current_dir(folder.path());
     let [plain_port, scram_port, tls_port] = ports;
-    let process = launch("tidegate", command, folder.path(), tls_port)?;
+    let process = launch(
+        "tidegate",
+        command,
+        folder.path(),
+        tls_port,
+        StopSignal::Interrupt,
+    )?;
     Ok(Running {
         process: Some(process),
         _folder: Some(folder),
