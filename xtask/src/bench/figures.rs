@@ -1,6 +1,7 @@
 //! What was measured: samples by scenario and target, and their medians.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::target::Target;
 
@@ -75,12 +76,30 @@ impl Metric {
 /// What one measurement gave.
 pub(crate) type Sample = BTreeMap<Metric, f64>;
 
+/// What could not be measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Gap {
+    /// In which scenario.
+    pub(crate) scenario: String,
+    /// With what.
+    pub(crate) target: Target,
+    /// Why not. The first line is the reason, what follows is a log.
+    pub(crate) why: String,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scenario, target, why) = (&self.scenario, self.target.name(), &self.why);
+        write!(formatter, "{scenario} with {target}: {why}")
+    }
+}
+
 /// Everything that was measured in one run.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
     samples: BTreeMap<(String, Target), Vec<Sample>>,
     /// What could not be measured, and why.
-    pub(crate) gaps: Vec<String>,
+    pub(crate) gaps: Vec<Gap>,
 }
 
 impl Figures {

@@ -29,6 +29,7 @@ use tidegate_harness::free_port;
 use tidegate_harness::tools::on_path;
 
 use self::figures::Figures;
+use self::figures::Gap;
 use self::figures::Sample;
 use self::ground::Ground;
 use self::load::Timing;
@@ -77,6 +78,7 @@ pub(crate) fn run(options: &BenchOptions) -> Result<(), Failure> {
     let ground = Ground::prepare(&programs.rig, &sizes, replicas.max().unwrap_or(0))?;
     let fake = Fake::start(&programs.rig)?;
     let noisy = Fake::start(&programs.rig)?;
+    let machine = Machine::this(&programs, ground.cluster.binaries().major());
     let mut figures = Figures::default();
     for scenario in &scenarios {
         let stand = Stand {
@@ -88,9 +90,8 @@ pub(crate) fn run(options: &BenchOptions) -> Result<(), Failure> {
             accounts: sizes.accounts,
         };
         measure(&stand, &sizes, options, &mut figures)?;
-        say::line(&table::block(scenario, &figures));
+        say::line(&table::block(scenario, &figures, &machine));
     }
-    let machine = Machine::this(&programs, ground.cluster.binaries().major());
     report(options, &sizes, &figures, &programs, &machine)
 }
 
@@ -105,7 +106,7 @@ fn report(
     for gap in &figures.gaps {
         say::line(&format!("not measured: {gap}"));
     }
-    for (variable, program) in programs.peers() {
+    for (_, variable, program) in programs.peers() {
         if program.is_none() {
             say::line(&format!("not measured: what {variable} would name"));
         }
@@ -165,11 +166,10 @@ fn measure(
             continue;
         }
         if let Some(why) = target.cannot(stand) {
-            let gap = format!("{} with {}: {why}", scenario.name, target.name());
-            figures.gaps.push(gap);
+            figures.gaps.push(gap(scenario, target, why));
             continue;
         }
-        running.push((target, target.start(stand)?));
+        start(target, stand, figures, &mut running)?;
     }
     for round in 0..sizes.rounds {
         if round > 0 {
@@ -177,7 +177,7 @@ fn measure(
             running.rotate_left(1);
             if scenario.idle > 0 {
                 // What the crowd of the last round gave back would be used again by this one's.
-                restart(&mut running, stand)?;
+                restart(&mut running, stand, figures)?;
             }
         }
         keep_those_that_work(&mut running, stand, sizes, figures, |place| {
@@ -194,10 +194,31 @@ fn measure(
     Ok(())
 }
 
-fn restart(running: &mut Vec<(Target, Running)>, stand: &Stand<'_>) -> Result<(), Failure> {
+fn restart(
+    running: &mut Vec<(Target, Running)>,
+    stand: &Stand<'_>,
+    figures: &mut Figures,
+) -> Result<(), Failure> {
     let targets: Vec<Target> = running.drain(..).map(|(target, _)| target).collect();
     for target in targets {
-        running.push((target, target.start(stand)?));
+        start(target, stand, figures, running)?;
+    }
+    Ok(())
+}
+
+/// Starts a target. One that does not start is left out, if it is not ours.
+fn start(
+    target: Target,
+    stand: &Stand<'_>,
+    figures: &mut Figures,
+    running: &mut Vec<(Target, Running)>,
+) -> Result<(), Failure> {
+    match target.start(stand) {
+        Ok(place) => running.push((target, place)),
+        Err(failure) if target.is_ours() => return Err(failure),
+        Err(failure) => figures
+            .gaps
+            .push(gap(stand.scenario, target, failure.to_string())),
     }
     Ok(())
 }
@@ -216,20 +237,27 @@ fn keep_those_that_work(
         match measure(place) {
             Ok(sample) => figures.add(name, *target, sample),
             Err(failure) => {
-                let (target_name, log) = (target.name(), place.log());
-                let gap = format!("{name} with {target_name}: {failure}\n{log}");
-                failed.push((*target, gap));
+                let why = format!("{failure}\n{}", place.log());
+                failed.push(gap(stand.scenario, *target, why));
             },
         }
     }
-    for (target, gap) in failed {
-        if sizes.extent == Extent::Smoke && target.is_ours() {
-            return Err(Failure::Unexpected(gap));
+    for gap in failed {
+        if sizes.extent == Extent::Smoke && gap.target.is_ours() {
+            return Err(Failure::Unexpected(gap.to_string()));
         }
+        running.retain(|(other, _)| *other != gap.target);
         figures.gaps.push(gap);
-        running.retain(|(other, _)| *other != target);
     }
     Ok(())
+}
+
+fn gap(scenario: &Scenario, target: Target, why: String) -> Gap {
+    Gap {
+        scenario: scenario.name.clone(),
+        target,
+        why,
+    }
 }
 
 fn measure_once(stand: &Stand<'_>, place: &Running, sizes: &Sizes) -> Result<Sample, Failure> {

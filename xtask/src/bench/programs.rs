@@ -12,6 +12,7 @@ use tidegate_harness::tools::on_path;
 
 use super::options::BenchOptions;
 use super::options::Extent;
+use super::target::Target;
 use crate::install;
 use crate::say;
 
@@ -60,13 +61,13 @@ impl Programs {
     }
 
     /// Every peer, with the variable that names its program.
-    pub(crate) fn peers(&self) -> [(&'static str, Option<&Path>); 5] {
+    pub(crate) fn peers(&self) -> [(Target, &'static str, Option<&Path>); 5] {
         [
-            ("PGBOUNCER", self.pgbouncer.as_deref()),
-            ("ODYSSEY", self.odyssey.as_deref()),
-            ("PGCAT", self.pgcat.as_deref()),
-            ("PGDOG", self.pgdog.as_deref()),
-            ("PG_DOORMAN", self.pg_doorman.as_deref()),
+            (Target::PgBouncer, "PGBOUNCER", self.pgbouncer.as_deref()),
+            (Target::Odyssey, "ODYSSEY", self.odyssey.as_deref()),
+            (Target::PgCat, "PGCAT", self.pgcat.as_deref()),
+            (Target::PgDog, "PGDOG", self.pgdog.as_deref()),
+            (Target::PgDoorman, "PG_DOORMAN", self.pg_doorman.as_deref()),
         ]
     }
 }

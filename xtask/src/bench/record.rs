@@ -65,13 +65,14 @@ fn document(figures: &Figures, sizes: &Sizes, machine: &Machine) -> Value {
             })
         })
         .collect();
+    let gaps: Vec<String> = figures.gaps.iter().map(ToString::to_string).collect();
     json!({
         "machine": machine.description(),
         "rounds": sizes.rounds,
         "seconds": sizes.seconds,
         "scenarios": scenarios,
         "goals": goals,
-        "not_measured": figures.gaps,
+        "not_measured": gaps,
     })
 }
 

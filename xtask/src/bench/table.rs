@@ -3,12 +3,13 @@
 use std::fmt::Write;
 
 use super::figures::Figures;
+use super::machine::Machine;
 use super::regions::Routing;
 use super::scenario::Scenario;
 use super::target::Target;
 
 /// The block of one scenario.
-pub(crate) fn block(scenario: &Scenario, figures: &Figures) -> String {
+pub(crate) fn block(scenario: &Scenario, figures: &Figures, machine: &Machine) -> String {
     let (columns, lead) = (scenario.shape.columns(), scenario.shape.lead());
     let clients = scenario.clients + scenario.idle;
     let (name, about) = (&scenario.name, scenario.about);
@@ -39,7 +40,15 @@ pub(crate) fn block(scenario: &Scenario, figures: &Figures) -> String {
             let more = figures.difference(&scenario.name, target, Target::Unrouted, lead);
             write!(text, "{:>20}", shown(more)).ok();
         }
+        if let Some(version) = machine.version_of(target) {
+            write!(text, "  {version}").ok();
+        }
         text.push('\n');
+    }
+    let gaps = figures.gaps.iter().filter(|gap| gap.scenario == *name);
+    for gap in gaps {
+        let why = gap.why.lines().next().unwrap_or_default();
+        writeln!(text, "{:<12}{:>12}  {why}", gap.target.name(), "-").ok();
     }
     text
 }
@@ -57,6 +66,39 @@ pub(crate) fn shown(value: Option<f64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::figures::Gap;
+    use crate::bench::figures::Metric;
+    use crate::bench::figures::Sample;
+
+    #[test]
+    fn a_peer_is_shown_with_its_version_or_with_the_reason_why_it_was_not_measured() {
+        let scenario = Scenario::new("simple-32", "one Query", 32);
+        let mut figures = Figures::default();
+        for target in [Target::Tidegate1, Target::PgCat] {
+            let sample = Sample::from([(Metric::Cpu, 11.0)]);
+            figures.add("simple-32", target, sample);
+        }
+        for name in ["simple-32", "simple-1"] {
+            figures.gaps.push(Gap {
+                scenario: name.to_owned(),
+                target: Target::PgDog,
+                why: format!("it refuses {name}\nand logs why"),
+            });
+        }
+        let machine = Machine::of_peers(vec![(Target::PgCat, "pgcat 1.3.0".to_owned())]);
+        let text = block(&scenario, &figures, &machine);
+        let line = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap();
+        assert!(line("pgcat ").ends_with("  pgcat 1.3.0"), "{text}");
+        assert!(line("tidegate-1 ").ends_with('-'), "{text}");
+        assert!(
+            line("pgdog ").ends_with(" -  it refuses simple-32"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("logs why") && !text.contains("simple-1\n"),
+            "{text}"
+        );
+    }
 
     #[test]
     fn a_number_is_shown_with_the_digits_that_count() {
