@@ -19,7 +19,9 @@ const PARAMETERS: &[u8] = b"t\0\0\0\x0a\0\x01\0\0\0\x17";
 const USUAL: &[u8] = b"SELECT abalance";
 
 /// What a server reports of itself when a client has logged in.
-const REPORTED: [(&str, &str); 10] = [
+const REPORTED: [(&str, &str); 11] = [
+    // Poolers count on it: every server since PostgreSQL 9.0 sends it.
+    ("application_name", ""),
     ("server_version", "16.0"),
     ("server_encoding", "UTF8"),
     ("client_encoding", "UTF8"),
@@ -150,7 +152,7 @@ mod tests {
     fn every_answer_is_whole_messages() {
         let mut output = Vec::new();
         welcome(&mut output);
-        assert_eq!(tags(&output), "RSSSSSSSSSSKZ");
+        assert_eq!(tags(&output), "RSSSSSSSSSSSKZ");
         output.clear();
         assert_eq!(answer(b'Q', b"SELECT 1\0", &mut output), None);
         assert_eq!(tags(&output), "TDCZ");
