@@ -47,10 +47,16 @@ pub(crate) fn block(scenario: &Scenario, figures: &Figures, machine: &Machine) -
     }
     let gaps = figures.gaps.iter().filter(|gap| gap.scenario == *name);
     for gap in gaps {
-        let why = gap.why.lines().next().unwrap_or_default();
-        writeln!(text, "{:<12}{:>12}  {why}", gap.target.name(), "-").ok();
+        let (target, why) = (gap.target.name(), reason(&gap.why));
+        writeln!(text, "{target:<12}{:>12}  {why}", "-").ok();
     }
     text
+}
+
+/// What a program said went wrong, if it did; else the first line.
+fn reason(why: &str) -> &str {
+    let said = why.lines().find_map(|line| line.strip_prefix("error: "));
+    said.or_else(|| why.lines().next()).unwrap_or_default()
 }
 
 /// Three digits that count, and no more.
@@ -98,6 +104,14 @@ mod tests {
             !text.contains("logs why") && !text.contains("simple-1\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn the_reason_is_what_a_program_said_and_not_how_it_was_started() {
+        let why = "load --clients 32 ended with exit status: 1:\nerror: refused\nand its log";
+        assert_eq!(reason(why), "refused");
+        assert_eq!(reason("it is too old\nand its log"), "it is too old");
+        assert_eq!(reason(""), "");
     }
 
     #[test]
