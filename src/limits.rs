@@ -274,9 +274,13 @@ pub const WIND_UP_PAUSES: [Duration; 5] = [
     Duration::from_secs(20),
 ];
 
-/// How much a server that nobody has any more may say until it ends. What it would say beyond that finds the
-/// connection closed, which ends it too.
-pub const WIND_UP_BYTES_MAX: u64 = 16 << 20;
+/// How much a server that nobody has any more may say until it ends, in bytes. What it would say beyond that
+/// finds the connection closed, which ends it too.
+pub const WIND_UP_BYTES_MAX: usize = 16 << 20;
+
+/// How many such servers a pool may have. Others are canceled once, and their connections closed: whether
+/// they end is between them and their clients' statements.
+pub const WIND_UPS_PER_POOL_COUNT_MAX: u32 = 64;
 
 /// How long a server that has answered a round of the pooler's own has to begin with what its client
 /// asked for, before a cancel request for that is sent.

@@ -117,6 +117,8 @@ pub struct Pool {
     pub(super) connecting: Cell<u32>,
     /// Servers that are asked whether they live.
     pub(super) checking: Cell<u32>,
+    /// Servers that are none of the pool's any more, and may be running something still.
+    pub(super) winding_up: Cell<u32>,
     pub(super) outage: RefCell<Option<Outage>>,
     /// The tasks that open servers, some of which may have ended.
     pub(super) openings: RefCell<Vec<AbortHandle>>,
@@ -251,6 +253,7 @@ impl Pool {
             opened: Cell::new(0),
             connecting: Cell::new(0),
             checking: Cell::new(0),
+            winding_up: Cell::new(0),
             outage: RefCell::default(),
             openings: RefCell::default(),
             reconnects: Cell::new(0),

@@ -4,53 +4,128 @@
 //! A server notices the end of its connection only when it reads or writes, and forgets a cancel request
 //! that comes before it has read what it is to do. So one request is not enough: whatever came after it
 //! would run to its end, with all its locks. Only the end that the server makes says that it is over.
+//!
+//! What stands behind a canceled round is not to be carried out: a server that owes several finds the
+//! connection closed as soon as it has said something.
 
+use std::future::Future;
 use std::future::poll_fn;
-use std::io;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
+use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::sleep;
 
+use crate::limits::CANCEL_AFTER_OWN_ROUND;
 use crate::limits::WIND_UP_BYTES_MAX;
 use crate::limits::WIND_UP_PAUSES;
+use crate::limits::WIND_UPS_PER_POOL_COUNT_MAX;
 use crate::net::Socket;
 use crate::pool::Pool;
 use crate::pool::Server;
+use crate::pool::ServerCard;
 use crate::pool::cancel;
 
-/// Ends a server that its pool has forgotten, in a task of its own. It counts nowhere any more.
+/// Ends a server that its pool has forgotten, in a task of its own.
 pub(super) fn begin(pool: &Rc<Pool>, server: Server) {
+    let said_max = match server.ledger.rounds_owed() {
+        0 | 1 => WIND_UP_BYTES_MAX,
+        _ => 0,
+    };
     let Server {
         card, mut socket, ..
     } = server;
-    let pool = Rc::clone(pool);
+    // What is not sent at once is when the socket is read.
+    let mut context = Context::from_waker(Waker::noop());
+    drop(socket.poll_shutdown(&mut context));
+    let Some(counted) = Counted::of(pool) else {
+        return cancel::send(pool, &card, ());
+    };
     tokio::task::spawn_local(async move {
-        let mut left = WIND_UP_BYTES_MAX;
-        for pause in WIND_UP_PAUSES {
-            let is_told = cancel::request(&pool, &card).await;
-            let ended = timeout(pause, until_ended(&mut socket, &mut left)).await;
-            if ended.is_ok() || !is_told {
-                return;
-            }
-        }
-        tracing::info!(
-            tenant = pool.tenant.name(),
-            process_id = card.key.process_id,
-            "a server that nobody has any more runs on, though it was canceled"
-        );
+        wind_up(&counted.0, &card, socket, said_max).await;
     });
 }
 
-/// Sends the end of the stream, and reads what the server still says until it ends the connection too,
-/// until that is broken, or until too much was said.
-async fn until_ended(socket: &mut Socket, left: &mut u64) -> io::Result<()> {
-    poll_fn(|context| socket.poll_shutdown(context)).await?;
-    let mut chunk = [0; 4096];
-    loop {
-        let count = poll_fn(|context| socket.poll_read(context, &mut chunk)).await?;
-        *left = left.saturating_sub(count as u64);
-        if count == 0 || *left == 0 {
-            return Ok(());
+async fn wind_up(pool: &Pool, card: &ServerCard, mut socket: Socket, said_max: usize) {
+    let mut said = 0;
+    for pause in WIND_UP_PAUSES {
+        let canceled = cancel_and_pause(pool, card, pause);
+        let ended = until_ended(&mut socket, &mut said, said_max, canceled).await;
+        if ended == Ended::Yes {
+            drop(socket);
+            if said > said_max {
+                // It turns to what comes next, if that was not canceled already.
+                sleep(CANCEL_AFTER_OWN_ROUND).await;
+                cancel::request(pool, card).await;
+            }
+            return;
         }
+    }
+    tracing::info!(
+        tenant = pool.tenant.name(),
+        process_id = card.key.process_id,
+        "a server that nobody has any more runs on, though it was canceled"
+    );
+}
+
+async fn cancel_and_pause(pool: &Pool, card: &ServerCard, pause: Duration) {
+    // One that does not arrive is repeated like one that comes too early.
+    cancel::request(pool, card).await;
+    sleep(pause).await;
+}
+
+/// Whether a connection is over: the server has made an end, it is broken, or too much was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Yes,
+    NotYet,
+}
+
+/// Waits until a connection is over, or for `other` if that comes before. Counts in `said` what the server
+/// says meanwhile, which may be `said_max` bytes.
+async fn until_ended(
+    socket: &mut Socket,
+    said: &mut usize,
+    said_max: usize,
+    other: impl Future<Output = ()>,
+) -> Ended {
+    let mut other = pin!(other);
+    let mut chunk = [0; 4096];
+    poll_fn(|context| {
+        // Under TLS there may be no room for it before the server has been heard.
+        drop(socket.poll_shutdown(context));
+        while let Poll::Ready(read) = socket.poll_read(context, &mut chunk) {
+            let count = read.unwrap_or(0);
+            *said += count;
+            if count == 0 || *said > said_max {
+                return Poll::Ready(Ended::Yes);
+            }
+        }
+        other.as_mut().poll(context).map(|()| Ended::NotYet)
+    })
+    .await
+}
+
+/// One more server of a pool is wound up, until this is dropped.
+struct Counted(Rc<Pool>);
+
+impl Counted {
+    /// `None` if there are too many already.
+    fn of(pool: &Rc<Pool>) -> Option<Self> {
+        let count = pool.winding_up.get();
+        (count < WIND_UPS_PER_POOL_COUNT_MAX).then(|| {
+            pool.winding_up.set(count + 1);
+            Self(Rc::clone(pool))
+        })
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let count = self.0.winding_up.get();
+        self.0.winding_up.set(count.saturating_sub(1));
     }
 }

@@ -55,6 +55,25 @@ fn a_query_that_its_server_reads_only_after_the_cancel_request_does_not_run_on()
     let signaled = || pending_signals(&server) != 0;
     polling::until_true("a signal for the server", LIMIT, signaled).unwrap();
     signal("-CONT", &server);
+    until_gone(&pooled, &server);
+}
+
+#[test]
+fn what_a_client_that_vanishes_had_said_behind_its_query_does_not_run_on_either() {
+    let Some(pooled) = PooledDatabase::start(pool_of(1)).unwrap() else {
+        return;
+    };
+    let _lock = Lock::hold(&pooled);
+    let mut vanishing = pooled.connect().unwrap();
+    let server = vanishing.query("select pg_backend_pid()").unwrap();
+    let both = [wire::query(WAITS).unwrap(), wire::query(WAITS).unwrap()];
+    vanishing.send(&both.concat()).unwrap();
+    until_waiting(&pooled, "1");
+    drop(vanishing);
+    until_gone(&pooled, &server);
+}
+
+fn until_gone(pooled: &PooledDatabase, server: &str) {
     let sql = format!("select count(*) from pg_stat_activity where pid = {server}");
     let has_gone = || pooled.admin(&sql).unwrap() == "0";
     polling::until_true("the end of the server", LIMIT, has_gone).unwrap();

@@ -1,6 +1,7 @@
 //! Whose the replies are that a ledger waits for.
 
 use super::copy::Copy;
+use super::entry::Entry;
 use super::entry::Owner;
 use super::entry::Verdict;
 use super::ledger::Doubt;
@@ -11,6 +12,13 @@ impl Ledger {
     #[inline]
     pub fn is_busy(&self) -> bool {
         !self.owed.is_empty()
+    }
+
+    /// How many rounds are owed whose end was sent: an error in one does not keep the server from the
+    /// next.
+    pub fn rounds_owed(&self) -> usize {
+        let is_end = |entry: &&Entry| entry.awaited.is_ended_by_ready();
+        self.owed.iter().filter(is_end).count()
     }
 
     /// Whether something is owed, and nothing about it is out of the ordinary: no COPY, no doubt.

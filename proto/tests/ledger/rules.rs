@@ -339,3 +339,19 @@ fn a_cancel_finds_something_only_while_something_is_owed() {
     assert!(held(">Q").0.is_busy());
     assert!(!held(">Q <CZT").0.is_busy());
 }
+
+#[test]
+fn a_round_is_owed_once_its_end_was_sent() {
+    let mut ledger = Ledger::new();
+    for (tag, rounds) in [
+        (b'P', 0),
+        (b'B', 0),
+        (b'E', 0),
+        (b'S', 1),
+        (b'Q', 2),
+        (b'B', 2),
+    ] {
+        ledger.sent(tag, Owner::Client).unwrap();
+        assert_eq!(ledger.rounds_owed(), rounds, "{}", tag as char);
+    }
+}
