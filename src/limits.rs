@@ -263,9 +263,7 @@ pub const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a cancel request may take to be delivered.
 pub const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a server that nobody has any more may take to end, after each cancel request. One that has
-/// not read yet what it is to do forgets a cancel request; the last pause is for what cannot be canceled
-/// at once.
+/// How long a server that nobody has any more may take to end, after each cancel request.
 pub const WIND_UP_PAUSES: [Duration; 5] = [
     Duration::from_millis(50),
     Duration::from_millis(200),
@@ -278,8 +276,7 @@ pub const WIND_UP_PAUSES: [Duration; 5] = [
 /// finds the connection closed, which ends it too.
 pub const WIND_UP_BYTES_MAX: usize = 16 << 20;
 
-/// How many such servers a pool may have. Others are canceled once, and their connections closed: whether
-/// they end is between them and their clients' statements.
+/// How many such servers a pool may have. Others are canceled once, and their connections closed.
 pub const WIND_UPS_PER_POOL_COUNT_MAX: u32 = 64;
 
 /// How long a server that has answered a round of the pooler's own has to begin with what its client
