@@ -21,7 +21,7 @@ use crate::session::statements::Translation;
 use crate::session::view::View;
 use crate::sql;
 use crate::sql::Leaves;
-use crate::sql::Sign;
+use crate::sql::PlaceNumber;
 use crate::telemetry::Count;
 
 impl View<'_> {
@@ -41,14 +41,18 @@ impl View<'_> {
     }
 
     /// The same of a `Query` that is not known to leave nothing behind.
-    fn read_query(&mut self, message: &Message<'_>, sign: Option<Sign>) -> Option<Statement> {
-        let Some(sign) = sign else {
+    fn read_query(
+        &mut self,
+        message: &Message<'_>,
+        place: Option<PlaceNumber>,
+    ) -> Option<Statement> {
+        let Some(place) = place else {
             return self.begin_reading(StatementText::query, message);
         };
         let mut familiar = self.client.pool.familiar.borrow_mut();
         Some(Statement {
             is_named: false,
-            leaves: familiar.read(message.body, sign, self.client),
+            leaves: familiar.read(message.body, place, self.client),
         })
     }
 
@@ -160,8 +164,8 @@ impl View<'_> {
         if found.is_some_and(|found| found.is_ok()) {
             self.conversation.leaves_nothing_behind(self.client);
         } else {
-            let sign = found.and_then(Result::err);
-            if !self.reads_query(server, message, edits, sign)? {
+            let place = found.and_then(Result::err);
+            if !self.reads_query(server, message, edits, place)? {
                 return self.wait_for_names(server, message, edits);
             }
         }
@@ -178,9 +182,9 @@ impl View<'_> {
         server: &mut Server,
         message: &Message<'a>,
         edits: &mut Edits<'a>,
-        sign: Option<Sign>,
+        place: Option<PlaceNumber>,
     ) -> Result<bool, Violation> {
-        let statement = self.read_query(message, sign);
+        let statement = self.read_query(message, place);
         if let Some(statement) = &statement {
             // Behind what is under way nobody can tell how the block stands.
             let leaves = &statement.leaves;
