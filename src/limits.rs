@@ -151,8 +151,10 @@ pub const STATEMENT_BYTES_MAX: usize = 32 * 1024;
 /// Texts that a pool knows to leave nothing behind, and the longest that it keeps, in bytes.
 pub const FAMILIAR_TEXTS_COUNT_MAX: usize = 16;
 
-/// See above: longer ones are few, and take long to carry out.
+/// See above: longer ones are few.
 pub const FAMILIAR_TEXT_BYTES_MAX: usize = 1024;
+/// How many numbers of such a text may be others.
+pub const FAMILIAR_NUMBERS_COUNT_MAX: usize = 16;
 
 /// Named statements that one client may have and take from server to server; more keep its server.
 pub const CLIENT_STATEMENTS_COUNT_MAX: usize = 16 * 1024;
@@ -272,8 +274,7 @@ pub const WIND_UP_PAUSES: [Duration; 5] = [
     Duration::from_secs(20),
 ];
 
-/// How much a server that nobody has any more may say until it ends, in bytes. What it would say beyond that
-/// finds the connection closed, which ends it too.
+/// How much a server that nobody has any more may say until it ends, in bytes; then its connection is closed.
 pub const WIND_UP_BYTES_MAX: usize = 16 << 20;
 
 /// How many such servers a pool may have. Others are canceled once, and their connections closed.

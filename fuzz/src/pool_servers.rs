@@ -26,6 +26,7 @@ use tidegate_proto::fields::CancelKey;
 use tidegate_proto::frontend::tag;
 use tidegate_proto::sqlstate::SqlState;
 use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
 use tokio::io::AsyncWriteExt;
 use tokio::io::DuplexStream;
 use tokio::io::ReadBuf;
@@ -262,7 +263,12 @@ impl Far {
         loop {
             let mut buffer = ReadBuf::new(&mut bytes);
             let polled = Pin::new(&mut self.stream).poll_read(&mut context, &mut buffer);
-            if polled.is_pending() || buffer.filled().is_empty() {
+            if polled.is_pending() {
+                break;
+            }
+            if buffer.filled().is_empty() {
+                // Whoever is told that nobody is there ends as well.
+                drop(Pin::new(&mut self.stream).poll_shutdown(&mut context));
                 break;
             }
             self.heard.extend_from_slice(buffer.filled());

@@ -305,10 +305,11 @@ impl Pool {
         (self.queue.len(), self.queue.first_since())
     }
 
-    /// Whether it has no client and no server: it can be forgotten.
+    /// Whether it has no client and no server, nor one that is being wound up: it can be forgotten.
     pub fn is_unused(&self) -> bool {
+        let servers = self.opened.get() + self.winding_up.get();
         // Clients that wait for a replica's server belong to the primary's pool.
-        self.clients.get() == 0 && self.opened.get() == 0 && self.queue.is_empty()
+        self.clients.get() == 0 && servers == 0 && self.queue.is_empty()
     }
 
     /// Servers that are connected.

@@ -15,7 +15,6 @@ use std::rc::Rc;
 use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
-use std::time::Duration;
 
 use tokio::time::sleep;
 
@@ -31,10 +30,7 @@ use crate::pool::cancel;
 
 /// Ends a server that its pool has forgotten, in a task of its own.
 pub(super) fn begin(pool: &Rc<Pool>, server: Server) {
-    let said_max = match server.ledger.rounds_owed() {
-        0 | 1 => WIND_UP_BYTES_MAX,
-        _ => 0,
-    };
+    let rounds = server.ledger.rounds_owed();
     let Server {
         card, mut socket, ..
     } = server;
@@ -45,24 +41,34 @@ pub(super) fn begin(pool: &Rc<Pool>, server: Server) {
         return cancel::send(pool, &card, ());
     };
     tokio::task::spawn_local(async move {
-        wind_up(&counted.0, &card, socket, said_max).await;
+        wind_up(&counted.0, &card, socket, rounds).await;
     });
 }
 
-async fn wind_up(pool: &Pool, card: &ServerCard, mut socket: Socket, said_max: usize) {
+async fn wind_up(pool: &Pool, card: &ServerCard, mut socket: Socket, rounds: usize) {
+    let said_max = if rounds > 1 { 0 } else { WIND_UP_BYTES_MAX };
     let mut said = 0;
     for pause in WIND_UP_PAUSES {
-        let canceled = cancel_and_pause(pool, card, pause);
-        let ended = until_ended(&mut socket, &mut said, said_max, canceled).await;
-        if ended == Ended::Yes {
-            drop(socket);
-            if said > said_max {
-                // It turns to what comes next, if that was not canceled already.
-                sleep(CANCEL_AFTER_OWN_ROUND).await;
-                cancel::request(pool, card).await;
-            }
-            return;
+        // Whatever becomes of the connection, which may be broken between us only, what has begun arrives.
+        // One that does not is repeated like one that comes too early.
+        let mut request = pin!(cancel::request(pool, card));
+        let ended = until_ended(&mut socket, &mut said, said_max, request.as_mut()).await;
+        let is_sent = ended.is_ok();
+        if !is_sent {
+            request.await;
         }
+        if is_sent
+            && until_ended(&mut socket, &mut said, said_max, sleep(pause))
+                .await
+                .is_ok()
+        {
+            continue;
+        }
+        drop(socket);
+        if said > said_max {
+            cancel_what_follows(pool, card, rounds.saturating_sub(1)).await;
+        }
+        return;
     }
     tracing::info!(
         tenant = pool.tenant.name(),
@@ -71,27 +77,30 @@ async fn wind_up(pool: &Pool, card: &ServerCard, mut socket: Socket, said_max: u
     );
 }
 
-async fn cancel_and_pause(pool: &Pool, card: &ServerCard, pause: Duration) {
-    // One that does not arrive is repeated like one that comes too early.
-    cancel::request(pool, card).await;
-    sleep(pause).await;
+/// A server turns to what it owes next, unless it has noticed that the connection is closed.
+async fn cancel_what_follows(pool: &Pool, card: &ServerCard, rounds: usize) {
+    let pauses = [CANCEL_AFTER_OWN_ROUND].into_iter().chain(WIND_UP_PAUSES);
+    for pause in pauses.take(rounds.min(CANCELED_BLINDLY_COUNT_MAX)) {
+        sleep(pause).await;
+        cancel::request(pool, card).await;
+    }
 }
 
-/// Whether a connection is over: the server has made an end, it is broken, or too much was said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ended {
-    Yes,
-    NotYet,
-}
+/// Of a server whose end nobody sees any more, so many rounds are canceled.
+const CANCELED_BLINDLY_COUNT_MAX: usize = 4;
 
-/// Waits until a connection is over, or for `other` if that comes before. Counts in `said` what the server
+/// A connection is over: the server has made an end, it is broken, or too much was said.
+#[derive(Debug)]
+struct Ended;
+
+/// Waits for `other`, or until a connection is over if that comes before. Counts in `said` what the server
 /// says meanwhile, which may be `said_max` bytes.
-async fn until_ended(
+async fn until_ended<T>(
     socket: &mut Socket,
     said: &mut usize,
     said_max: usize,
-    other: impl Future<Output = ()>,
-) -> Ended {
+    other: impl Future<Output = T>,
+) -> Result<T, Ended> {
     let mut other = pin!(other);
     let mut chunk = [0; 4096];
     poll_fn(|context| {
@@ -101,10 +110,10 @@ async fn until_ended(
             let count = read.unwrap_or(0);
             *said += count;
             if count == 0 || *said > said_max {
-                return Poll::Ready(Ended::Yes);
+                return Poll::Ready(Err(Ended));
             }
         }
-        other.as_mut().poll(context).map(|()| Ended::NotYet)
+        other.as_mut().poll(context).map(Ok)
     })
     .await
 }

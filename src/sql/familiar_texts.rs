@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::ops::Range;
 
+use crate::limits::FAMILIAR_NUMBERS_COUNT_MAX;
 use crate::limits::FAMILIAR_TEXT_BYTES_MAX;
 use crate::limits::FAMILIAR_TEXTS_COUNT_MAX;
 use crate::sql::Leaves;
@@ -79,7 +80,9 @@ impl Place {
         self.body.extend_from_slice(body);
         self.numbers.clear();
         if numbers::can_be_told(body) {
-            self.numbers.extend(numbers::of(body));
+            // Behind these each text is its own.
+            self.numbers
+                .extend(numbers::of(body).take(FAMILIAR_NUMBERS_COUNT_MAX));
         }
     }
 

@@ -196,7 +196,7 @@ impl<S: Session> Sink for Reading<'_, S> {
     }
 
     fn reads_texts(&self) -> bool {
-        self.reader.place == Place::Do || self.reader.call.is_some()
+        matches!(self.reader.place, Place::Do | Place::Parameter) || self.reader.call.is_some()
     }
 }
 
@@ -216,8 +216,9 @@ impl Reader {
                 self.effects.pins |= self.place == Place::Do && mark == b'\\';
             },
             Token::TextWord(word) => {
-                self.effects.pins |= self.place == Place::Do
-                    && (is_state_anywhere(word) || is_one_of(word, &STATE_IN_CODE));
+                let is_in_code = self.place == Place::Do;
+                self.effects.pins |= is_temporary_schema(word)
+                    || is_in_code && (is_state_anywhere(word) || is_one_of(word, &STATE_IN_CODE));
             },
             Token::Name(name) => {
                 // `U&"…"` may spell any name.
@@ -243,6 +244,8 @@ impl Reader {
             Place::Set if is_one_of(word, &OF_THE_TRANSACTION) && !is_name => Place::Inside,
             Place::Set | Place::SetSession | Place::Reset => self.parameter_begins(word, is_name),
             Place::Parameter => {
+                // Whatever is made while that comes first in `search_path` is temporary.
+                self.effects.pins |= is_temporary_schema(word);
                 self.parameter.word(word, is_name);
                 Place::Parameter
             },
@@ -422,7 +425,7 @@ const WITHIN: Filter = Filter::of(&[
         "uescape",
     ],
     // See `is_state_anywhere`; longer ones are never ruled out.
-    &["pg_temp"],
+    &["pg_temp", "setseed"],
 ]);
 
 /// Commands after which the client must stay. What a procedure does is not known.
@@ -483,5 +486,13 @@ fn is_state_anywhere(word: &[u8]) -> bool {
         let start = word.get(..prefix.len());
         start.is_some_and(|start| is(start, prefix))
     };
-    begins("pg_advisory_lock") || begins("pg_try_advisory_lock") || is(word, "pg_temp")
+    begins("pg_advisory_lock")
+        || begins("pg_try_advisory_lock")
+        || is_temporary_schema(word)
+        || is(word, "setseed")
+}
+
+/// The schema of a session's temporary objects.
+fn is_temporary_schema(word: &[u8]) -> bool {
+    is(word, "pg_temp")
 }

@@ -110,7 +110,7 @@ const HARMLESS: [&str; 37] = [
     "create function f() returns int language sql as 'select 1; set a = 1'",
 ];
 
-const PINNING: [&str; 38] = [
+const PINNING: [&str; 44] = [
     "SELECT U&\"set!005fconfig\" UESCAPE '!' ('a.b', '1', false)",
     "SET U&\"a!0062\" UESCAPE '!' = 1",
     "DO E'begin perform s\\x65t_config(''a.b'', ''1'', false); end'",
@@ -128,6 +128,12 @@ const PINNING: [&str; 38] = [
     "create or replace temporary view v as select 1",
     "create local temp table t (a int)",
     "CREATE TABLE pg_temp.t (a int)",
+    "SET search_path = pg_temp, public",
+    "SET search_path TO \"pg_temp\"",
+    "SET search_path TO 'pg_temp', 'public'",
+    "SET SCHEMA 'pg_temp'",
+    "SELECT set_config('search_path', 'pg_temp, public', false)",
+    "SELECT setseed(0.5)",
     "SELECT 1 INTO TEMPORARY t",
     "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
     "SELECT pg_advisory_lock(1)",

@@ -1,7 +1,14 @@
 //! What becomes of the query of a client that is not there any more.
 
 use std::fs;
+use std::io;
+use std::net::Shutdown;
+use std::net::TcpListener;
+use std::net::TcpStream;
 use std::process::Command;
+use std::sync::mpsc;
+use std::sync::mpsc::Receiver;
+use std::thread;
 
 use tidegate_harness::PooledDatabase;
 use tidegate_harness::PoolerConfig;
@@ -11,6 +18,7 @@ use tidegate_harness::wire;
 use crate::LIMIT;
 use crate::Lock;
 use crate::WAITS;
+use crate::begin_to_wait;
 use crate::pool_of;
 use crate::until_waiting;
 
@@ -71,6 +79,45 @@ fn what_a_client_that_vanishes_had_said_behind_its_query_does_not_run_on_either(
     until_waiting(&pooled, "1");
     drop(vanishing);
     until_gone(&pooled, &server);
+}
+
+#[test]
+fn what_runs_is_cancelled_though_the_way_to_the_server_has_broken_and_it_knows_nothing_of_that() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let configure = |config: &mut PoolerConfig| {
+        config.endpoint_port = Some(port);
+        config.pool = "pool_size = 1".to_owned();
+    };
+    let Some(pooled) = PooledDatabase::start(configure).unwrap() else {
+        return;
+    };
+    let ways = pass_on(listener, pooled.database.port);
+    let _lock = Lock::hold(&pooled);
+    let mut client = pooled.connect().unwrap();
+    begin_to_wait(&pooled, &mut client);
+    let (to_pooler, _to_server) = ways.recv().unwrap();
+    to_pooler.shutdown(Shutdown::Both).unwrap();
+    until_waiting(&pooled, "0");
+}
+
+/// Passes on to Postgres, and gives out both ends of each way: a server hears nothing of the end of its own.
+fn pass_on(listener: TcpListener, server_port: u16) -> Receiver<(TcpStream, TcpStream)> {
+    let (sender, ways) = mpsc::channel();
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let mut server = TcpStream::connect(("127.0.0.1", server_port)).unwrap();
+            let [mut from_server, to_server] = [(); 2].map(|()| server.try_clone().unwrap());
+            let [mut to_client, way] = [(); 2].map(|()| client.try_clone().unwrap());
+            sender.send((way, to_server)).ok();
+            thread::spawn(move || io::copy(&mut client, &mut server));
+            thread::spawn(move || {
+                io::copy(&mut from_server, &mut to_client).ok();
+                to_client.shutdown(Shutdown::Both).ok();
+            });
+        }
+    });
+    ways
 }
 
 fn until_gone(pooled: &PooledDatabase, server: &str) {
