@@ -266,13 +266,10 @@ pub const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 pub const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a server that nobody has any more may take to end, after each cancel request.
-pub const WIND_UP_PAUSES: [Duration; 5] = [
-    Duration::from_millis(50),
-    Duration::from_millis(200),
-    Duration::from_secs(1),
-    Duration::from_secs(5),
-    Duration::from_secs(20),
-];
+pub const WIND_UP_PAUSES_MILLIS: [u64; 5] = [50, 200, 1000, 5000, 20_000];
+
+/// Of one whose end nobody sees, as its connection is closed, so many further rounds are canceled.
+pub const WIND_UP_ROUNDS_COUNT_MAX: usize = 4;
 
 /// How much a server that nobody has any more may say until it ends, in bytes; then its connection is closed.
 pub const WIND_UP_BYTES_MAX: usize = 16 << 20;

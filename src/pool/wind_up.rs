@@ -8,19 +8,20 @@
 //! What stands behind a canceled round is not to be carried out: a server that owes several finds the
 //! connection closed as soon as it has said something.
 
-use std::future::Future;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
+use std::time::Duration;
 
 use tokio::time::sleep;
 
 use crate::limits::CANCEL_AFTER_OWN_ROUND;
 use crate::limits::WIND_UP_BYTES_MAX;
-use crate::limits::WIND_UP_PAUSES;
+use crate::limits::WIND_UP_PAUSES_MILLIS;
+use crate::limits::WIND_UP_ROUNDS_COUNT_MAX;
 use crate::limits::WIND_UPS_PER_POOL_COUNT_MAX;
 use crate::net::Socket;
 use crate::pool::Pool;
@@ -48,7 +49,7 @@ pub(super) fn begin(pool: &Rc<Pool>, server: Server) {
 async fn wind_up(pool: &Pool, card: &ServerCard, mut socket: Socket, rounds: usize) {
     let said_max = if rounds > 1 { 0 } else { WIND_UP_BYTES_MAX };
     let mut said = 0;
-    for pause in WIND_UP_PAUSES {
+    for pause in pauses() {
         // Whatever becomes of the connection, which may be broken between us only, what has begun arrives.
         // One that does not is repeated like one that comes too early.
         let mut request = pin!(cancel::request(pool, card));
@@ -77,17 +78,18 @@ async fn wind_up(pool: &Pool, card: &ServerCard, mut socket: Socket, rounds: usi
     );
 }
 
+fn pauses() -> impl Iterator<Item = Duration> {
+    WIND_UP_PAUSES_MILLIS.into_iter().map(Duration::from_millis)
+}
+
 /// A server turns to what it owes next, unless it has noticed that the connection is closed.
 async fn cancel_what_follows(pool: &Pool, card: &ServerCard, rounds: usize) {
-    let pauses = [CANCEL_AFTER_OWN_ROUND].into_iter().chain(WIND_UP_PAUSES);
-    for pause in pauses.take(rounds.min(CANCELED_BLINDLY_COUNT_MAX)) {
+    let pauses = [CANCEL_AFTER_OWN_ROUND].into_iter().chain(pauses());
+    for pause in pauses.take(rounds.min(WIND_UP_ROUNDS_COUNT_MAX)) {
         sleep(pause).await;
         cancel::request(pool, card).await;
     }
 }
-
-/// Of a server whose end nobody sees any more, so many rounds are canceled.
-const CANCELED_BLINDLY_COUNT_MAX: usize = 4;
 
 /// A connection is over: the server has made an end, it is broken, or too much was said.
 #[derive(Debug)]

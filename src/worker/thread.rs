@@ -121,10 +121,8 @@ async fn live(equipment: Equipment) {
                 tick(&place);
             },
         }
-        if draining
-            .as_ref()
-            .is_some_and(|draining| draining.is_over(&place))
-        {
+        let is_over = |draining: &Draining| draining.is_over(&place);
+        if draining.as_ref().is_some_and(is_over) {
             break;
         }
     }
