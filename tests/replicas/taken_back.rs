@@ -100,7 +100,7 @@ fn a_client_whose_pipelines_get_stuck_at_the_replica_costs_it_a_server_once() {
     let stuck = lines
         .iter()
         .filter(|line| line.contains("reason=\"stuck\""));
-    assert_eq!(stuck.count(), 1);
+    assert_eq!(stuck.count(), 1, "{}", lines.join("\n"));
     let is_there = || client.query(WHO).unwrap() == REPLICA;
     polling::until_true("single reads go there", LIMIT, is_there).unwrap();
 }
