@@ -29,6 +29,9 @@ pub const FAREWELL_BYTES_MAX: usize = 64 * 1024;
 /// How long a refused client may take to read the reason and close.
 pub const FAREWELL_TIME_MAX: Duration = Duration::from_secs(2);
 
+/// How many workers a node may have; a cancel key tells in 16 bits on which its session is.
+pub const WORKERS_COUNT_MAX: usize = 1024;
+
 /// The buffer a worker reads into and all its connections share, in bytes.
 pub const SCRATCH_BUFFER_BYTES: usize = 64 * 1024;
 
@@ -65,8 +68,7 @@ pub const SPARE_BUFFER_BYTES_MAX: usize = 4096;
 /// spares nothing.
 pub const SPLICE_BYTES_MIN: usize = 2 * SCRATCH_BUFFER_BYTES;
 
-/// What is moved of a message before others get their turn, in bytes: no more than a session copies
-/// in its turn.
+/// What is moved of a message before others get their turn, in bytes: as much as a session copies.
 pub const SPLICE_TURN_BYTES: u32 = 1 << 20;
 
 /// The size of a pipe that the kernel moves bytes through, in bytes. No larger one is allowed to

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use tidegate_proto::fields::CancelKey as WireKey;
 
+use crate::limits::WORKERS_COUNT_MAX;
 use crate::pool::Randomness;
 use crate::tenancy::Tenant;
 
@@ -63,9 +64,20 @@ pub struct CancelTarget {
 /// All keys of the node.
 #[derive(Default)]
 pub struct CancelKeys {
-    short: DashMap<ShortKey, CancelTarget>,
-    long: DashMap<Arc<LongKey>, CancelTarget>,
+    short: DashMap<ShortKey, Place>,
+    long: DashMap<Arc<LongKey>, Place>,
 }
+
+/// A [`CancelTarget`] in two words: every idle client has one.
+struct Place {
+    /// The number of the worker below that of the client.
+    client_and_worker: u64,
+    tenant: Arc<Tenant>,
+}
+
+/// How much of a place is the worker's number, of which there are far fewer.
+const WORKER_BITS: u32 = u16::BITS;
+const _: () = assert!(WORKERS_COUNT_MAX <= 1 << WORKER_BITS);
 
 /// How many there are, and none of them.
 impl fmt::Debug for CancelKeys {
@@ -113,8 +125,8 @@ impl CancelKeys {
     /// The session that a key belongs to.
     pub fn target(&self, key: &CancelKey) -> Option<CancelTarget> {
         match &key.0 {
-            KeyBytes::Short(short) => self.short.get(short).map(|target| target.clone()),
-            KeyBytes::Long(long) => self.long.get(long).map(|target| target.clone()),
+            KeyBytes::Short(short) => self.short.get(short).map(|place| place.target()),
+            KeyBytes::Long(long) => self.long.get(long).map(|place| place.target()),
         }
     }
 
@@ -169,14 +181,34 @@ impl CancelKeys {
     }
 }
 
+impl Place {
+    fn of(target: &CancelTarget) -> Self {
+        // Clients are numbered by one counter, which does not come to the bits that are lost.
+        let client = target.client << WORKER_BITS;
+        Self {
+            client_and_worker: client | target.worker as u64,
+            tenant: Arc::clone(&target.tenant),
+        }
+    }
+
+    fn target(&self) -> CancelTarget {
+        let worker = self.client_and_worker & u64::from(u16::MAX);
+        CancelTarget {
+            worker: usize::try_from(worker).unwrap_or(usize::MAX),
+            client: self.client_and_worker >> WORKER_BITS,
+            tenant: Arc::clone(&self.tenant),
+        }
+    }
+}
+
 fn insert<K: Clone + Eq + Hash>(
-    targets: &DashMap<K, CancelTarget>,
+    places: &DashMap<K, Place>,
     key: &K,
     target: &CancelTarget,
 ) -> bool {
-    match targets.entry(key.clone()) {
+    match places.entry(key.clone()) {
         dashmap::Entry::Vacant(vacant) => {
-            vacant.insert(target.clone());
+            vacant.insert(Place::of(target));
             true
         },
         dashmap::Entry::Occupied(_) => false,
@@ -218,7 +250,7 @@ mod tests {
         let tenant = config::Tenant::default();
         let tenant = Tenant::new(TenantSlot::new(0), Arc::new(tenant));
         CancelTarget {
-            worker: 0,
+            worker: WORKERS_COUNT_MAX - 1,
             client,
             tenant: Arc::new(tenant),
         }
@@ -228,11 +260,17 @@ mod tests {
     fn a_key_of_either_length_is_found_until_it_is_revoked() {
         let keys = CancelKeys::default();
         for is_long in [false, true] {
-            let key = keys.grant(&target(7), None, is_long, hardly_random);
+            let client = (1 << 48) - 1;
+            let key = keys.grant(&target(client), None, is_long, hardly_random);
             let secret = key.secret().unwrap().as_bytes().to_vec();
             assert_eq!(secret.len(), SECRET_BYTES[usize::from(is_long)]);
             let shown = CancelKey::new(key.process_id(), &secret);
-            assert_eq!((keys.target(&shown).unwrap().client, keys.len()), (7, 1));
+            let found = keys.target(&shown).unwrap();
+            assert_eq!(
+                (found.worker, found.client),
+                (WORKERS_COUNT_MAX - 1, client)
+            );
+            assert_eq!(keys.len(), 1);
             keys.revoke(&key);
             assert!(keys.target(&shown).is_none() && keys.is_empty());
         }

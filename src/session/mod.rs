@@ -13,6 +13,7 @@ mod end;
 mod ending;
 mod homes;
 mod huge;
+mod in_order;
 mod kept;
 mod learning;
 mod leasing;

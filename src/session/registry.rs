@@ -3,7 +3,6 @@
 
 use std::cell::Cell;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -22,11 +21,12 @@ use crate::session::CancelKeys;
 use crate::session::Client;
 use crate::session::ClientState;
 use crate::session::Ending;
+use crate::session::in_order::InOrder;
 
 /// The live sessions of one worker, by number.
 #[derive(Debug, Default)]
 pub struct Registry {
-    clients: RefCell<BTreeMap<u64, Rc<Client>>>,
+    clients: RefCell<InOrder<Rc<Client>>>,
     /// What they are canceled by.
     pub(super) keys: Arc<CancelKeys>,
     /// How they came in.
@@ -62,7 +62,7 @@ impl Registry {
     /// Registers a client.
     pub(super) fn register(&self, client: Rc<Client>) -> Registered {
         let mut clients = self.clients.borrow_mut();
-        clients.insert(client.id(), Rc::clone(&client));
+        clients.push(client.id(), Rc::clone(&client));
         Registered(client)
     }
 
@@ -95,7 +95,7 @@ impl Registry {
 
     /// The client with this number, if it is still there.
     pub fn client(&self, id: u64) -> Option<Rc<Client>> {
-        self.clients.borrow().get(&id).map(Rc::clone)
+        self.clients.borrow().get(id).map(Rc::clone)
     }
 
     /// All clients, in the order in which they came.
@@ -110,7 +110,7 @@ impl Registry {
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.clients.borrow().is_empty()
+        self.len() == 0
     }
 
     /// Ends the sessions whose time is up: of those that have a server or are closing, and of as many
@@ -118,19 +118,19 @@ impl Registry {
     pub fn tick(&self, home: &Home, now: Instant) {
         let clients = self.clients.borrow();
         let mut closing = home.closing.borrow_mut();
-        closing.retain(|number| clients.contains_key(number));
+        closing.retain(|number| clients.get(*number).is_some());
         for number in home.lent_to().iter().chain(&*closing) {
-            if let Some(client) = clients.get(number) {
+            if let Some(client) = clients.get(*number) {
                 look_at(client, now);
             }
         }
         drop(closing);
-        let mut others = clients.range(self.turn.get()..);
+        let mut others = clients.from(self.turn.get());
         for (_, client) in others.by_ref().take(CLIENTS_PER_TICK_COUNT) {
             look_at(client, now);
         }
         // Behind the last one it begins again.
-        let next = others.next().map_or(0, |(number, _)| *number);
+        let next = others.next().map_or(0, |(number, _)| number);
         self.turn.set(next);
     }
 
@@ -217,7 +217,7 @@ impl Drop for Registered {
         let Some(registry) = entrance.registry.upgrade() else {
             return;
         };
-        let registered = registry.clients.borrow_mut().remove(&self.id());
+        let registered = registry.clients.borrow_mut().remove(self.id());
         // Not while the registry is borrowed: with its client a pool may end.
         drop(registered);
     }

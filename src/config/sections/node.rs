@@ -9,6 +9,7 @@ use crate::config::secret_text::SecretText;
 use crate::config::setting::DAY;
 use crate::config::setting::settings;
 use crate::limits::UNAUTHENTICATED_COUNT_MAX;
+use crate::limits::WORKERS_COUNT_MAX;
 use crate::net::Keepalive;
 use crate::net::SocketOptions;
 
@@ -26,7 +27,7 @@ settings! {
     /// What concerns the process as a whole.
     pub struct Node in "[node]" {
         /// How many worker threads; 0 starts one per core.
-        workers: usize = 0, 0..=1024, "threads", Restart;
+        workers: usize = 0, 0..=WORKERS_COUNT_MAX, "threads", Restart;
         /// Where this node runs; endpoints of the same region are tried first.
         /// Empty: the environment variable `FLY_REGION`, if it is set.
         region: String = String::new(), Any, "name", Restart;
