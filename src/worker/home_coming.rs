@@ -28,8 +28,8 @@ pub(super) async fn receive(
     listener: Arc<ListenerRuntime>,
     place: Rc<Place>,
 ) -> Option<Live> {
-    let outcome = Box::pin(edge::serve(accepted, &listener, &place.node.gate)).await;
-    match outcome {
+    let login = Box::pin(edge::serve(accepted, &listener, &place.node.gate));
+    match login.await {
         Outcome::Session(arrival) => bring_home(arrival, place).await,
         Outcome::Operator(operator) => {
             let desk = Arc::clone(&place.node.desk);
@@ -105,7 +105,8 @@ async fn welcome(arrival: Box<Arrival>, seat: HomeSeat, place: Rc<Place>) -> Opt
         return None;
     }
     let registry = Rc::clone(&place.registry);
-    let begun = Box::pin(session::begin(*arrival, Rc::clone(&home), registry)).await;
+    let begun = Box::pin(session::begin(*arrival, Rc::clone(&home), registry));
+    let begun = begun.await;
     match &begun {
         Some(live) => live.sit(seat),
         None => seat.leave(|key| !home.has_pool(key)),

@@ -143,8 +143,10 @@ const steps = {
       const sleeping = sql`select pg_sleep(60), ${table}::text`;
       const cancelled = fails(sleeping.execute(), '57014');
       await connected(async (other) => {
+        // It is active while it is only parsed, too, and what comes between that and its execution
+        // cancels nothing.
         const running = () => other`select 1 from pg_stat_activity
-          where query like 'select pg_sleep(60)%' and datname = current_database() and state = 'active'`;
+          where query like 'select pg_sleep(60)%' and datname = current_database() and wait_event = 'PgSleep'`;
         while ((await running()).length === 0);
       });
       await sleeping.cancel();
