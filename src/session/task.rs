@@ -1,8 +1,7 @@
 //! The task of one connection, from its first byte to the end of its session.
 //!
 //! A login takes much more room than a session, and most tasks of a worker are those of idle sessions.
-//! So a login is a block of its own, which is given back at its end. A task for each would leave a hole
-//! where the first one was, between blocks that stay.
+//! So a login is a block of its own, which is given back at its end.
 
 use std::fmt;
 use std::pin::Pin;

@@ -6,6 +6,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use mimalloc::MiMalloc;
 use tidegate::config::PoolMode;
 use tidegate_world::Guest;
 use tidegate_world::Script;
@@ -13,6 +14,10 @@ use tidegate_world::World;
 use tokio::runtime::Builder;
 use tokio::runtime::LocalOptions;
 use tokio::time::Instant;
+
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// How often the next transactions begin.
 const BEAT: Duration = Duration::from_millis(10);
