@@ -21,7 +21,7 @@ use crate::process::ServerProcess;
 use crate::process::StopSignal;
 use crate::tools;
 
-const START_LIMIT: Duration = Duration::from_secs(10);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// Which PROXY header HAProxy sends to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +135,7 @@ impl HaProxy {
     /// Waits until the checks see the server in this state, `UP` or `DOWN`.
     ///
     /// # Errors
-    /// [`Failure::Late`] if they do not within ten seconds.
+    /// [`Failure::Late`] if they do not within a minute.
     pub fn wait_for_server_state(&self, wanted: &str) -> Result<(), Failure> {
         polling::until(&format!("the server state {wanted}"), START_LIMIT, || {
             Ok((self.server_state()? == wanted).then_some(()))

@@ -69,7 +69,7 @@
 //! # What ends a server
 //!
 //! 1. `Drop`: the server's own signal (SIGQUIT for Postgres, as `pg_ctl stop -m immediate`), then
-//!    SIGKILL after ten seconds. Its folder goes afterwards.
+//!    SIGKILL after half a minute. Its folder goes afterwards.
 //! 2. The keeper, a shell process that reads a pipe which only this process holds. When the pipe
 //!    ends it does the same for whatever is left, and kills the servers that Patroni has started.
 //!

@@ -19,7 +19,7 @@ use crate::wire::Wire;
 use crate::wire::WireError;
 
 /// How long a reload may take.
-const RELOAD_LIMIT: Duration = Duration::from_secs(10);
+const RELOAD_LIMIT: Duration = Duration::from_mins(1);
 
 /// The tenant of every [`PooledDatabase`].
 const TENANT: &str = "acme";

@@ -19,8 +19,8 @@ use crate::tools;
 
 /// What it logs, whatever its level may be in a test, when all of it is there.
 const UP: &str = "process up";
-const START_LIMIT: Duration = Duration::from_secs(20);
-const RELOAD_LIMIT: Duration = Duration::from_secs(10);
+const START_LIMIT: Duration = Duration::from_mins(1);
+const RELOAD_LIMIT: Duration = Duration::from_mins(1);
 
 /// How one sees that Tidegate is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +114,7 @@ impl Pooler {
         self.process.log().lines().map(str::to_owned).collect()
     }
 
-    /// The first line of the log that contains the text; waits for it up to ten seconds.
+    /// The first line of the log that contains the text; waits for it up to a minute.
     ///
     /// # Errors
     /// [`Failure::Late`], with the log, if there is none.
@@ -146,11 +146,11 @@ impl Pooler {
 /// Asks an HTTP server on 127.0.0.1 for a path; the status code and the body.
 ///
 /// # Errors
-/// [`Failure::Io`] if it does not answer within five seconds, [`Failure::Unexpected`] if the
+/// [`Failure::Io`] if it does not answer within half a minute, [`Failure::Unexpected`] if the
 /// answer is no HTTP.
 pub fn http_get(port: u16, path: &str) -> Result<(u16, String), Failure> {
     let action = || Failure::io(format!("ask 127.0.0.1:{port} for {path}"));
-    let limit = Some(Duration::from_secs(5));
+    let limit = Some(Duration::from_secs(30));
     let mut stream = TcpStream::connect(("127.0.0.1", port)).map_err(action())?;
     stream.set_read_timeout(limit).map_err(action())?;
     // HTTP/1.0: the server closes at the end, and sends no chunks.

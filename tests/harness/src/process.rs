@@ -19,7 +19,7 @@ use crate::keeper;
 use crate::polling;
 
 /// How long a server may take to end before it is killed.
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+const STOP_LIMIT: Duration = Duration::from_secs(30);
 
 /// What a server is told to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,7 +166,7 @@ impl ServerProcess {
             .map_err(|error| Failure::io(format!("signal {}", self.program))(error.into()))
     }
 
-    /// Ends it with its own signal, and kills it if it takes longer than ten seconds.
+    /// Ends it with its own signal, and kills it if it takes longer than half a minute.
     ///
     /// # Errors
     /// [`Failure::Late`] if it had to be killed; it is gone then, too.

@@ -34,7 +34,7 @@ pub const SUPERUSER: &str = "postgres";
 /// The superuser's password, for connections by TCP.
 pub const SUPERUSER_PASSWORD: &str = "only for tests";
 
-const START_LIMIT: Duration = Duration::from_secs(30);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// Settings of every cluster: fast, quiet, and room for many tests at once.
 const SETTINGS: &str = "\

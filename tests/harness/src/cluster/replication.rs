@@ -20,7 +20,7 @@ use crate::programs;
 use crate::tools::Binaries;
 
 /// How long a standby may take to do what it is told.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_mins(1);
 
 impl Cluster {
     /// A hot standby of this cluster: a copy that follows it by streaming, with a port and a folder of

@@ -23,7 +23,7 @@ use crate::tools::PatroniPrograms;
 pub(super) const SCOPE: &str = "tide";
 
 /// How long what was killed may take to be gone.
-const END_LIMIT: Duration = Duration::from_secs(10);
+const END_LIMIT: Duration = Duration::from_secs(30);
 
 /// What all members share. A leader counts as lost after `ttl` seconds, which must leave room for
 /// `loop_wait` and two retries.

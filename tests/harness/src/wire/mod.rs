@@ -45,7 +45,7 @@ pub use self::proxied::proxied;
 pub use self::proxied::proxied_through;
 
 /// How long an answer may take.
-pub const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+pub const ANSWER_LIMIT: Duration = Duration::from_mins(1);
 
 /// How long [`Wire::until_read`] waits.
 const READ_LIMIT: Duration = Duration::from_secs(2);
