@@ -17,7 +17,7 @@ use tidegate_harness::wire::Wire;
 use tidegate_harness::wire::WireError;
 use tidegate_proto::backend::tag;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// The user whose pool is in session mode.
 const KEEPER: &str = "keeper";
@@ -70,6 +70,15 @@ fn at_rest(pooled: &PooledDatabase, sql: &str) -> Vec<Wire> {
         client.query(sql).unwrap();
     }
     clients
+}
+
+/// Waits until every server reads. One that is still about to send the last reply is in the middle of a
+/// message, and says nothing more if it has to end at once.
+fn until_all_read(pooled: &PooledDatabase) {
+    let others = "select count(*) from pg_stat_activity where backend_type = 'client backend' \
+                  and pid <> pg_backend_pid() and wait_event is distinct from 'ClientRead'";
+    let all_read = || pooled.admin(others).unwrap() == "0";
+    polling::until_true("all servers to read", LIMIT, all_read).unwrap();
 }
 
 fn signal(name: &str, process_id: &str) {
@@ -147,6 +156,7 @@ fn an_immediate_shutdown_says_so_with_a_warning() {
         return;
     };
     let (busy, idle) = (clients(&pooled, "begin"), at_rest(&pooled, "select 1"));
+    until_all_read(&pooled);
     signal("-QUIT", &process_id.to_string());
     assert_told(busy, "N WARNING 57P01");
     assert_told(idle, "N WARNING 57P01");
@@ -160,6 +170,7 @@ fn the_crash_of_another_server_is_told_with_a_warning() {
     let (busy, idle) = (clients(&pooled, "begin"), at_rest(&pooled, "select 1"));
     let mut victim = Wire::connect(&pooled.direct_login()).unwrap();
     let process_id = victim.query("select pg_backend_pid()").unwrap();
+    until_all_read(&pooled);
     signal("-KILL", &process_id);
     assert_told(busy, "N WARNING 57P02");
     assert_told(idle, "N WARNING 57P02");
