@@ -15,7 +15,8 @@ use crate::world::world;
 fn slow_view(world: &World, name: &str) {
     world.prepare(&format!(
         "create sequence {name}_number; create view {name} as \
-         select pg_sleep(0.3)::text as slept, nextval('{name}_number') as number; \
+         select pg_sleep(case when pg_is_in_recovery() then 2 else 0 end)::text as slept, \
+         nextval('{name}_number') as number; \
          create table {name}_behind (number int); \
          grant all on sequence {name}_number to public; \
          grant all on {name}, {name}_behind to public"

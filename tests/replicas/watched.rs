@@ -140,7 +140,14 @@ fn every_round_is_counted_where_it_goes_by_the_rule_that_sends_it_there() {
         let rule = format!(",rule=\"{rule}\"");
         watched.await_metric("routes_total", endpoint, &rule, count);
     };
-    assert_eq!(client.query("select number from counts").unwrap(), "1");
+    let mut number = 0;
+    let is_refused = || {
+        number += 1;
+        let seen = client.query("select number from counts").unwrap();
+        assert_eq!(seen, number.to_string());
+        world.standby.log().contains("from counts")
+    };
+    polling::until_true("the replica to be asked", LIMIT, is_refused).unwrap();
     watched.await_metric("healed_total", "replica", ",reason=\"read_only\"", "1");
     // Its first server may have been too new to be known.
     let unproven = watched.metric("healed_total", "replica", ",reason=\"unproven\"");
@@ -207,7 +214,7 @@ fn how_endpoints_are_is_on_the_page_of_metrics() {
     for endpoint in ["primary", "replica"] {
         let trip = watched.metric("endpoint_round_trip_seconds", endpoint, "");
         let trip: f64 = trip.unwrap().parse().unwrap();
-        assert!(trip > 0.0 && trip < 1.0, "{trip}");
+        assert!(trip > 0.0 && trip < 60.0, "{trip}");
     }
     watched.await_metric("endpoint_servers", "replica", ",state=\"idle\"", "1");
     watched.await_metric("endpoint_servers", "primary", ",state=\"active\"", "0");

@@ -13,7 +13,7 @@ use tidegate_harness::polling;
 use tidegate_harness::skip;
 use tidegate_harness::wire::Wire;
 
-pub(super) const LIMIT: Duration = Duration::from_secs(20);
+pub(super) const LIMIT: Duration = Duration::from_mins(1);
 
 /// Which server answers: a parameter that the replica has another value of.
 pub(super) const WHO: &str = "show vacuum_cost_page_dirty";
