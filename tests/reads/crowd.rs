@@ -82,7 +82,7 @@ fn reads_of_any_age_at_a_paused_replica_are_found_to_be_wrong() {
     stage.clusters[1].pause_replay().unwrap();
     let course = Course::begin();
     let (mut history, _) = gather(4, 1, &course, &stage.nodes, || {
-        let enough = Duration::from_secs(2);
+        let enough = Duration::from_secs(6);
         drop(polling::until_true("the end", enough, || course.is_over()));
     });
     history.last = last(&stage.clusters[0], &stage);

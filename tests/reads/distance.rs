@@ -37,28 +37,32 @@ fn a_read_takes_the_way_to_the_nearest_replica_and_no_longer() {
     for (number, nearest) in [(0, 1), (1, 3)] {
         stage.until_read_at(number, nearest);
         let mut client = stage.nodes[number].connect();
-        let (near, share) = fastest(&mut client, NEAR_READS, &stage.port(nearest));
-        client.query("set tidegate.route = 'primary'").unwrap();
-        let (far, at_primary) = fastest(&mut client, FAR_READS, &stage.port(0));
-        assert_eq!(at_primary, 100);
-        assert!(share >= 95, "{share} % at the nearest replica");
         let way = Duration::from_millis(Plan::LARGE.nodes[number][0]);
-        assert!(far >= way && near < way / 3, "{near:?} and {far:?}");
-        // Writing to a string cannot fail.
-        writeln!(table, "{number}, {near:?}, {far:?}, {share} %").ok();
+        let what = "nineteen of twenty reads at the nearest replica, and fast";
+        stage.until(&mut client, what, |client| {
+            client.query("set tidegate.route = 'auto'").unwrap();
+            let (near, share) = fastest(client, NEAR_READS, &stage.port(nearest));
+            client.query("set tidegate.route = 'primary'").unwrap();
+            let (far, at_primary) = fastest(client, FAR_READS, &stage.port(0));
+            assert_eq!(at_primary, 100);
+            assert!(far >= way, "{far:?}");
+            // Writing to a string cannot fail.
+            writeln!(table, "{number}, {near:?}, {far:?}, {share} %").ok();
+            share >= 95 && near < way / 3
+        });
     }
     // Seen only where the test's output is shown.
     drop(write!(std::io::stdout(), "{table}"));
 }
 
-/// The time of the fastest of so many blocks of one statement, from `begin` to the end of `commit`.
-/// Nineteen of twenty must be answered so.
+/// The time of the fastest of so many blocks of one statement, from `begin` to the end of `commit`, and
+/// of a hundred of them how many were answered so.
 fn fastest_block(
     client: &mut Wire,
     count: usize,
     [begin, sql]: [&str; 2],
     answer: &str,
-) -> Duration {
+) -> (Duration, usize) {
     let course = Course::begin();
     let mut time = Duration::MAX;
     let mut answers = 0;
@@ -69,8 +73,7 @@ fn fastest_block(
         client.query("commit").unwrap();
         time = time.min(course.now().saturating_sub(began));
     }
-    assert!(answers * 20 >= count * 19, "{answers} of {count}: {sql}");
-    time
+    (time, answers * 100 / count)
 }
 
 #[test]
@@ -86,22 +89,29 @@ fn a_block_that_reads_is_near_and_one_that_writes_no_farther_than_at_the_primary
     stage.until_read_at(0, 1);
     let way = Duration::from_millis(plan.nodes[0][0]);
     let (mut reader, mut writer) = (stage.nodes[0].connect(), stage.nodes[0].connect());
-    let near = fastest_block(&mut reader, NEAR_READS, ["begin", WHO], &stage.port(1));
+    let what = "nineteen of twenty blocks at the replica, and fast";
+    stage.until(&mut reader, what, |reader| {
+        let (near, share) = fastest_block(reader, NEAR_READS, ["begin", WHO], &stage.port(1));
+        // Seen only where the test's output is shown.
+        drop(writeln!(std::io::stdout(), "reads {near:?}, {share} %"));
+        share >= 95 && near < way / 2
+    });
     let raise = "update counters set value = value + 1 where key = 0";
-    let says_so = fastest_block(&mut writer, FAR_READS, ["begin read write", raise], "");
+    let (says_so, _) = fastest_block(&mut writer, FAR_READS, ["begin read write", raise], "");
+    assert!(says_so >= 3 * way, "{says_so:?}");
     // Its blocks begin at the replica, whatever it has written.
     writer
         .query("set tidegate.consistency = 'eventual'")
         .unwrap();
-    let moves = fastest_block(&mut writer, FAR_READS, ["begin", raise], "");
-    // Seen only where the test's output is shown.
-    drop(writeln!(
-        std::io::stdout(),
-        "a block, way to the primary {way:?}: reads {near:?}, writes {moves:?}, says so {says_so:?}"
-    ));
-    assert!(
-        near < way / 2 && says_so >= 3 * way,
-        "{near:?}, {says_so:?}"
+    stage.until(
+        &mut writer,
+        "a block that moves, and no farther",
+        |writer| {
+            let (moves, _) = fastest_block(writer, FAR_READS, ["begin", raise], "");
+            let times =
+                format!("way to the primary {way:?}: writes {moves:?}, says so {says_so:?}");
+            drop(writeln!(std::io::stdout(), "{times}"));
+            moves < says_so + way
+        },
     );
-    assert!(moves < says_so + way, "{moves:?} and {says_so:?}");
 }

