@@ -15,7 +15,7 @@ use tidegate_harness::polling;
 use tidegate_harness::skip;
 use tidegate_harness::wire::Wire;
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A Tidegate whose tenant has these clusters as endpoints that say themselves what they are.
 fn node(database: &Database, clusters: &[&Cluster], tenant: &str) -> Node {
@@ -31,6 +31,16 @@ fn node(database: &Database, clusters: &[&Cluster], tenant: &str) -> Node {
 /// What the console shows of the endpoints: name, state, whether it is the primary, timeline.
 fn endpoints(node: &Node) -> Vec<String> {
     node.endpoints(&[1, 6, 7, 8]).unwrap()
+}
+
+/// Waits until the console shows this.
+fn until_endpoints_are(node: &Node, expected: [&str; 2]) {
+    let mut shown = Vec::new();
+    let are_so = polling::until_true("endpoints that are known", LIMIT, || {
+        shown = endpoints(node);
+        shown == expected
+    });
+    assert!(are_so.is_ok(), "{shown:?}, and not {expected:?}");
 }
 
 /// How long ago each has answered, in milliseconds.
@@ -66,7 +76,7 @@ fn clients_wait_for_a_promotion_and_only_open_transactions_fail() {
     open.query("begin").unwrap();
     open.query("insert into kept values (2)").unwrap();
     new.catch_up(&old).unwrap();
-    assert_eq!(endpoints(&node), ["e0 standby 0 1", "e1 writable 1 1"]);
+    until_endpoints_are(&node, ["e0 standby 0 1", "e1 writable 1 1"]);
     old.stop().unwrap();
 
     // What a server says that ends at once is a warning, and the end.
@@ -85,7 +95,7 @@ fn clients_wait_for_a_promotion_and_only_open_transactions_fail() {
             .unwrap(),
         "1 4"
     );
-    assert_eq!(endpoints(&node), ["e0 writable 1 2", "e1 writable 0 1"]);
+    until_endpoints_are(&node, ["e0 writable 1 2", "e1 writable 0 1"]);
     let mut late = node.connect().unwrap();
     assert_eq!(late.query("select pg_is_in_recovery()").unwrap(), "f");
 }
