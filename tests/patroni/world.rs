@@ -15,7 +15,7 @@ use tidegate_harness::wire::Wire;
 use tidegate_harness::wire::WireError;
 
 /// How long anything may take to come about.
-pub(crate) const LIMIT: Duration = Duration::from_secs(40);
+pub(crate) const LIMIT: Duration = Duration::from_mins(2);
 
 /// How long clients wait for a primary: longer than any Patroni leaves them without one.
 pub(crate) const FAILOVER_WAIT: Duration = Duration::from_mins(1);
