@@ -18,7 +18,7 @@ use tidegate_harness::wire::Wire;
 use tidegate_harness::wire::proxied;
 use tidegate_harness::wire::query;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// What one case has in its configuration.
 type Change = fn(&mut PoolerConfig);
@@ -369,7 +369,10 @@ fn who_fails_too_often_waits_by_address_and_tenant_and_nobody_else_does() {
     ] {
         let told = refusal(&login);
         assert_told(&told, "too many failed logins from 203.0.113.7");
-        assert!(told.hint.contains("3600 seconds"), "{told}");
+        let mut words = told.hint.split(' ');
+        let seconds = words.find_map(|word| word.parse::<u32>().ok());
+        let is_an_hour = seconds.is_some_and(|seconds| (3_000..=3_600).contains(&seconds));
+        assert!(is_an_hour && told.hint.contains(" seconds"), "{told}");
     }
     // Another address of the same tenant; the same address at another tenant is asked for its password.
     Wire::connect(&from("203.0.113.8")).unwrap();
@@ -455,6 +458,7 @@ fn a_server_that_cannot_be_had_is_not_asked_for_without_a_pause_while_others_ser
     holder.query("begin").unwrap();
     let mut waiting = Wire::connect(&pooled.login()).unwrap();
     waiting.send(&query("select 'served'").unwrap()).unwrap();
+    pooled.pooler.wait_for_log("could not be opened").unwrap();
     assert_eq!(holder.query("select pg_sleep(1)").unwrap(), "");
     holder.query("commit").unwrap();
     assert_eq!(waiting.rows().unwrap(), "served");

@@ -42,7 +42,7 @@ use tokio::runtime::Builder;
 use tokio::runtime::LocalOptions;
 use tokio::time::Instant;
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// No worker is beside this one.
 #[derive(Debug)]

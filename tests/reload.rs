@@ -22,7 +22,7 @@ use tidegate_harness::wire::Wire;
 use tidegate_harness::wire::proxied;
 use tidegate_harness::wire::proxied_through;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// What one case has in its configuration.
 type Change = fn(&mut PoolerConfig);

@@ -8,7 +8,7 @@ use tidegate_harness::PoolerConfig;
 use tidegate_harness::StopSignal;
 use tidegate_harness::wire::Wire;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Waits for its clients without a limit.
 fn patient(config: &mut PoolerConfig) {

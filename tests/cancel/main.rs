@@ -30,7 +30,7 @@ use tidegate_harness::wire::Wire;
 use tidegate_harness::wire::WireError;
 use tidegate_harness::wire::proxied;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Answers when the lock is free; leaves nothing behind in the session.
 const WAITS: &str = "select 'through' from pg_advisory_xact_lock(7)";

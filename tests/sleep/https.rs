@@ -72,7 +72,7 @@ fn a_platform_that_cannot_prove_who_it_is_is_asked_nothing() {
             |port| Machine::behind_tls(port, TOKEN, "localhost", &pair(signed_by, certified));
         let found = sleeping_at(make, |config, _| {
             config.surroundings.authorities = Some(system.path().join("ca.crt"));
-            config.tenant += "wake_timeout = \"1s\"\n";
+            config.tenant += "wake_timeout = \"3s\"\n";
         });
         let Some((machine, pooled)) = found else {
             return;

@@ -18,7 +18,7 @@ use tidegate_harness::wire::Wire;
 
 use crate::machine::Machine;
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_mins(1);
 
 const TOKEN: &str = "fm2-secret";
 

@@ -17,7 +17,7 @@ use tidegate_proto::backend::tag;
 use crate::SERVERS;
 
 /// How long it may take until all is quiet.
-const QUIET_LIMIT: Duration = Duration::from_secs(30);
+const QUIET_LIMIT: Duration = Duration::from_mins(1);
 
 /// Descriptors that a process may have more than before: its servers, and what the page of metrics
 /// and the console hold.
