@@ -56,7 +56,7 @@ fn a_stopped_cluster_leaves_no_process_and_no_folder() {
         cluster.stop().unwrap();
         assert!(!is_running(server));
         let gone = || !pids.iter().any(|pid| is_running(*pid));
-        polling::until_true("the end of the backends", Duration::from_secs(5), gone).unwrap();
+        polling::until_true("the end of the backends", Duration::from_secs(30), gone).unwrap();
         assert!(!folder.exists());
     });
 }
@@ -161,7 +161,7 @@ fn a_killed_server_ends_its_wait() {
     let mut cluster = Cluster::start(version).unwrap();
     assert_eq!(cluster.process().ended().unwrap(), None);
     cluster.process().signal(StopSignal::Kill).unwrap();
-    let status = cluster.process().wait(Duration::from_secs(5)).unwrap();
+    let status = cluster.process().wait(Duration::from_secs(30)).unwrap();
     assert!(!status.success());
     assert!(cluster.psql("select 1").is_err());
     assert!(Path::new(cluster.socket_folder()).exists());

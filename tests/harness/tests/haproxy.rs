@@ -45,7 +45,7 @@ fn bytes_behind(
 
 fn read_all(mut stream: TcpStream) -> Vec<u8> {
     stream
-        .set_read_timeout(Some(Duration::from_secs(5)))
+        .set_read_timeout(Some(Duration::from_secs(30)))
         .unwrap();
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();

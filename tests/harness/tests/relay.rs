@@ -14,7 +14,7 @@ use std::time::Instant;
 use tidegate_harness::DelayingRelay;
 use tidegate_harness::polling;
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A server that says again whatever it hears, until it hears the end. Returns its port.
 fn echo() -> u16 {
@@ -64,6 +64,11 @@ fn round_trip(stream: &mut TcpStream) -> Duration {
     })
 }
 
+/// Of several, which is that of the way whatever else the machine does.
+fn fastest_round_trip(stream: &mut TcpStream) -> Duration {
+    (0..10).map(|_| round_trip(stream)).min().unwrap()
+}
+
 const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
@@ -72,10 +77,10 @@ const fn ms(ms: u64) -> Duration {
 fn a_round_trip_takes_what_was_asked_for_and_can_be_changed() {
     let relay = DelayingRelay::to(echo(), ms(90)).unwrap();
     let mut stream = connect(&relay);
-    let taken = round_trip(&mut stream);
+    let taken = fastest_round_trip(&mut stream);
     assert!(taken >= ms(90) && taken < ms(190), "{taken:?}");
     relay.set_round_trip(Duration::ZERO);
-    let taken = round_trip(&mut stream);
+    let taken = fastest_round_trip(&mut stream);
     assert!(taken < ms(60), "{taken:?}");
 }
 
@@ -94,24 +99,24 @@ fn a_long_text_is_late_once_and_arrives_as_it_was_sent() {
         });
     });
     assert!(back == text, "what came back is not what was sent");
-    assert!(taken >= ms(100) && taken < ms(8_000), "{taken:?}");
+    assert!(taken >= ms(100) && taken < ms(40_000), "{taken:?}");
 }
 
 #[test]
 fn what_is_sent_later_with_less_delay_arrives_later() {
-    let relay = DelayingRelay::to(echo(), ms(600)).unwrap();
+    let relay = DelayingRelay::to(echo(), ms(4_000)).unwrap();
     let mut stream = connect(&relay);
     let taken = timed(|| {
         stream.write_all(b"first ").unwrap();
         // Not before the relay has taken the first: it would see one chunk.
-        drop(polling::until_true("nothing", ms(100), || false));
+        drop(polling::until_true("nothing", ms(1_000), || false));
         relay.set_round_trip(Duration::ZERO);
         stream.write_all(b"second").unwrap();
         let mut back = [0; 12];
         stream.read_exact(&mut back).unwrap();
         assert_eq!(&back, b"first second");
     });
-    assert!(taken >= ms(300), "{taken:?}");
+    assert!(taken >= ms(2_000), "{taken:?}");
 }
 
 #[test]
