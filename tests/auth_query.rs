@@ -15,7 +15,7 @@ use tidegate_harness::polling;
 use tidegate_harness::wire::Login;
 use tidegate_harness::wire::Wire;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A tenant whose users are looked up, with the usual query or with this one.
 fn looking_up(query: Option<&str>) -> Option<PooledDatabase> {

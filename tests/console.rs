@@ -15,7 +15,7 @@ use tidegate_harness::polling;
 use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A Tidegate with a console on a unix socket, one on loopback, and one tenant, `acme`.
 struct Node {

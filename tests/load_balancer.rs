@@ -48,7 +48,7 @@ fn query(gate: &Gate, front: &HaProxy) -> Result<String, String> {
 
 /// The client's address and port as HAProxy logs them when its connection ends.
 fn address_at_haproxy(front: &HaProxy) -> String {
-    let limit = std::time::Duration::from_secs(10);
+    let limit = std::time::Duration::from_mins(1);
     let found = polling::until("a connection in HAProxy's log", limit, || {
         let log = front.log();
         let line = log.lines().find(|line| line.contains(" behind/server "));

@@ -17,7 +17,7 @@ use tidegate_proto::backend::tag;
 use tidegate_proto::error::Sender;
 use tidegate_proto::frame::Frame;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_mins(1);
 
 const SESSION: &str = "pool_mode = \"session\"\n";
 

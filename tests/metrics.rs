@@ -13,7 +13,7 @@ use tidegate_harness::http_get;
 use tidegate_harness::polling;
 use tokio_postgres::NoTls;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_mins(1);
 
 struct Node {
     cluster: &'static Cluster,

@@ -194,7 +194,7 @@ fn log_canary_scan() {
     pooler.process().signal(StopSignal::Interrupt).unwrap();
     pooler
         .process()
-        .wait(std::time::Duration::from_secs(10))
+        .wait(std::time::Duration::from_mins(1))
         .unwrap();
 
     heard.extend(pooler.log_lines());

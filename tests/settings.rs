@@ -333,7 +333,7 @@ fn a_cancel_request_ends_the_query_and_not_the_settings_that_go_before_it() {
              where datname = current_database() and wait_event = '{event}'"
         );
         let waits = || pooled.admin(&sql).unwrap() == count;
-        polling::until_true(event, Duration::from_secs(10), waits).unwrap();
+        polling::until_true(event, Duration::from_mins(1), waits).unwrap();
     };
     thread::scope(|scope| {
         let hold = "begin; lock table pg_ts_config in access exclusive mode; \

@@ -26,7 +26,7 @@ use crate::tls_client::ask;
 use crate::tls_client::plain;
 use crate::tls_client::rest;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_mins(1);
 
 const TLS: &str = "tls = \"allow\"\n\
                    tls_certificates = [{ certificate = \"server.crt\", key = \"server.key\" }]";

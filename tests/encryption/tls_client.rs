@@ -23,7 +23,7 @@ use tidegate_proto::backend::tag;
 use tidegate_proto::frontend::PasswordMessage;
 
 /// How long an answer may take.
-const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+const ANSWER_LIMIT: Duration = Duration::from_mins(1);
 
 /// What a client offers in its handshake.
 #[derive(Debug, Clone)]

@@ -218,7 +218,7 @@ fn a_cancel_request_goes_over_tls_too() {
         .send(&tidegate_harness::wire::query("select pg_sleep(600)").unwrap())
         .unwrap();
     let asleep = format!("select wait_event = 'PgSleep' from pg_stat_activity where pid = {pid}");
-    let limit = std::time::Duration::from_secs(10);
+    let limit = std::time::Duration::from_mins(1);
     let asleep = || pooled.admin(&asleep).unwrap() == "t";
     tidegate_harness::polling::until_true("a sleeper", limit, asleep).unwrap();
     client.cancel().unwrap();

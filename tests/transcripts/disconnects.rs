@@ -19,7 +19,7 @@ const POOL_SIZE: u32 = 1;
 /// Longer transcripts say nothing that shorter ones do not.
 const BYTES_MAX: usize = 200;
 
-const REST_LIMIT: Duration = Duration::from_secs(20);
+const REST_LIMIT: Duration = Duration::from_mins(1);
 
 /// What a client leaves on a server, seen by the next one.
 const LEFT: &str = "current_setting('TimeZone'), current_setting('work_mem'), \
