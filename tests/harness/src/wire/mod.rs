@@ -347,6 +347,8 @@ impl Wire {
                 }
                 Ok(())
             },
+            // A process that was stopped and goes on is told so where it waits with a limit.
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Err(WireError::Late),
             Err(error) => Err(WireError::Io(error)),
         }
