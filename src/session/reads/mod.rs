@@ -84,6 +84,8 @@ pub(super) struct Reading {
     deed: Option<Deed>,
     /// It is `SHOW tidegate.lsn`.
     wants_lsn: bool,
+    /// What is held begins with that, or has it behind something that is held with it.
+    holds_wish: bool,
     /// The block that it begins at a replica.
     opens: Option<Box<Block>>,
     /// The block that is open there, if it may still move.
@@ -237,6 +239,7 @@ impl Reading {
         self.unproven = None;
         self.deed = None;
         self.left = 0;
+        self.holds_wish = false;
         self.part_from_block();
     }
 

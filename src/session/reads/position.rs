@@ -8,6 +8,8 @@
 //! See "Function Call",
 //! <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-FUNCTION-CALL>.
 
+use std::rc::Rc;
+
 use tidegate_proto::backend::TransactionStatus;
 use tidegate_proto::exchange::Owner;
 use tidegate_proto::frontend::Query;
@@ -16,6 +18,7 @@ use tidegate_proto::frontend::tag as frontend;
 use crate::config::Consistency;
 use crate::pool::Lease;
 use crate::pool::Server;
+use crate::pool::Settings;
 use crate::routing::Lsn;
 use crate::session::Client;
 use crate::session::End;
@@ -34,6 +37,11 @@ const QUESTION: [u8; 15] = *b"F\0\0\0\x0e\0\0\x0b\x24\0\0\0\0\0\x01";
 
 /// The body of the answer: its length, and the LSN.
 pub(in crate::session) const ANSWER_BYTES: usize = 12;
+
+/// What tells a client the place that it must not fall behind.
+const PARAMETER: &str = "tidegate.lsn";
+/// Where its two words part.
+const PARAMETER_DOT: usize = 8;
 
 /// In a block only what may end it is looked at: `COMMIT`, `END`, `ROLLBACK`.
 const BEGINNINGS_OF_ENDS: &[u8] = b"cCeErR";
@@ -85,8 +93,50 @@ impl Session {
         }
     }
 
+    /// What of a client's words at the primary goes there now, and what stays until that is answered: a
+    /// server is told what a `SHOW tidegate.lsn` is to show when its client gets it, so that one which
+    /// stands behind something is to begin anew.
+    pub(in crate::session) fn before_wish<'a>(&mut self, bytes: &'a [u8]) -> (&'a [u8], &'a [u8]) {
+        let is_told = match &mut self.reading {
+            Some(reading) => std::mem::take(&mut reading.wants_lsn),
+            None => false,
+        };
+        let at = self.wish_behind(bytes, is_told);
+        if at.is_some()
+            && let Some(reading) = &mut self.reading
+        {
+            reading.holds_wish = true;
+        }
+        at.and_then(|at| bytes.split_at_checked(at))
+            .unwrap_or((bytes, &[]))
+    }
+
+    /// Where such a round begins that the server knows nothing to show for. Within a block it is for the
+    /// server to answer: a place before its end is of no use.
+    fn wish_behind(&self, bytes: &[u8], is_told: bool) -> Option<usize> {
+        if !may_wish(bytes) {
+            return None;
+        }
+        let (lease, reads) = (self.lease.as_ref()?, self.client.pool.reads()?);
+        let ledger = &lease.ledger;
+        if ledger.is_open() || ledger.is_doubtful() {
+            return None;
+        }
+        let knowledge = Knowledge::of(&self.client, self.statements.as_deref(), &reads);
+        let mut at = 0;
+        while let Said::Round(round) = Round::read(bytes.get(at..)?, &knowledge) {
+            let is_behind = at > 0 || ledger.is_busy() && !is_told;
+            if round.wants_lsn && is_behind {
+                return Some(at);
+            }
+            at += round.bytes;
+        }
+        None
+    }
+
     /// Tells a server what its client's `SHOW tidegate.lsn` is to show, in the same write: what the client
-    /// has seen, or all that there is, if that is not known.
+    /// has seen, or all that there is, if that is not known. For whoever has it next it is a setting like
+    /// others, and gone.
     ///
     /// # Errors
     ///
@@ -106,7 +156,12 @@ impl Session {
         } else {
             "pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text".to_owned()
         };
-        let query = format!("SELECT pg_catalog.set_config('tidegate.lsn',{value},false)");
+        let mut settings = Settings::clone(&lease.settings);
+        settings
+            .set(PARAMETER, &value)
+            .map_err(End::TooManySettings)?;
+        lease.settings = Rc::new(settings);
+        let query = format!("SELECT pg_catalog.set_config('{PARAMETER}',{value},false)");
         let query = query.as_bytes();
         Query { query }.encode(injected)?;
         let sent = lease.ledger.sent(frontend::QUERY, Owner::Pooler);
@@ -169,6 +224,19 @@ impl Reading {
     }
 }
 
+/// Whether the name of what may be asked for stands anywhere in this.
+fn may_wish(bytes: &[u8]) -> bool {
+    let (before, behind) = PARAMETER.split_at(PARAMETER_DOT);
+    memchr::memchr_iter(b'.', bytes).any(|dot| {
+        let (left, right) = bytes.split_at(dot);
+        let end = left.last_chunk::<PARAMETER_DOT>();
+        end.is_some_and(|end| end.eq_ignore_ascii_case(before.as_bytes()))
+            && right
+                .get(..behind.len())
+                .is_some_and(|right| right.eq_ignore_ascii_case(behind.as_bytes()))
+    })
+}
+
 /// Whether a text asks for what its client must not fall behind.
 pub(super) fn is_wish(text: &[u8]) -> bool {
     let text = text.trim_ascii();
@@ -184,7 +252,7 @@ pub(super) fn is_wish(text: &[u8]) -> bool {
     let is = |word: Option<&[u8]>, expected: &[u8]| {
         word.is_some_and(|word| word.eq_ignore_ascii_case(expected))
     };
-    is(words.next(), b"show") && is(words.next(), b"tidegate.lsn") && words.next().is_none()
+    is(words.next(), b"show") && is(words.next(), PARAMETER.as_bytes()) && words.next().is_none()
 }
 
 /// Whether what a client says in a block may be the end of it.

@@ -113,7 +113,11 @@ impl Session {
                 Step::Trial | Step::Accepted | Step::Refused(_) => {},
             },
             _ if self.is_block_moving() => return (&[], bytes, false),
-            _ => return (bytes, &[], self.asks_position(bytes)),
+            _ => {
+                let (bytes, behind) = self.before_wish(bytes);
+                let asks = !bytes.is_empty() && self.asks_position(bytes);
+                return (bytes, behind, asks);
+            },
         }
         let (Some(lease), Some(reading)) = (&mut self.lease, &mut self.reading) else {
             return (bytes, &[], false);
@@ -175,6 +179,13 @@ impl Session {
 
     /// What was gathered to begin somewhere else goes on here: the client has to keep its server.
     pub(in crate::session) fn resumes_here(&mut self) -> bool {
+        let is_free = |lease: &Lease| !lease.ledger.is_busy();
+        if self.lease.as_ref().is_some_and(is_free)
+            && let Some(reading) = &mut self.reading
+            && std::mem::take(&mut reading.holds_wish)
+        {
+            return !self.held.is_empty();
+        }
         if !self.keeps_server() || self.lease.is_none() {
             return false;
         }
