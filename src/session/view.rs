@@ -205,7 +205,7 @@ impl Observer for View<'_> {
         let reading = self.reading.as_ref();
         reading.is_some_and(|reading| {
             reading.has_answer() && server.ledger.is_clean()
-                || reading.may_lose_block() && !server.ledger.is_busy()
+                || reading.may_lose_beginning() && !server.ledger.is_busy()
         })
     }
 

@@ -11,6 +11,7 @@ use crate::blocks::begin_there;
 use crate::blocks::says;
 use crate::blocks::table;
 use crate::round;
+use crate::ways;
 use crate::world::LIMIT;
 use crate::world::PRIMARY;
 use crate::world::REPLICA;
@@ -281,6 +282,44 @@ fn a_block_that_has_done_nothing_outlives_its_server_at_the_replica() {
         })
         .unwrap();
     }
+}
+
+#[test]
+fn a_block_outlives_its_server_whose_last_words_come_with_what_says_that_it_has_begun() {
+    let options = NodeOptions {
+        node: "workers = 1",
+        tenant: FIRST_STATEMENT,
+        ..NodeOptions::default()
+    };
+    let ways = |[primary, replica]: [u16; 2]| [primary, ways::gathering(replica)];
+    let Some(world) = World::start_at(&options, "", ways) else {
+        return;
+    };
+    table(&world, "last_words");
+    let mut client = world.reader();
+    client.query("set application_name = 'last_words'").unwrap();
+    let who = "from pg_stat_activity where application_name = 'last_words'";
+    let open = format!("select count(*) {who} and state = 'idle in transaction'");
+    let end = format!("select count(pg_terminate_backend(pid, 10000)) {who}");
+    polling::until_true("a block at the replica", LIMIT, || {
+        client.send(&wire::query("begin").unwrap()).unwrap();
+        let mut is_there = false;
+        polling::until_true("a block somewhere", LIMIT, || {
+            is_there = world.standby.psql(&open).unwrap() == "1";
+            is_there || world.primary.psql(&open).unwrap() == "1"
+        })
+        .unwrap();
+        if is_there {
+            world.standby.psql(&end).unwrap();
+        }
+        client.rows().unwrap();
+        client.query("insert into last_words values (1)").unwrap();
+        client.query("commit").unwrap();
+        is_there
+    })
+    .unwrap();
+    let is_kept = "select count(*) > 0 from last_words";
+    assert_eq!(world.database_row(is_kept), "t");
 }
 
 /// Executes statements that are parsed already, in one round.

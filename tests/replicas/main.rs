@@ -8,6 +8,7 @@ mod first_statements;
 mod refused;
 mod taken_back;
 mod watched;
+mod ways;
 mod world;
 
 use std::time::Duration;

@@ -35,7 +35,7 @@ impl Watched {
             more: &format!("[http]\naddress = \"127.0.0.1:{http}\""),
             ..NodeOptions::default()
         };
-        let world = World::start_at(&options, replica, |primary| primary)?;
+        let world = World::start_at(&options, replica, |ports| ports)?;
         Some(Self { world, http })
     }
 

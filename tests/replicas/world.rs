@@ -70,15 +70,15 @@ impl World {
 
     /// The same with other settings.
     pub(super) fn start_with(options: &NodeOptions<'_>) -> Option<Self> {
-        Self::start_at(options, "", |primary| primary)
+        Self::start_at(options, "", |ports| ports)
     }
 
-    /// The same with other settings of the replica, and a way to the primary: `way` is given its port,
-    /// and returns the one to connect to.
+    /// The same with other settings of the replica, and ways to both: `ways` is given the ports of the
+    /// primary and the replica, and returns those to connect to.
     pub(super) fn start_at(
         options: &NodeOptions<'_>,
         replica: &str,
-        way: impl FnOnce(u16) -> u16,
+        ways: impl FnOnce([u16; 2]) -> [u16; 2],
     ) -> Option<Self> {
         let Clusters {
             primary,
@@ -90,11 +90,12 @@ impl World {
             port,
             lines: lines.to_owned(),
         };
+        let ports = ways([primary.port(), standby.port()]);
         let endpoints = [
-            endpoint("primary", way(primary.port()), ""),
+            endpoint("primary", ports[0], ""),
             endpoint(
                 "replica",
-                standby.port(),
+                ports[1],
                 &format!("role = \"replica\"\n{replica}"),
             ),
         ];

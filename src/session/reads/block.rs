@@ -322,6 +322,13 @@ impl Reading {
         self.block.as_ref().is_some_and(|block| block.is_moving)
     }
 
+    /// Whether what comes behind the answer is of no interest to a client whose round has just begun a block
+    /// there: it may lose it without knowing.
+    pub(in crate::session) fn may_lose_beginning(&self) -> bool {
+        let opens = self.opens.as_ref().filter(|_| self.has_answer());
+        self.may_lose_block() || opens.is_some_and(|block| block.is_untouched)
+    }
+
     /// Whether a block has just begun at a replica, which its client may lose without knowing.
     pub(in crate::session) fn may_lose_block(&self) -> bool {
         let is_open = matches!(
