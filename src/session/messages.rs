@@ -269,7 +269,8 @@ impl View<'_> {
         edits: &mut Edits<'a>,
     ) -> Result<bool, Violation> {
         // A round that may have to be sent to the primary is held for that already.
-        let is_free = self.reading.as_ref().is_none_or(|it| !it.gathers());
+        let is_free = self.reading.as_ref();
+        let is_free = is_free.is_none_or(|it| !it.gathers() && !it.holds_wish);
         let is_all = self.client.pool.shares_unnamed_statements()
             && is_free
             && server.ledger.is_clean_for_client()

@@ -12,7 +12,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::Context;
 use std::task::Poll;
 
@@ -32,6 +31,7 @@ use crate::pool::Waiting;
 use crate::session::End;
 use crate::session::carrying::drop_what_is_unnamed;
 use crate::session::conversation::Conversation;
+use crate::session::reads;
 use crate::session::reads::Reading;
 use crate::session::registry::Registered;
 use crate::session::routed::Routed;
@@ -338,7 +338,7 @@ impl Session {
         if let Some(lease) = &mut self.lease
             && let Some(settings) = self.conversation.take_changed()
         {
-            lease.settings = Rc::clone(&settings);
+            lease.settings = reads::with_told(&settings, &lease.settings);
             self.client.set(settings);
         }
     }

@@ -6,6 +6,7 @@ mod blocks;
 mod explained;
 mod first_statements;
 mod refused;
+mod shown_lsn;
 mod taken_back;
 mod watched;
 mod ways;
@@ -354,54 +355,6 @@ fn what_follows_a_block_at_the_replica_is_not_the_replicas() {
     client.send(&rounds.concat()).unwrap();
     let answers: Vec<_> = rounds.iter().map(|_| client.rows().unwrap()).collect();
     assert_eq!(answers, ["still there", "", "3", "3"]);
-}
-
-#[test]
-fn an_lsn_is_shown_to_nobody_else_and_tells_of_all_that_stands_before_it() {
-    let Some(world) = World::start("pool_size = 1") else {
-        return;
-    };
-    world.prepare("create table told (number int); grant all on told to public");
-    let (mut one, mut two) = (world.connect(), world.connect());
-    one.query("set tidegate.min_lsn = '0/77'").unwrap();
-    assert_eq!(one.query("show tidegate.lsn").unwrap(), "0/77");
-    let mut say = |texts: &[&str]| {
-        let words = texts.iter().map(|text| wire::query(text).unwrap());
-        two.send(&words.collect::<Vec<_>>().concat()).unwrap();
-        texts
-            .iter()
-            .map(|_| two.rows().unwrap())
-            .collect::<Vec<_>>()
-    };
-    let insert = "insert into told values (1)";
-    // Within a block it is the server that answers, and it has forgotten.
-    assert_eq!(say(&["begin", "show tidegate.lsn", "commit"]), ["", "", ""]);
-    for texts in [
-        &[insert, "SHOW tidegate.lsn"][..],
-        &[
-            "begin",
-            insert,
-            "show tidegate.lsn",
-            "commit",
-            "show Tidegate.LSN;",
-        ],
-        &[insert, "show tidegate.lsn", insert, "show tidegate.lsn"],
-    ] {
-        let before = world.database_row("select pg_current_wal_insert_lsn()");
-        let told = say(texts).pop().unwrap();
-        let is_later = format!("select '{told}'::pg_lsn > '{before}'");
-        assert_eq!(world.database_row(&is_later), "t", "{told} and {before}");
-        let rows = world.database_row("select count(*) from told");
-        who_is_told_reads(world.connect(), &told, &rows);
-    }
-}
-
-/// Whoever is told of an LSN reads what had been written before it.
-fn who_is_told_reads(mut client: Wire, lsn: &str, rows: &str) {
-    client
-        .query(&format!("set tidegate.min_lsn = '{lsn}'"))
-        .unwrap();
-    assert_eq!(client.query("select count(*) from told").unwrap(), rows);
 }
 
 #[test]

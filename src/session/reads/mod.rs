@@ -38,6 +38,7 @@ pub use self::explain::Explained;
 pub use self::explain::explain;
 pub(super) use self::judge::Judged;
 pub(super) use self::position::ANSWER_BYTES;
+pub(super) use self::position::with_told;
 pub(super) use self::route::Way;
 
 use self::block::Block;
@@ -84,8 +85,10 @@ pub(super) struct Reading {
     deed: Option<Deed>,
     /// It is `SHOW tidegate.lsn`.
     wants_lsn: bool,
-    /// What is held begins with that, or has it behind something that is held with it.
-    holds_wish: bool,
+    /// Where what the client says parts because of that.
+    parts_at: Option<usize>,
+    /// What is held is so because of that: nothing more is read before it goes on.
+    pub(super) holds_wish: bool,
     /// The block that it begins at a replica.
     opens: Option<Box<Block>>,
     /// The block that is open there, if it may still move.

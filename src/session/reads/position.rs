@@ -27,6 +27,7 @@ use crate::session::reads::Stage;
 use crate::session::reads::is_past;
 use crate::session::reads::knowledge::Knowledge;
 use crate::session::reads::round::Deed;
+use crate::session::reads::round::Known;
 use crate::session::reads::round::Round;
 use crate::session::reads::round::Said;
 use crate::session::run::Session;
@@ -93,45 +94,16 @@ impl Session {
         }
     }
 
-    /// What of a client's words at the primary goes there now, and what stays until that is answered: a
-    /// server is told what a `SHOW tidegate.lsn` is to show when its client gets it, so that one which
-    /// stands behind something is to begin anew.
-    pub(in crate::session) fn before_wish<'a>(&mut self, bytes: &'a [u8]) -> (&'a [u8], &'a [u8]) {
-        let is_told = match &mut self.reading {
-            Some(reading) => std::mem::take(&mut reading.wants_lsn),
-            None => false,
+    /// What of a client's words at the primary goes there now, and what stays until that is answered.
+    pub(super) fn before_wish<'a>(&mut self, bytes: &'a [u8]) -> (&'a [u8], &'a [u8]) {
+        let whole = (bytes, &[][..]);
+        let Some(reading) = &mut self.reading else {
+            return whole;
         };
-        let at = self.wish_behind(bytes, is_told);
-        if at.is_some()
-            && let Some(reading) = &mut self.reading
-        {
-            reading.holds_wish = true;
-        }
-        at.and_then(|at| bytes.split_at_checked(at))
-            .unwrap_or((bytes, &[]))
-    }
-
-    /// Where such a round begins that the server knows nothing to show for. Within a block it is for the
-    /// server to answer: a place before its end is of no use.
-    fn wish_behind(&self, bytes: &[u8], is_told: bool) -> Option<usize> {
-        if !may_wish(bytes) {
-            return None;
-        }
-        let (lease, reads) = (self.lease.as_ref()?, self.client.pool.reads()?);
-        let ledger = &lease.ledger;
-        if ledger.is_open() || ledger.is_doubtful() {
-            return None;
-        }
-        let knowledge = Knowledge::of(&self.client, self.statements.as_deref(), &reads);
-        let mut at = 0;
-        while let Said::Round(round) = Round::read(bytes.get(at..)?, &knowledge) {
-            let is_behind = at > 0 || ledger.is_busy() && !is_told;
-            if round.wants_lsn && is_behind {
-                return Some(at);
-            }
-            at += round.bytes;
-        }
-        None
+        let parts_at = reading.parts_at.take();
+        let parts = parts_at.and_then(|at| bytes.split_at_checked(at));
+        reading.holds_wish = parts.is_some_and(|(_, behind)| !behind.is_empty());
+        parts.unwrap_or(whole)
     }
 
     /// Tells a server what its client's `SHOW tidegate.lsn` is to show, in the same write: what the client
@@ -157,9 +129,10 @@ impl Session {
             "pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text".to_owned()
         };
         let mut settings = Settings::clone(&lease.settings);
-        settings
-            .set(PARAMETER, &value)
-            .map_err(End::TooManySettings)?;
+        if settings.set(PARAMETER, &value).is_err() {
+            // It would not be forgotten.
+            return Ok(());
+        }
         lease.settings = Rc::new(settings);
         let query = format!("SELECT pg_catalog.set_config('{PARAMETER}',{value},false)");
         let query = query.as_bytes();
@@ -222,6 +195,38 @@ impl Reading {
             }
         }
     }
+}
+
+/// Where a client's words, of which this round is the first, part because a server is told what a
+/// `SHOW tidegate.lsn` is to show when its client gets it: behind such a round, and in front of one that
+/// stands behind something else, which begins anew when that is answered.
+pub(super) fn parts_at(bytes: &[u8], first: &Round, known: &impl Known) -> Option<usize> {
+    if first.wants_lsn {
+        return Some(first.bytes);
+    }
+    let mut at = first.bytes;
+    if !may_wish(bytes.get(at..)?) {
+        return None;
+    }
+    while let Said::Round(round) = Round::read(bytes.get(at..)?, known) {
+        if round.wants_lsn {
+            return Some(at);
+        }
+        at += round.bytes;
+    }
+    None
+}
+
+/// The settings of a server that has reported those of its client: with what it was told to show.
+pub(in crate::session) fn with_told(settings: &Rc<Settings>, before: &Settings) -> Rc<Settings> {
+    let mut kept = Rc::clone(settings);
+    if let Some(told) = before.value(PARAMETER)
+        && settings.value(PARAMETER) != Some(told)
+    {
+        // What there is no room for was not told.
+        Rc::make_mut(&mut kept).set(PARAMETER, told).ok();
+    }
+    kept
 }
 
 /// Whether the name of what may be asked for stands anywhere in this.

@@ -23,6 +23,7 @@ use crate::session::reads::Stage;
 use crate::session::reads::Step;
 use crate::session::reads::block::Block;
 use crate::session::reads::knowledge::Knowledge;
+use crate::session::reads::position;
 use crate::session::reads::round::Deed;
 use crate::session::reads::round::Known;
 use crate::session::reads::round::Round;
@@ -62,6 +63,8 @@ impl Session {
     fn way_among(&mut self, reads: &pool::Reads, bytes: &[u8], now: Instant) -> Way {
         let client = &*self.client;
         let reading = self.reading.get_or_insert_default();
+        reading.wants_lsn = false;
+        reading.parts_at = None;
         if reading.is_moving() {
             let is_barred = std::mem::take(&mut reading.is_barred);
             reading.stage = Stage::AT_PRIMARY;
@@ -81,7 +84,9 @@ impl Session {
         };
         knowledge.ask_for_missed();
         reading.deed = round.map(|round| round.deed);
-        reading.wants_lsn = round.is_some_and(|round| round.wants_lsn);
+        // Within a pipeline it would tell of what is before that.
+        reading.wants_lsn = round.is_some_and(|round| round.wants_lsn && round.is_single);
+        reading.parts_at = round.and_then(|round| position::parts_at(bytes, &round, &knowledge));
         reading.left = round.map_or(0, |round| round.bytes);
         reading.stage = Stage::AT_PRIMARY;
         let stay = reading.stay(client, round.as_ref(), || {

@@ -115,8 +115,7 @@ impl Session {
             _ if self.is_block_moving() => return (&[], bytes, false),
             _ => {
                 let (bytes, behind) = self.before_wish(bytes);
-                let asks = !bytes.is_empty() && self.asks_position(bytes);
-                return (bytes, behind, asks);
+                return (bytes, behind, self.asks_position(bytes));
             },
         }
         let (Some(lease), Some(reading)) = (&mut self.lease, &mut self.reading) else {
@@ -179,12 +178,20 @@ impl Session {
 
     /// What was gathered to begin somewhere else goes on here: the client has to keep its server.
     pub(in crate::session) fn resumes_here(&mut self) -> bool {
-        let is_free = |lease: &Lease| !lease.ledger.is_busy();
-        if self.lease.as_ref().is_some_and(is_free)
-            && let Some(reading) = &mut self.reading
-            && std::mem::take(&mut reading.holds_wish)
+        let is_kept = self.keeps_server();
+        let goes_on = |lease: &Lease| {
+            let ledger = &lease.ledger;
+            let is_open = is_kept || ledger.status() != TransactionStatus::Idle;
+            // Or only the client can end what it has begun.
+            !ledger.is_busy() && is_open
+                || ledger.awaits_client()
+                || ledger.is_spent() && ledger.is_doubtful()
+        };
+        if let Some(reading) = self.reading.as_mut().filter(|it| it.holds_wish)
+            && self.lease.as_ref().is_some_and(goes_on)
         {
-            return !self.held.is_empty();
+            reading.holds_wish = false;
+            return true;
         }
         if !self.keeps_server() || self.lease.is_none() {
             return false;
@@ -297,7 +304,10 @@ impl Session {
     /// Whether something is held that is sent when a server is free: enough to wait for that.
     #[inline]
     pub(in crate::session) fn has_gathered(&self) -> bool {
-        self.reading.is_some() && !self.held.is_empty() && self.gathers()
+        let Some(reading) = &self.reading else {
+            return false;
+        };
+        !self.held.is_empty() && (reading.holds_wish || self.gathers())
     }
 
     /// A replica has refused the round: the primary has the last word.
