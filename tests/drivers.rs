@@ -32,7 +32,12 @@ const END: &str = "the tour is over\n";
 
 fn open(mode: &str, pool_size: u32) -> Option<PooledDatabase> {
     let pool = format!("pool_mode = \"{mode}\"\npool_size = {pool_size}");
-    PooledDatabase::start(|config| config.pool = pool).unwrap()
+    PooledDatabase::start(|config| {
+        config.pool = pool;
+        // More log in at once than one address usually may.
+        config.node = "max_unauthenticated_per_address = 1000".to_owned();
+    })
+    .unwrap()
 }
 
 /// Takes a tour to PostgreSQL and through Tidegate in both pool modes.
