@@ -61,6 +61,54 @@ fn it_tells_of_all_that_stands_before_it() {
 }
 
 #[test]
+fn what_is_said_before_it_is_answered_does_not_make_it_tell_too_little() {
+    let Some(world) = one_server("early", "") else {
+        return;
+    };
+    let mut client = world.connect();
+    let insert = "insert into early values (1)";
+    for number in 1..=50 {
+        // One after the other, and not waiting: they may be read together, or not.
+        for text in [SHOW, insert, SHOW] {
+            client.send(&wire::query(text).unwrap()).unwrap();
+        }
+        let [first, _, last] = [0; 3].map(|_| client.rows());
+        let (first, Ok(last)) = (first.unwrap(), last) else {
+            continue;
+        };
+        let is_later = format!("select '{last}' = '' or nullif('{last}', '')::pg_lsn > '{first}'");
+        assert_eq!(
+            world.database_row(&is_later),
+            "t",
+            "{number}: {first} and {last}"
+        );
+    }
+}
+
+#[test]
+fn it_waits_for_statements_that_a_server_does_not_know_yet() {
+    let Some(world) = one_server("named", "") else {
+        return;
+    };
+    // The second one has no server of its own before the first is gone, so that names are made known.
+    let (mut one, mut two) = (world.connect(), world.connect());
+    let parse = wire::parse("add", "insert into named values (1)").unwrap();
+    one.send(&[parse, wire::sync()].concat()).unwrap();
+    one.rows().unwrap();
+    two.query("discard all").unwrap();
+    for _ in 0..3 {
+        two.query("set application_name = 'two'").unwrap();
+        let before = world.database_row("select pg_current_wal_insert_lsn()");
+        let words = [round("add", None, &[]), queries(&[SHOW])].concat();
+        one.send(&words).unwrap();
+        one.rows().unwrap();
+        let lsn = one.rows().unwrap();
+        let is_later = format!("select '{lsn}'::pg_lsn > '{before}'");
+        assert_eq!(world.database_row(&is_later), "t", "{lsn} and {before}");
+    }
+}
+
+#[test]
 fn it_is_told_to_nobody_else() {
     let Some(world) = one_server("unused", "") else {
         return;

@@ -87,7 +87,7 @@ pub(super) struct Reading {
     wants_lsn: bool,
     /// Where what the client says parts because of that.
     parts_at: Option<usize>,
-    /// What is held is so because of that: nothing more is read before it goes on.
+    /// What follows is held because of that: nothing more is read before it goes on.
     pub(super) holds_wish: bool,
     /// The block that it begins at a replica.
     opens: Option<Box<Block>>,
@@ -164,7 +164,15 @@ impl Reading {
 
     /// What the client says next goes to the primary.
     pub(super) fn begin_at_primary(&mut self) {
+        self.forget_wish();
         self.stage = Stage::AT_PRIMARY;
+    }
+
+    /// No server is to be told what to show.
+    fn forget_wish(&mut self) {
+        self.wants_lsn = false;
+        self.parts_at = None;
+        self.holds_wish = false;
     }
 
     /// Whether the session has a server of the primary.
@@ -242,7 +250,7 @@ impl Reading {
         self.unproven = None;
         self.deed = None;
         self.left = 0;
-        self.holds_wish = false;
+        self.forget_wish();
         self.part_from_block();
     }
 

@@ -102,7 +102,8 @@ impl Session {
         };
         let parts_at = reading.parts_at.take();
         let parts = parts_at.and_then(|at| bytes.split_at_checked(at));
-        reading.holds_wish = parts.is_some_and(|(_, behind)| !behind.is_empty());
+        let holds = |behind: &[u8]| reading.wants_lsn || !behind.is_empty();
+        reading.holds_wish = parts.is_some_and(|(_, behind)| holds(behind));
         parts.unwrap_or(whole)
     }
 

@@ -63,8 +63,7 @@ impl Session {
     fn way_among(&mut self, reads: &pool::Reads, bytes: &[u8], now: Instant) -> Way {
         let client = &*self.client;
         let reading = self.reading.get_or_insert_default();
-        reading.wants_lsn = false;
-        reading.parts_at = None;
+        reading.forget_wish();
         if reading.is_moving() {
             let is_barred = std::mem::take(&mut reading.is_barred);
             reading.stage = Stage::AT_PRIMARY;

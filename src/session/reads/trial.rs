@@ -131,10 +131,15 @@ impl Session {
 
     /// What stays of the client's words: of its round, which stands first, and behind it.
     pub(in crate::session) fn hold_behind(&mut self, behind: &[u8], spare: &mut SpareBuffers) {
-        if self.gathers()
-            && let Some(reading) = &mut self.reading
-        {
-            reading.left = self.held.len();
+        let gathers = self.gathers();
+        if let Some(reading) = &mut self.reading {
+            let staying = self.held.len();
+            if gathers {
+                reading.left = staying;
+            }
+            if reading.holds_wish && staying > 0 {
+                reading.parts_at = Some(staying);
+            }
         }
         spare.append(&mut self.held, behind);
     }
@@ -188,10 +193,11 @@ impl Session {
                 || ledger.is_spent() && ledger.is_doubtful()
         };
         if let Some(reading) = self.reading.as_mut().filter(|it| it.holds_wish)
+            && !self.conversation.waits
             && self.lease.as_ref().is_some_and(goes_on)
         {
             reading.holds_wish = false;
-            return true;
+            return !self.held.is_empty();
         }
         if !self.keeps_server() || self.lease.is_none() {
             return false;
@@ -307,7 +313,7 @@ impl Session {
         let Some(reading) = &self.reading else {
             return false;
         };
-        !self.held.is_empty() && (reading.holds_wish || self.gathers())
+        reading.holds_wish || !self.held.is_empty() && self.gathers()
     }
 
     /// A replica has refused the round: the primary has the last word.
