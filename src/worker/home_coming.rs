@@ -21,8 +21,8 @@ use crate::worker::thread::Place;
 
 /// Takes a connection from accept to the beginning of its session, if that is here, or to its end.
 ///
-/// The login and the beginning of the session are large, and boxed one after the other: what a session
-/// keeps is allocated where the login was, and not beside it.
+/// The login and the beginning of the session are large, and boxed one after the other. Each is boxed
+/// before the expression that awaits it: within that, this future would have room for it as well.
 pub(super) async fn receive(
     accepted: Accepted,
     listener: Arc<ListenerRuntime>,

@@ -181,22 +181,30 @@ impl Session {
             && !self.keeps_server()
     }
 
-    /// What was gathered to begin somewhere else goes on here: the client has to keep its server.
-    pub(in crate::session) fn resumes_here(&mut self) -> bool {
+    /// Whether what was to wait for the end of a `SHOW tidegate.lsn`, or for a server to be told what that
+    /// shows, waits no more: the client keeps its server, or only it can end what it has begun there.
+    fn wish_goes_on(&mut self) -> bool {
+        let holds_wish = self.reading.as_ref().is_some_and(|it| it.holds_wish);
+        if !holds_wish || self.conversation.waits {
+            return false;
+        }
         let is_kept = self.keeps_server();
-        let goes_on = |lease: &Lease| {
+        let goes_on = self.lease.as_ref().is_some_and(|lease| {
             let ledger = &lease.ledger;
             let is_open = is_kept || ledger.status() != TransactionStatus::Idle;
-            // Or only the client can end what it has begun.
             !ledger.is_busy() && is_open
                 || ledger.awaits_client()
                 || ledger.is_spent() && ledger.is_doubtful()
-        };
-        if let Some(reading) = self.reading.as_mut().filter(|it| it.holds_wish)
-            && !self.conversation.waits
-            && self.lease.as_ref().is_some_and(goes_on)
-        {
+        });
+        if goes_on && let Some(reading) = &mut self.reading {
             reading.holds_wish = false;
+        }
+        goes_on
+    }
+
+    /// What was gathered to begin somewhere else goes on here: the client has to keep its server.
+    pub(in crate::session) fn resumes_here(&mut self) -> bool {
+        if self.wish_goes_on() {
             return !self.held.is_empty();
         }
         if !self.keeps_server() || self.lease.is_none() {
